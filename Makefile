@@ -1,0 +1,57 @@
+# Ringfence. "make" alone prints this help.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export CGO_ENABLED ?= 0
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/ringfencehq/ringfence/internal/cli.version=$(VERSION)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/ringfence, one static binary
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ringfence ./cmd/ringfence
+
+test: ## the tests that need PostgreSQL only, in under five minutes
+	go test ./...
+
+system-deps: ## what test-system needs: PgBouncer, psql and pg_dump, other PostgreSQL versions
+	.ci/install
+
+test-system: system-deps ## PgBouncer, other PostgreSQL versions, chaos: at bounded size
+	go test -tags system -timeout 20m ./...
+
+test-long: system-deps ## the same at full size
+	RINGFENCE_LONG=1 go test -tags system -timeout 60m ./...
+
+race: ## the race detector over the packages with concurrency
+	CGO_ENABLED=1 go test -race -timeout 15m $(RACE_PACKAGES)
+
+RACE_PACKAGES := ./internal/pg ./internal/pgtest ./internal/apply ./internal/decide ./internal/expr ./internal/cli
+
+race-packages:
+	@echo $(RACE_PACKAGES)
+
+check: ## formatting, vet, staticcheck, and that generated files are fresh
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go vet -tags system ./...
+	go tool staticcheck ./...
+	$(MAKE) gen
+	@git diff --exit-code --stat || { echo "generated files are stale: run make gen and commit"; exit 1; }
+
+gen: ## write the lists and docs/ from the code
+	go run ./internal/gen
+
+bench: ## the benchmarks, as docs/figures.md tells them
+	go test -run '^$$' -bench . -benchmem ./...
+
+demo: ## the whole story on a server of its own
+	go run ./cmd/ringfence demo
+
+release: ## dist/ringfence-OS-ARCH for linux, macOS and windows
+	@mkdir -p dist
+	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
+	  GOOS=$${t%/*} GOARCH=$${t#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o dist/ringfence-$${t%/*}-$${t#*/}$$([ $${t%/*} = windows ] && echo .exe) ./cmd/ringfence || exit 1; done
+	@cd dist && sha256sum ringfence-* > SHA256SUMS && cat SHA256SUMS
+
+.PHONY: help build test system-deps test-system test-long race check gen bench demo release race-packages

@@ -1,0 +1,118 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringfencehq/ringfence/internal/decide"
+	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// A Result is what all rules found, sorted: gravest first, then by rule, object, role and command.
+type Result struct {
+	Findings  []Finding
+	Unchecked []Unchecked
+}
+
+// Read prepares what rules look at: every way of every application role, each decided once.
+func Read(m *tenancy.Model) *Input {
+	in := &Input{Model: m, Ways: reach.Ways(m)}
+	d := decide.New(m)
+	in.Answers = make([]decide.Decision, len(in.Ways))
+	for i, w := range in.Ways {
+		in.Answers[i] = d.Decide(w)
+	}
+	return in
+}
+
+// Run applies rules to in. now decides which acceptances still count. A rule that panics would hide what it should have
+// found: it is reported as unchecked for the whole database.
+func Run(in *Input, rules []Rule, now time.Time) Result {
+	var out Result
+	in.unchecked = func(u Unchecked) { out.Unchecked = append(out.Unchecked, u) }
+	for i := range rules {
+		out.Findings = append(out.Findings, apply(&rules[i], in)...)
+	}
+	for i := range out.Findings {
+		out.Findings[i].Accepted = acceptance(in.Model, &out.Findings[i], now)
+	}
+	slices.SortFunc(out.Findings, compare)
+	out.Findings = slices.CompactFunc(out.Findings, func(a, b Finding) bool { return compare(a, b) == 0 })
+	slices.SortFunc(out.Unchecked, func(a, b Unchecked) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Why, b.Why))
+	})
+	return out
+}
+
+func apply(r *Rule, in *Input) (found []Finding) {
+	defer func() {
+		if p := recover(); p != nil {
+			found = nil
+			in.unchecked(Unchecked{Rule: r.ID, Object: in.Model.Snapshot.Server.Database, Why: fmt.Sprintf("the rule ended abnormally: %v", p)})
+		}
+	}()
+	r.Check(in, func(f Finding) {
+		f.ID, f.Rule = r.ID, r.Name
+		f.Title = cmp.Or(f.Title, r.Title)
+		f.Severity = cmp.Or(f.Severity, r.Severity)
+		if f.Path == nil {
+			f.Path = []reach.Hop{}
+		}
+		if f.Fix != nil {
+			f.Fix.Step = cmp.Or(f.Fix.Step, r.Fix)
+		}
+		found = append(found, f)
+	})
+	return found
+}
+
+// rank is a severity's place, the gravest first.
+func rank(s Severity) int {
+	return slices.Index([]Severity{Critical, High, Medium, Low, Info}, s)
+}
+
+func compare(a, b Finding) int {
+	return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Object, b.Object),
+		cmp.Compare(a.Role, b.Role), cmp.Compare(a.Command, b.Command), cmp.Compare(a.Detail, b.Detail))
+}
+
+// acceptance returns the entry of ringfence.yaml that covers f today, or nil.
+func acceptance(m *tenancy.Model, f *Finding, now time.Time) *Accepted {
+	for _, a := range m.Accepted {
+		until, err := time.Parse(time.DateOnly, a.Until)
+		if err != nil || now.After(until.AddDate(0, 0, 1)) {
+			continue
+		}
+		if a.ID == f.ID && matches(a.Object, f.Object) && (a.Role == "" || a.Role == f.Role) && (a.Command == "" || a.Command == f.Command) {
+			return &Accepted{Reason: a.Reason, By: a.By, Until: a.Until}
+		}
+	}
+	return nil
+}
+
+// matches compares an object with a pattern in which * stands for any characters; without one they must be equal.
+func matches(pattern, object string) bool {
+	if !strings.Contains(pattern, "*") {
+		return pattern == object
+	}
+	ok, err := path.Match(strings.NewReplacer("[", "\\[", "?", "\\?", "/", "\x00").Replace(pattern), strings.ReplaceAll(object, "/", "\x00"))
+	return err == nil && ok
+}
+
+// Summary counts findings by severity, accepted ones apart, and what could not be checked.
+func (r Result) Summary() map[string]int {
+	out := map[string]int{"critical": 0, "high": 0, "medium": 0, "low": 0, "info": 0, "accepted": 0, "unchecked": len(r.Unchecked)}
+	for _, f := range r.Findings {
+		if f.Accepted != nil {
+			out["accepted"]++
+			continue
+		}
+		out[string(f.Severity)]++
+	}
+	return out
+}

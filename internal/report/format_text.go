@@ -1,0 +1,177 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/audit"
+	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+var textFormat = Format{
+	Name: "text", Doc: "for people, on a terminal",
+	Write: func(w io.Writer, r *Report, o Options) error {
+		b := bufio.NewWriter(w)
+		p := &printer{w: b, color: o.Color, width: o.Width}
+		if p.width <= 0 {
+			p.width = 100
+		}
+		if r.Audit != nil {
+			p.audit(r.Audit)
+		}
+		return b.Flush()
+	},
+}
+
+// A printer writes lines for people. Colour only underlines what the words say already.
+type printer struct {
+	w     io.Writer
+	color bool
+	width int
+}
+
+func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+
+var ansi = map[string]string{"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2", "good": "32", "dim": "2", "bold": "1"}
+
+// paint wraps s in the colour of that name.
+func (p *printer) paint(name, s string) string {
+	if !p.color || ansi[name] == "" {
+		return s
+	}
+	return "\x1b[" + ansi[name] + "m" + s + "\x1b[0m"
+}
+
+// wrapped writes text under an indent, broken at the width.
+func (p *printer) wrapped(indent, text string) {
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len(line) > len(indent) && len(line)+1+len(word) > p.width {
+			p.line("%s", line)
+			line = indent
+		}
+		if len(line) > len(indent) {
+			line += " "
+		}
+		line += word
+	}
+	if len(line) > len(indent) {
+		p.line("%s", line)
+	}
+}
+
+func (p *printer) audit(a *Audit) {
+	p.heading(a.Server, a.Model)
+	for _, f := range a.Findings {
+		if f.Accepted == nil {
+			p.finding(f)
+		}
+	}
+	for _, f := range a.Findings {
+		if f.Accepted != nil {
+			p.line("%s  %s  %s: accepted by %s until %s: %s", p.paint("dim", "ACCEPTED"), f.ID, safe(f.Object), safe(f.Accepted.By), f.Accepted.Until, safe(f.Accepted.Reason))
+		}
+	}
+	if len(a.Unchecked) > 0 {
+		p.line("\nNot checked (unknown is not good news):")
+		for _, u := range a.Unchecked {
+			p.wrapped("  ", u.Rule+"  "+safe(u.Object)+": "+safe(u.Why))
+		}
+	}
+	p.line("\n%s", p.totals(a.Summary))
+	if len(a.Findings) > 0 {
+		p.line("%s", p.paint("dim", "ringfence explain ID tells more about a finding; ringfence plan writes the steps that mend them."))
+	}
+}
+
+// heading says what was looked at and how it was understood, since every finding rests on that.
+func (p *printer) heading(s Server, m Model) {
+	p.line("%s  PostgreSQL %d.%d%s", p.paint("bold", safe(s.Database)), s.VersionNum/10000, s.VersionNum%10000, map[bool]string{true: ", from a file"}[s.Offline])
+	count := map[tenancy.Class]int{}
+	for _, t := range m.Tables {
+		count[t.Class]++
+	}
+	var classes []string
+	for _, c := range []tenancy.Class{tenancy.Root, tenancy.Owned, tenancy.Child, tenancy.Global, tenancy.Infrastructure, tenancy.Unclassified} {
+		if count[c] > 0 {
+			classes = append(classes, fmt.Sprintf("%d %s", count[c], c))
+		}
+	}
+	p.line("  tenant key  %s", orNone(m.TenantColumns))
+	p.line("  context     %s", orNone(m.Contexts))
+	var roles []string
+	for _, r := range m.Roles {
+		roles = append(roles, fmt.Sprintf("%s (%s)", safe(r.Name), r.Kind))
+	}
+	p.line("  roles       %s", orNone(roles))
+	p.line("  tables      %s\n", orNone(classes))
+	for _, q := range m.Questions {
+		p.wrapped("  ? ", fmt.Sprintf("%s: %s (%s); say which in ringfence.yaml", q.About, q.Why, strings.Join(q.Candidates, ", ")))
+	}
+}
+
+func (p *printer) finding(f audit.Finding) {
+	p.line("%s  %s  %s", p.paint(string(f.Severity), fmt.Sprintf("%-8s", strings.ToUpper(string(f.Severity)))), f.ID, p.paint("bold", safe(f.Object)))
+	p.wrapped("    ", safe(f.Title))
+	p.wrapped("    ", safe(f.Detail))
+	if f.Role != "" {
+		p.wrapped("    ", "way: "+way(f.Role, f.Path, f.Command))
+	}
+	if f.Fix != nil && f.Fix.SQL != "" {
+		p.line("    fix: %s", safe(strings.ReplaceAll(f.Fix.SQL, "\n", " ")))
+	}
+	p.line("")
+}
+
+// way writes a path as a reader follows it.
+func way(role string, path []reach.Hop, command string) string {
+	parts := []string{safe(role)}
+	for _, h := range path {
+		parts = append(parts, strings.ReplaceAll(h.Via, "_", " ")+" "+safe(h.Name))
+	}
+	if command != "" {
+		parts = append(parts, command)
+	}
+	return strings.Join(parts, " → ")
+}
+
+func (p *printer) totals(summary map[string]int) string {
+	var parts []string
+	for _, s := range []string{"critical", "high", "medium", "low", "info", "accepted", "unchecked"} {
+		if summary[s] > 0 {
+			parts = append(parts, p.paint(s, fmt.Sprintf("%d %s", summary[s], s)))
+		}
+	}
+	if len(parts) == 0 {
+		return p.paint("good", "Nothing found.")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func orNone(words []string) string {
+	if len(words) == 0 {
+		return "none found"
+	}
+	if len(words) > 8 {
+		words = append(slices.Clone(words[:8]), fmt.Sprintf("and %d more", len(words)-8))
+	}
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = safe(w)
+	}
+	return strings.Join(out, ", ")
+}
+
+// safe makes control characters of a name or value visible, so that it cannot move the cursor or forge a line.
+func safe(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0x2028 || r == 0x2029 || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,35 @@
+package report
+
+import "io"
+
+// A Format is one way to write a Report. It sees only the Report: one saved as JSON today can be written in any format later.
+type Format struct {
+	Name, Doc string
+	// Writes reports whether the format has a form for the document; nil: for every one.
+	Writes func(r *Report) bool
+	Write  func(w io.Writer, r *Report, o Options) error
+}
+
+// Options say for whom a document is written.
+type Options struct {
+	Color bool // ANSI colours, for a terminal
+	Width int  // columns to wrap at; 0: 100
+}
+
+// Formats returns every format, the one for people first.
+func Formats() []Format { return []Format{textFormat, jsonFormat} }
+
+// FormatNamed returns the format of that name, and whether there is one.
+func FormatNamed(name string) (Format, bool) {
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+var jsonFormat = Format{
+	Name: "json", Doc: "the master form, for programs",
+	Write: func(w io.Writer, r *Report, _ Options) error { return WriteJSON(w, r.Document()) },
+}

@@ -1,0 +1,143 @@
+// Package report writes documents: one Report in any format. JSON is the master; every other format is made from it, also
+// later, from a file.
+//
+// To add a format: write format_NAME.go with one Format value and list it in formats.go; its golden file under testdata/ is
+// made by "go test ./internal/report -update".
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/ringfencehq/ringfence/internal/audit"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// A Report is one document of the contract. Exactly one of its parts is set.
+type Report struct {
+	Audit *Audit
+}
+
+// A Server says where a document comes from.
+type Server struct {
+	VersionNum       int    `json:"version_num"`
+	Database         string `json:"database"`
+	SystemIdentifier string `json:"system_identifier"`
+	Offline          bool   `json:"offline"`
+}
+
+// A Model is how the schema was read: what a finding rests on.
+type Model struct {
+	TenantColumns []string           `json:"tenant_columns"`
+	Contexts      []string           `json:"contexts"`
+	Roles         []tenancy.Role     `json:"roles"`
+	Tables        []Table            `json:"tables"`
+	Questions     []tenancy.Question `json:"questions"`
+}
+
+// A Table is one table's part in the Model.
+type Table struct {
+	Name       string             `json:"name"`
+	Class      tenancy.Class      `json:"class"`
+	Key        []string           `json:"key"`
+	Why        string             `json:"why"`
+	Confidence tenancy.Confidence `json:"confidence"`
+}
+
+// AuditVersion names the JSON form of an audit.
+const AuditVersion = "ringfence/audit/v1"
+
+// An Audit is the document of ringfence audit.
+type Audit struct {
+	Schema    string            `json:"schema"`
+	Server    Server            `json:"server"`
+	Model     Model             `json:"model"`
+	Findings  []audit.Finding   `json:"findings"`
+	Unchecked []audit.Unchecked `json:"unchecked"`
+	Summary   map[string]int    `json:"summary"`
+}
+
+// OfAudit makes the document of what the rules found on m.
+func OfAudit(m *tenancy.Model, r audit.Result) *Report {
+	return &Report{Audit: &Audit{
+		Schema: AuditVersion, Server: ServerOf(m), Model: ModelOf(m),
+		Findings: some(r.Findings), Unchecked: some(r.Unchecked), Summary: r.Summary(),
+	}}
+}
+
+// ServerOf returns the server part of a document about m.
+func ServerOf(m *tenancy.Model) Server {
+	s := m.Snapshot.Server
+	return Server{VersionNum: s.VersionNum, Database: s.Database, SystemIdentifier: s.SystemIdentifier, Offline: s.Offline}
+}
+
+// ModelOf returns the model part of a document about m.
+func ModelOf(m *tenancy.Model) Model {
+	out := Model{TenantColumns: some(m.TenantColumns), Contexts: []string{}, Roles: some(m.Roles), Tables: []Table{}, Questions: some(m.Questions)}
+	for _, c := range m.Contexts {
+		out.Contexts = append(out.Contexts, c.Name)
+	}
+	for _, t := range m.Tables {
+		out.Tables = append(out.Tables, Table{Name: t.Relation.Identity(), Class: t.Class, Key: some(t.Key), Why: t.Why, Confidence: t.Confidence})
+	}
+	return out
+}
+
+// some returns s, or an empty slice for none: JSON shows a list, never null.
+func some[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// WriteJSON writes the master form: indented, without HTML escapes, ended by a line feed.
+func WriteJSON(w io.Writer, doc any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(doc)
+}
+
+// Document returns the part of r that is set.
+func (r *Report) Document() any {
+	return r.Audit
+}
+
+// maxDocument bounds a document that is read back: 256 MiB.
+const maxDocument = 256 << 20
+
+// ReadJSON reads a document that WriteJSON wrote. What it is, its schema says.
+func ReadJSON(in io.Reader) (*Report, error) {
+	raw, err := io.ReadAll(io.LimitReader(in, maxDocument+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the report: %w", err)
+	}
+	if len(raw) > maxDocument {
+		return nil, fmt.Errorf("reading the report: it is larger than %d MiB", maxDocument>>20)
+	}
+	var head struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, fmt.Errorf("reading the report: %w", err)
+	}
+	switch head.Schema {
+	case AuditVersion:
+		r := &Report{Audit: &Audit{}}
+		return r, decode(raw, r.Audit)
+	case "":
+		return nil, fmt.Errorf("reading the report: it has no schema; only documents that ringfence wrote as JSON can be read")
+	}
+	return nil, fmt.Errorf("reading the report: schema %q is not one that this version knows", head.Schema)
+}
+
+func decode(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("reading the report: %w", err)
+	}
+	return nil
+}
