@@ -1,0 +1,158 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/pg"
+)
+
+// A PolicyShape is a policy that Ringfence writes: which rows belong to the tenant of the context.
+//
+// It is rendered twice: as SQL for people and the server (sql), and as the server prints it back under a search_path of
+// pg_catalog (printed). Done compares the printed form. With that path pinned, the server qualifies each function, type,
+// relation and explicit operator that is not pg_catalog's; what it prints without naming (the "=" inside NULLIF, the function
+// behind a cast) is in pg_depend unless it is pg_catalog's own. So equal text, and no dependency on any function or operator,
+// means the same stored tree: a policy of that name with other meaning, or with a planted operator, is not done.
+type PolicyShape struct {
+	Name    string    `json:"name"`
+	Command string    `json:"command"` // ALL, SELECT, …
+	Rows    Predicate `json:"rows"`
+}
+
+// A Predicate is one of: every row, a key compared to the context, a parent that is the tenant's.
+type Predicate struct {
+	Every  bool        `json:"every,omitempty"`
+	Key    *KeyTest    `json:"key,omitempty"`
+	Parent *ParentTest `json:"parent,omitempty"`
+}
+
+// A KeyTest compares a column to the tenant context.
+type KeyTest struct {
+	Column     string `json:"column"`
+	ColumnCast string `json:"column_cast,omitempty"` // text, where the column's own "=" is not identity or not pg_catalog's
+	Type       string `json:"type,omitempty"`        // what the setting is cast to; "": it is text
+	Setting    string `json:"setting"`
+}
+
+// A ParentTest finds the row's tenant through another table.
+type ParentTest struct {
+	Table Name      `json:"table"`
+	On    []Pair    `json:"on"`
+	Rows  Predicate `json:"rows"` // which of the other table's rows are the tenant's
+}
+
+// A Pair is one equality between this table and the other; Cast is applied to both sides where the types differ.
+type Pair struct {
+	Column string `json:"column"` // of this table
+	Ref    string `json:"ref"`    // of the other
+	Cast   string `json:"cast,omitempty"`
+}
+
+func (k KeyTest) sql(qualifier string) string {
+	setting := fmt.Sprintf("NULLIF(current_setting(%s, true), '')", lit(k.Setting))
+	if k.Type != "" {
+		setting += "::" + k.Type
+	}
+	column := qualifier + pg.Ident(k.Column)
+	if k.ColumnCast != "" {
+		column += "::" + k.ColumnCast
+	}
+	return fmt.Sprintf("%s = (SELECT %s)", column, setting)
+}
+
+func (k KeyTest) printed(qualifier string) string {
+	setting := fmt.Sprintf("NULLIF(current_setting(%s::text, true), ''::text)", printedLiteral(k.Setting))
+	if k.Type != "" {
+		setting = "(" + setting + ")::" + k.Type
+	}
+	column := qualifier + printedIdent(k.Column)
+	if k.ColumnCast != "" {
+		column = "(" + column + ")::" + k.ColumnCast
+	}
+	return fmt.Sprintf(`(%s = ( SELECT %s AS "nullif"))`, column, setting)
+}
+
+// sql writes the predicate over table; level counts the sub-queries around it.
+func (p Predicate) sql(table, qualifier string, level int) string {
+	switch {
+	case p.Key != nil:
+		return p.Key.sql(qualifier)
+	case p.Parent != nil:
+		return p.Parent.sql(table, level)
+	default:
+		return "true"
+	}
+}
+
+func (p Predicate) printed(table, qualifier string, level int) string {
+	switch {
+	case p.Key != nil:
+		return p.Key.printed(qualifier)
+	case p.Parent != nil:
+		return p.Parent.printed(table, level)
+	default:
+		return "true"
+	}
+}
+
+func (t *ParentTest) sql(outer string, level int) string {
+	alias := parentAlias(outer, level)
+	var terms []string
+	for _, on := range t.On {
+		ref, column := alias+"."+pg.Ident(on.Ref), pg.Ident(outer)+"."+pg.Ident(on.Column)
+		if on.Cast != "" {
+			ref, column = ref+"::"+on.Cast, column+"::"+on.Cast
+		}
+		terms = append(terms, ref+" = "+column)
+	}
+	terms = append(terms, t.Rows.sql(alias, alias+".", level+1))
+	return fmt.Sprintf("EXISTS (SELECT 1 FROM %s %s WHERE %s)", t.Table.sql(), alias, strings.Join(terms, " AND "))
+}
+
+func (t *ParentTest) printed(outer string, level int) string {
+	alias, indent := parentAlias(outer, level), strings.Repeat(" ", 8*level)
+	var terms []string
+	for _, on := range t.On {
+		ref, column := alias+"."+printedIdent(on.Ref), printedIdent(outer)+"."+printedIdent(on.Column)
+		if on.Cast != "" {
+			ref, column = "("+ref+")::"+on.Cast, "("+column+")::"+on.Cast
+		}
+		terms = append(terms, "("+ref+" = "+column+")")
+	}
+	terms = append(terms, t.Rows.printed(alias, alias+".", level+1))
+	return fmt.Sprintf("(EXISTS ( SELECT 1\n%s   FROM %s %s\n%s  WHERE (%s)))",
+		indent, t.Table.Identity(), alias, indent, strings.Join(terms, " AND "))
+}
+
+// parentAlias names the parent in the sub-query; never like the table it stands in, which the server would rename.
+func parentAlias(outer string, level int) string {
+	alias := fmt.Sprintf("parent%d", level+1)
+	if alias == outer {
+		alias += "_row"
+	}
+	return alias
+}
+
+// using and check give the clauses the command takes; "" where it takes none.
+func (p PolicyShape) using(table string) string {
+	if p.Command == "INSERT" {
+		return ""
+	}
+	return p.Rows.sql(table, "", 0)
+}
+
+func (p PolicyShape) check(table string) string {
+	if p.Command == "SELECT" || p.Command == "DELETE" {
+		return ""
+	}
+	return p.Rows.sql(table, "", 0)
+}
+
+// tables lists the other tables the predicate reads, which CREATE POLICY takes a share of.
+func (p Predicate) tables() []Name {
+	if p.Parent == nil {
+		return nil
+	}
+	return append([]Name{p.Parent.Table}, p.Parent.Rows.tables()...)
+}
