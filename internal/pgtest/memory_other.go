@@ -1,0 +1,6 @@
+//go:build !linux
+
+package pgtest
+
+// fastDir is the system's temporary directory.
+func fastDir() string { return "" }
