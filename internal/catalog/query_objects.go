@@ -22,7 +22,7 @@ func (b *builder) objectQueries() []query {
 			ARRAY(SELECT o FROM unnest(s.srvoptions) o WHERE split_part(o, '=', 1) IN ('host', 'hostaddr', 'port', 'dbname'))
 			FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw`},
 		{name: "user mappings", need: "pg_user_mappings", take: b.takeUserMapping, sql: `SELECT m.srvname::text, m.umuser, (SELECT substr(o, 6) FROM unnest(m.umoptions) o WHERE o LIKE 'user=%'),
-			m.umoptions IS NOT NULL OR pg_has_role(current_user, m.umuser, 'USAGE') AND m.umuser <> 0 FROM pg_user_mappings m`},
+			m.umoptions IS NOT NULL OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) FROM pg_user_mappings m`},
 	}
 }
 
