@@ -29,7 +29,7 @@ CREATE POLICY logic ON s.acc USING (flag IS TRUE OR flag IS NOT TRUE OR flag IS 
 CREATE POLICY cases ON s.acc USING (CASE n WHEN 1 THEN flag WHEN 2 THEN true ELSE false END AND CASE WHEN n > 3 THEN flag END AND COALESCE(flag, name = 'x', false) AND GREATEST(n, 3) > LEAST(n, 4));
 CREATE POLICY consts ON s.acc USING (name = 'it''s "q" {x} (y) \z' OR n = -5 OR big = 9000000000 OR small = 3::smallint OR amount = 12.50 OR amount = -0.001 OR amount = 123456789.5 OR r = 1.5::real OR d = 1e300 OR m = 'glad' OR k = 'kk' OR c = 'z' OR o = 77 OR day = '2024-02-29' OR ts = '2024-02-29 12:34:56.789' OR at = '2024-02-29 12:34:56+00' OR at > 'infinity' OR id = '11111111-2222-3333-4444-555555555555' OR sys = 'nm' OR raw = '\x0102');
 CREATE POLICY consts2 ON s.acc USING (doc @> '{"a": 1, "b": [true, null, "x"], "c": {"d": 1.5}}' OR tags && ARRAY['a']::text[] OR tags = '{}' OR nums = '{1,NULL,3}' OR code = 'abc' OR pad = 'ab' OR name = ''  OR n = NULL::int OR nums = '{{1,2},{3,4}}' OR tags = '{"a b","c,d","NULL",""}' OR at < now() - interval '1 day' OR day < 'infinity');
-CREATE POLICY casts ON s.acc USING (id::text = name OR name::varchar(3) = 'abc' OR nums::text[] = tags OR name::s.key = 'x' OR n::text = '1' OR n::bigint = big OR name COLLATE "C" < 'x' OR (p).b = 'x' OR tags[1] = 'x' OR tags[1:2] = tags OR tags[:2] = tags OR ROW(n, name) = ROW(1, 'x') OR (n, name) < (1, 'x') OR ROW(n, name)::s.pair = p);
+CREATE POLICY casts ON s.acc USING (id::text = name OR name::varchar(3) = 'abc' OR nums::text[] = tags OR name::s.key = 'x' OR n::text = '1' OR n::bigint = big OR name COLLATE "C" < 'x' OR (p).b = 'x' OR tags[1] = 'x' OR tags[1:2] = tags OR tags[:2] = tags OR ROW(n, name) = ROW(1, 'x') OR (n, name) < (1, 'x') OR ROW(n, name)::s.pair = p OR name = raw::text);
 CREATE POLICY session ON s.acc USING (name IN (current_user, user, session_user, current_role, current_catalog, current_schema) OR current_date = day OR current_time IS NULL OR current_timestamp = at OR localtime IS NULL OR localtimestamp = ts OR current_timestamp(2) = at OR current_time(1) IS NULL OR localtime(1) IS NULL OR localtimestamp(1) = ts);
 CREATE POLICY calls ON s.acc USING (s.f(1) = 1 OR s.f(1, c => 'q') = 1 OR s.v(1, 2) = 1 OR s.v(VARIADIC nums) = 1 OR lower(name) LIKE 'a%' OR name ILIKE 'b' OR name ~ '^x' OR extract(year FROM at) = 2024 OR name SIMILAR TO 'x' OR n BETWEEN 1 AND 5 OR n BETWEEN SYMMETRIC 5 AND 1 OR at AT TIME ZONE 'UTC' = ts OR random() < 0.5 OR xmlelement(name foo, name) IS DOCUMENT OR acc IS NOT NULL OR acc.ctid IS NULL OR tableoid = 's.acc'::regclass);
 CREATE POLICY weird ON s."we""ird tbl" USING ("te nant" = 'a' AND "x)(" = 1 AND ":y" = later);
@@ -38,6 +38,8 @@ SET search_path = evil, pg_catalog;
 CREATE POLICY fake_eq ON s.acc USING (name = pg_catalog.current_setting('app.tenant', true));
 CREATE POLICY fake_setting ON s.acc USING (name OPERATOR(pg_catalog.=) current_setting('app.tenant', true));
 RESET search_path;
+CREATE POLICY real_eq_again ON s.acc USING (current_setting('app.tenant', true) = acc.name OR current_setting('app.tenant', true) = name);
+CREATE POLICY ctx_forms ON s.acc USING (NULLIF(current_setting('request.jwt.claims', true), '')::jsonb #>> '{a,b}' = name OR (SELECT current_setting('request.jwt.claims'))::json -> 'app_metadata' ->> 'org' = name OR current_setting('request.jwt.claims', true)::jsonb #> ARRAY['x', 'y'] = doc OR json_extract_path_text(current_setting('my.claims')::json, 'q', 'r') = name OR jsonb_extract_path(current_setting('my.claims')::jsonb, VARIADIC ARRAY['s']) = doc OR name = current_setting('APP.Upper')::varchar OR sys = pg_catalog."current_user"() OR name = current_setting(name));
 CREATE POLICY nested ON s.acc USING (EXISTS (SELECT 1 FROM s.member x WHERE EXISTS (SELECT 1 FROM s.member y WHERE y.account = acc.id AND y.tenant = x.tenant AND y.usr = ANY (SELECT z.usr FROM s.member z WHERE z.tenant = acc.tenant))));
 CREATE POLICY lateral_join ON s.acc USING (EXISTS (SELECT 1 FROM s.member x JOIN s.member y USING (account) LEFT JOIN LATERAL (SELECT x.usr AS u, acc.name AS w) l ON true WHERE account = acc.id AND l.u = y.usr));
 CREATE POLICY full_using ON s.acc USING (EXISTS (SELECT FROM s.member x FULL JOIN s.member y USING (account, usr) RIGHT JOIN s.acc z ON z.tenant = x.tenant WHERE account = acc.id AND usr = 'x'));
@@ -54,6 +56,9 @@ CREATE VIEW s.v_rows AS SELECT id FROM s.acc TABLESAMPLE bernoulli (10) ORDER BY
 CREATE VIEW s.v_distinct AS SELECT DISTINCT tenant, upper(name) AS u FROM s.acc GROUP BY tenant, upper(name);
 CREATE VIEW s.v_weird AS SELECT "te nant", ":y" AS ":z" FROM s."we""ird tbl";
 CREATE VIEW s.v_xml AS SELECT xmlforest(name, n AS num) AS x, t.* FROM s.acc, XMLTABLE('/a' PASSING xmlparse(DOCUMENT name) COLUMNS b int PATH 'b' DEFAULT 3) t;
+CREATE TABLE s.parent (a int);
+CREATE TABLE s.kid (b int) INHERITS (s.parent);
+CREATE VIEW s.v_row AS SELECT k::s.parent AS whole, (k::s.parent).a FROM s.kid k;
 CREATE VIEW s.v_star AS SELECT m, m.* FROM s.member m;
 -- rules
 CREATE RULE r_ins AS ON INSERT TO s.v_join DO INSTEAD INSERT INTO s.acc (id, tenant, n) VALUES (new.id, new.id, DEFAULT) RETURNING id, NULL::text, n;
