@@ -144,12 +144,19 @@ func dropClientParams(cfg *pgx.ConnConfig) error {
 
 // ambiguous tells a URL in which a character of the password that should have
 // been percent-encoded has split it elsewhere: there the rest of the password
-// would be taken for a host, port or path, and shown as such.
+// would be taken for a host, port or path, and shown as such. URLs of other
+// schemes are told too: as keyword/value strings they would be misread.
 func ambiguous(dsn string) bool {
-	_, rest, isURL := strings.Cut(dsn, "://")
-	if !isURL || !(strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")) {
-		return isURL && !strings.Contains(dsn[:strings.Index(dsn, "://")], "=")
+	scheme, rest, isURL := strings.Cut(dsn, "://")
+	if !isURL || strings.Contains(scheme, "=") {
+		return false
 	}
-	end := strings.IndexAny(rest, "/?#")
-	return end >= 0 && strings.Contains(rest[end:], "@")
+	if scheme != "postgres" && scheme != "postgresql" {
+		return true
+	}
+	authority, beyond := rest, ""
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority, beyond = rest[:end], rest[end:]
+	}
+	return strings.Count(authority, "@") > 1 || strings.Contains(beyond, "@")
 }

@@ -30,7 +30,7 @@ var parseFaults = []struct{ marker, reason, hint string }{
 	{"sslcertmode", "its sslcertmode is invalid", "Use disable, allow or require."},
 }
 
-const quotingHint = "Write postgres://user@host:5432/database or \"host=… dbname=…\"; in a URL, percent-encode / ? # @ : % in the password, or keep it in a password file."
+const quotingHint = "Write postgres://user@host:5432/database or \"host=… dbname=…\"; in a URL, percent-encode / ? # @ : % within user, password and other values, or keep the password in a password file."
 
 // parseError is the error for a string that cannot be read.
 func parseError(reason string) *Error {
