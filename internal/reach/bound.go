@@ -1,0 +1,165 @@
+package reach
+
+import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
+)
+
+// A filter is what stands between a role and rows for one command in one variant.
+type filter struct {
+	old, new expr.Expr
+	policies []*catalog.Policy
+	unbound  string
+	opaque   string
+	roles    bool
+}
+
+// rowsRelation reports whether a relation holds rows that privileges lead to.
+func rowsRelation(r *catalog.Relation) bool {
+	switch r.Kind {
+	case catalog.Table, catalog.Partitioned, catalog.Foreign, catalog.MatView:
+		return !r.System
+	default:
+		return false
+	}
+}
+
+// exempt says why row security does not bind role on rel, or "".
+func (w *walker) exempt(role string, rel *catalog.Relation) string {
+	switch {
+	case rel.Kind == catalog.Foreign:
+		return "a foreign table has no row security"
+	case rel.Kind == catalog.MatView:
+		return "a materialized view has no row security"
+	case w.m.Rights.Superuser(role):
+		return "superuser"
+	case w.m.Rights.Bypass(role):
+		return "BYPASSRLS"
+	case !rel.RowSecurity && len(rel.Policies) > 0:
+		return "row security is off; its policies lie dormant"
+	case !rel.RowSecurity:
+		return "row security is off"
+	case !rel.ForceRLS && w.m.Rights.Owns(role, rel):
+		return "the owner is not forced"
+	}
+	return ""
+}
+
+// bound returns what filters one command in one variant, for statements whose rights at rel are role's.
+func (w *walker) bound(role string, rel *catalog.Relation, command Command, variant string) filter {
+	if why := w.exempt(role, rel); why != "" {
+		f := filter{unbound: why}
+		f.old, f.new = free(command)
+		return f
+	}
+	switch command {
+	case Select:
+		s := w.policies(rel, role, Select)
+		return filter{old: s.using}.from(s)
+	case Insert:
+		return w.boundInsert(role, rel, variant)
+	case Update:
+		return w.boundUpdate(role, rel, variant)
+	case Delete:
+		d := w.policies(rel, role, Delete)
+		if variant == "blind" {
+			return filter{old: d.using}.from(d)
+		}
+		s := w.policies(rel, role, Select)
+		return filter{old: and(d.using, s.using)}.from(d, s)
+	case Merge:
+		return w.boundMerge(role, rel)
+	}
+	return filter{}
+}
+
+// free gives the predicates of a command that nothing filters.
+func free(command Command) (old, made expr.Expr) {
+	switch command {
+	case Select, Delete, Truncate, Trigger:
+		return trueExpr, nil
+	case Insert:
+		return nil, trueExpr
+	case Update, Merge:
+		return trueExpr, trueExpr
+	}
+	return nil, nil
+}
+
+// from notes what was composed.
+func (f filter) from(all ...*composed) filter {
+	for _, c := range all {
+		for _, p := range c.policies {
+			if !containsPolicy(f.policies, p) {
+				f.policies = append(f.policies, p)
+			}
+		}
+		f.roles = f.roles || c.roles
+		if c.why != "" {
+			f.opaque = c.why
+		}
+	}
+	return f
+}
+
+func containsPolicy(all []*catalog.Policy, p *catalog.Policy) bool {
+	for _, have := range all {
+		if have == p {
+			return true
+		}
+	}
+	return false
+}
+
+// boundInsert: a plain INSERT is checked by INSERT's policies; with RETURNING or ON CONFLICT the new row must be visible too; ON
+// CONFLICT DO UPDATE makes the conflicting row pass UPDATE's and SELECT's USING, and the updated row UPDATE's check and SELECT's
+// USING (all of them raise). COPY FROM is refused where row security binds.
+func (w *walker) boundInsert(role string, rel *catalog.Relation, variant string) filter {
+	i := w.policies(rel, role, Insert)
+	switch variant {
+	case "copy":
+		return filter{new: falseExpr}.from(i)
+	case "on_conflict":
+		u, s := w.policies(rel, role, Update), w.policies(rel, role, Select)
+		made := or(and(i.check, s.using), and(u.check, s.using))
+		return filter{old: and(u.using, s.using), new: made}.from(i, u, s)
+	}
+	return filter{new: i.check}.from(i)
+}
+
+// boundUpdate: with a column read (WHERE, RETURNING, an expression) SELECT's policies bind the old row and the new one; the
+// blind form is UPDATE's alone. A move is the blind form seen from the row that is made.
+func (w *walker) boundUpdate(role string, rel *catalog.Relation, variant string) filter {
+	u := w.policies(rel, role, Update)
+	switch variant {
+	case "blind":
+		return filter{old: u.using, new: u.check}.from(u)
+	case "move":
+		if constant(u.using, false) {
+			return filter{new: falseExpr}.from(u)
+		}
+		return filter{new: u.check}.from(u)
+	}
+	s := w.policies(rel, role, Select)
+	return filter{old: and(u.using, s.using), new: and(u.check, s.using)}.from(u, s)
+}
+
+// boundMerge: MERGE reads, and does what its actions' own commands allow.
+func (w *walker) boundMerge(role string, rel *catalog.Relation) filter {
+	s := w.policies(rel, role, Select)
+	parts := []*composed{s}
+	var old, made []expr.Expr
+	if w.m.Rights.Relation(role, rel, "UPDATE").Held {
+		u := w.policies(rel, role, Update)
+		old, made, parts = append(old, and(u.using, s.using)), append(made, and(u.check, s.using)), append(parts, u)
+	}
+	if w.m.Rights.Relation(role, rel, "DELETE").Held {
+		d := w.policies(rel, role, Delete)
+		old, parts = append(old, and(d.using, s.using)), append(parts, d)
+	}
+	if w.m.Rights.Relation(role, rel, "INSERT").Held {
+		i := w.policies(rel, role, Insert)
+		made, parts = append(made, i.check), append(parts, i)
+	}
+	return filter{old: or(old...), new: or(made...)}.from(parts...)
+}

@@ -1,0 +1,309 @@
+package tenancy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
+
+// classify gives every table that has no key of its own its class: what its partition's parent is, a child, a person's row,
+// infrastructure, global, or unknown.
+func (in *inference) classify() {
+	in.lookUpTables()
+	in.children()
+	in.people()
+	in.partitions()
+	for _, t := range in.model.Tables {
+		if t.Class == Unclassified && t.Why == "" {
+			in.rest(t)
+		}
+		t.Nullable = nullable(t.Relation, t.Key)
+	}
+}
+
+// lookUpTables sets apart the tables in which functions look up whose session this is, where no application role has a
+// privilege on them: they tell the context and are no tenant's data.
+func (in *inference) lookUpTables() {
+	for name := range in.found.inSession {
+		t := in.model.byRelation[name]
+		if t == nil || t.Class == Root || in.reached(t.Relation) {
+			continue
+		}
+		t.Class, t.Key, t.Confidence = Infrastructure, nil, Likely
+		t.Why = "functions look the tenant up in it, and no application role has a privilege on it"
+	}
+}
+
+// reached reports whether an application role, or a role it inherits or becomes, has a privilege on rel.
+func (in *inference) reached(rel *catalog.Relation) bool {
+	for _, app := range in.model.Applications() {
+		for _, id := range in.rights.Identities(app) {
+			if in.rights.Any(id.Role, rel) || in.rights.Owns(id.Role, rel) && !in.rights.Superuser(id.Role) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A step is one way from a table to a parent.
+type step struct {
+	link     Link
+	nullable bool
+	person   bool
+}
+
+// children finds, from the tables that have a tenant outwards, those that reach one through a foreign key or through what
+// their policy says: shortest first, then keys that cannot be NULL, then parents that are not people.
+func (in *inference) children() {
+	byPolicy := make(map[string][]joint)
+	for _, j := range in.found.joints {
+		byPolicy[j.rel.Identity()] = append(byPolicy[j.rel.Identity()], j)
+	}
+	for {
+		type found struct {
+			table *Table
+			step  step
+		}
+		var now []found
+		for _, t := range in.model.Tables {
+			if t.Class != Unclassified || t.Why != "" || t.Relation.Partition != nil {
+				continue
+			}
+			if s, ok := in.policyStep(byPolicy[t.Relation.Identity()]); ok {
+				now = append(now, found{t, s})
+			} else if s, ok := in.keyStep(t.Relation); ok {
+				now = append(now, found{t, s})
+			}
+		}
+		if len(now) == 0 {
+			return
+		}
+		for _, f := range now {
+			in.becomeChild(f.table, f.step)
+		}
+	}
+}
+
+func (in *inference) becomeChild(t *Table, s step) {
+	link := s.link
+	t.Class, t.Parent = Child, &link
+	parent := link.Table.Relation.Identity()
+	by := strings.Join(link.Columns, ", ")
+	switch {
+	case link.Source == "policy":
+		t.Confidence, t.Why = Certain, fmt.Sprintf("its policy finds the tenant through %s in %s", by, parent)
+	case s.nullable:
+		t.Confidence, t.Why = Guess, fmt.Sprintf("it reaches its tenant through %s in %s, which may be NULL", by, parent)
+	default:
+		t.Confidence, t.Why = Likely, fmt.Sprintf("it reaches its tenant through %s in %s", by, parent)
+	}
+}
+
+// policyStep returns the way that a table's own policies take.
+func (in *inference) policyStep(all []joint) (step, bool) {
+	for _, j := range all {
+		parent := in.model.byRelation[j.parent.Identity()]
+		if parent == nil || !parent.Class.Tenant() {
+			continue
+		}
+		col := j.rel.ColumnByName(j.column)
+		return step{
+			link:     Link{Table: parent, Columns: []string{j.column}, Refs: []string{j.refers}, Source: "policy"},
+			nullable: col != nil && !col.NotNull,
+		}, true
+	}
+	return step{}, false
+}
+
+// keyStep returns the best foreign key of rel that leads to a table with a tenant.
+func (in *inference) keyStep(rel *catalog.Relation) (step, bool) {
+	var best *step
+	for i := range rel.Constraints {
+		c := &rel.Constraints[i]
+		if c.Kind != "foreign" || c.RefTable == rel.Identity() {
+			continue
+		}
+		parent := in.model.byRelation[c.RefTable]
+		if parent == nil || !parent.Class.Tenant() {
+			continue
+		}
+		s := step{
+			link:     Link{Table: parent, Columns: slices.Clone(c.Columns), Refs: slices.Clone(c.RefColumns), Source: "foreign_key"},
+			nullable: nullable(rel, c.Columns),
+			person:   personal(parent.Relation.Name) || personal(strings.Join(c.Columns, "_")),
+		}
+		if best == nil || s.before(best) {
+			best = &s
+		}
+	}
+	if best == nil {
+		return step{}, false
+	}
+	return *best, true
+}
+
+// before orders ways of equal length.
+func (s *step) before(o *step) bool {
+	if s.nullable != o.nullable {
+		return !s.nullable
+	}
+	if s.person != o.person {
+		return !s.person
+	}
+	return strings.Join(s.link.Columns, ",") < strings.Join(o.link.Columns, ",")
+}
+
+// people finds tables of persons that no column ties to a tenant: a membership table with a tenant key names their rows.
+func (in *inference) people() {
+	for _, t := range in.model.Tables {
+		if t.Class != Unclassified || t.Why != "" || !personal(t.Relation.Name) {
+			continue
+		}
+		if link := in.membershipOf(t); link != nil {
+			t.Class, t.Parent, t.Confidence = Child, link, Likely
+			t.Why = fmt.Sprintf("persons belong to tenants through %s", link.Table.Relation.Identity())
+		}
+	}
+	in.children()
+}
+
+// membershipOf returns the link from a person's table to the membership table that refers to it.
+func (in *inference) membershipOf(t *Table) *Link {
+	id := ""
+	for i := range t.Relation.Constraints {
+		if c := &t.Relation.Constraints[i]; c.Kind == "primary" && len(c.Columns) == 1 {
+			id = c.Columns[0]
+		}
+	}
+	if id == "" {
+		return nil
+	}
+	var best *Link
+	for _, m := range in.model.Tables {
+		if m.Class != Owned || m.Relation.Partition != nil {
+			continue
+		}
+		for i := range m.Relation.Columns {
+			name := m.Relation.Columns[i].Name
+			target, refers, byKey := refersTo(m.Relation, name)
+			byKey = byKey && target == t.Relation.Identity() && refers == id
+			byName := stem(name) != "" && stem(name) == stem(t.Relation.Name) && !slices.Contains(m.Key, name)
+			if !byKey && !byName {
+				continue
+			}
+			member := membershipName(m.Relation.Name)
+			if best == nil && (byKey || member) || member && !membershipName(best.Table.Relation.Name) {
+				best = &Link{Table: m, Columns: []string{id}, Refs: []string{name}, Source: "membership"}
+			}
+		}
+	}
+	return best
+}
+
+// membershipName reports whether a table is called as a membership is.
+func membershipName(table string) bool {
+	return slices.ContainsFunc(words(table), func(w string) bool {
+		w = singular(w)
+		return w == "member" || w == "membership" || w == "seat" || w == "affiliation" || w == "collaborator"
+	})
+}
+
+// partitions gives partitions, and inheritance children without a class, what their parent is.
+func (in *inference) partitions() {
+	for range in.model.Tables { // as deep as partitions may nest
+		changed := false
+		for _, t := range in.model.Tables {
+			for _, name := range t.Relation.Parents {
+				parent := in.model.byRelation[name]
+				if parent == nil || parent.Class == Unclassified || t.Class == parent.Class && slices.Equal(t.Key, parent.Key) {
+					continue
+				}
+				if t.Relation.Partition == nil && t.Class != Unclassified {
+					continue
+				}
+				t.Class, t.Key, t.Parent, t.Confidence = parent.Class, parent.Key, parent.Parent, parent.Confidence
+				t.Why, changed = "it is part of "+name, true
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+// rest classes what no path leads from to a tenant.
+func (in *inference) rest(t *Table) {
+	readable, writable := in.access(t.Relation)
+	switch {
+	case !readable && !writable:
+		t.Class, t.Confidence = Infrastructure, Likely
+		t.Why = "no application role has a privilege on it that row security leaves open"
+	case len(in.compared[t.Relation.Identity()]) > 0:
+		t.Why = "its policy compares it with the context, but not by a column that says the tenant"
+		t.Confidence = Guess
+		in.ask("table "+t.Relation.Identity(), nil, "%s", t.Why)
+	case in.noKey() && !in.lookup(t.Relation):
+		t.Why, t.Confidence = "which column says the tenant is not known", Guess
+	case readable:
+		t.Class, t.Confidence = Global, Likely
+		t.Why = "no column and no foreign key leads from it to a tenant, and the application reads it"
+		if writable {
+			t.Confidence = Guess
+		}
+	default:
+		t.Why, t.Confidence = "no column and no foreign key leads from it to a tenant, and the application only writes it", Guess
+	}
+}
+
+// noKey reports whether no tenant key was found at all.
+func (in *inference) noKey() bool {
+	for _, t := range in.model.Tables {
+		if t.Class.Tenant() {
+			return false
+		}
+	}
+	return true
+}
+
+// lookup reports whether a table is plainly one that tools keep for themselves.
+func (in *inference) lookup(rel *catalog.Relation) bool {
+	return toolTables[strings.ToLower(strings.TrimLeft(rel.Name, "_"))]
+}
+
+// toolTables are what migration tools keep.
+var toolTables = map[string]bool{
+	"schema_migrations": true, "ar_internal_metadata": true, "flyway_schema_history": true, "databasechangelog": true, "databasechangeloglock": true,
+	"django_migrations": true, "django_content_type": true, "alembic_version": true, "goose_db_version": true, "prisma_migrations": true,
+	"drizzle_migrations": true, "knex_migrations": true, "knex_migrations_lock": true, "sequelizemeta": true, "migrations": true,
+	"spatial_ref_sys": true, "schema_version": true, "typeorm_metadata": true, "gorp_migrations": true, "phinxlog": true, "changes": true,
+}
+
+// access says whether application roles read or write rel, policies that deny all taken into account.
+func (in *inference) access(rel *catalog.Relation) (readable, writable bool) {
+	for _, app := range in.model.Applications() {
+		for _, id := range in.rights.Identities(app) {
+			if !in.rights.Schema(id.Role, rel.Schema, "USAGE") {
+				continue
+			}
+			bound := rel.RowSecurity && !in.rights.Bypass(id.Role) && !in.rights.Owns(id.Role, rel)
+			open := func(command string) bool {
+				return in.rights.Relation(id.Role, rel, command).Held && (!bound || hasPermissive(rel, command))
+			}
+			readable = readable || open("SELECT")
+			writable = writable || open("INSERT") || open("UPDATE") || open("DELETE")
+		}
+	}
+	return readable, writable
+}
+
+func hasPermissive(rel *catalog.Relation, command string) bool {
+	for i := range rel.Policies {
+		if p := &rel.Policies[i]; p.Permissive && (p.Command == "ALL" || p.Command == command) {
+			return true
+		}
+	}
+	return false
+}

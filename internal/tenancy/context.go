@@ -1,0 +1,247 @@
+package tenancy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
+)
+
+// A read is one way in which an expression learns something of the session.
+type read struct {
+	kind string // setting, claim, role, session
+	name string
+	path []string
+	// table is set where a function or sub-query looks the value up: the relation it looks in.
+	table string
+}
+
+// key tells reads apart.
+func (c read) key() string { return c.kind + "\x00" + c.name + "\x00" + strings.Join(c.path, "\x00") }
+
+// principal reports whether what is read names a person.
+func (c read) principal() bool {
+	last := c.name
+	if len(c.path) > 0 {
+		last = c.path[len(c.path)-1]
+	}
+	if tenantWeight(last) > 40 {
+		return false
+	}
+	return personal(last)
+}
+
+// maxBodies bounds how many function bodies are followed one inside another.
+const maxBodies = 4
+
+// reads returns what e reads of the session, calls of user-defined functions followed into their bodies.
+func (f *finder) reads(e expr.Expr) []read {
+	var out []read
+	f.collect(e, 0, func(c read) {
+		if !slices.ContainsFunc(out, func(o read) bool { return o.key() == c.key() }) {
+			out = append(out, c)
+		}
+	})
+	return out
+}
+
+func (f *finder) collect(e expr.Expr, depth int, found func(read)) {
+	expr.WalkDeep(e, func(n expr.Expr, _ int) bool {
+		switch n := n.(type) {
+		case *expr.SessionValue:
+			if n.Name == "current_user" || n.Name == "session_user" || n.Name == "current_role" || n.Name == "user" {
+				found(read{kind: "role", name: n.Name})
+			}
+		case *expr.Operation:
+			if c, ok := claim(n); ok {
+				found(c)
+				return false
+			}
+		case *expr.Call:
+			return f.call(n, depth, found)
+		}
+		return true
+	})
+}
+
+// call looks at a function call, and reports whether its arguments are still to be looked at.
+func (f *finder) call(n *expr.Call, depth int, found func(read)) bool {
+	if n.Func == nil {
+		return true
+	}
+	if builtin(n.Func) {
+		switch n.Func.Name {
+		case "current_setting":
+			if name, ok := settingName(n); ok {
+				found(read{kind: "setting", name: name})
+				return false
+			}
+		case "jsonb_extract_path_text", "json_extract_path_text", "jsonb_extract_path", "json_extract_path":
+			if c, ok := claimCall(n); ok {
+				found(c)
+				return false
+			}
+		case "pg_backend_pid", "inet_client_addr", "inet_client_port":
+			found(read{kind: "session", name: n.Func.Name})
+		}
+		return true
+	}
+	if depth < maxBodies {
+		f.body(n.Func, depth+1, found)
+	}
+	return true
+}
+
+// body looks into a function's statements. What a look-up in a table yields carries the table's name.
+func (f *finder) body(fn *catalog.Function, depth int, found func(read)) {
+	b := f.bodyOf(fn)
+	if b == nil {
+		return
+	}
+	for _, q := range b {
+		table := lookedUp(q)
+		f.query(q, depth, func(c read) {
+			if c.table == "" {
+				c.table = table
+			}
+			found(c)
+		})
+	}
+}
+
+func (f *finder) query(q *expr.Query, depth int, found func(read)) {
+	expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
+		f.collect(e, depth, found)
+		return false
+	})
+}
+
+// lookedUp returns the identity of the one table that a query reads, or "".
+func lookedUp(q *expr.Query) string {
+	if q.Command != "select" {
+		return ""
+	}
+	for i := range q.Range {
+		if r := q.Range[i].Relation; r != nil && !r.System {
+			return r.Identity()
+		}
+	}
+	return ""
+}
+
+// builtin reports whether a function is one of pg_catalog's.
+func builtin(f *catalog.Function) bool { return f.Schema == "pg_catalog" }
+
+// settingName returns the setting that a call of current_setting reads, where the name is a constant.
+func settingName(c *expr.Call) (string, bool) {
+	if len(c.Args) == 0 {
+		return "", false
+	}
+	return constant(c.Args[0])
+}
+
+// constant returns the text of a constant, casts looked through.
+func constant(e expr.Expr) (string, bool) {
+	switch e := bare(e).(type) {
+	case *expr.Const:
+		return e.Text, e.Known && !e.Null
+	default:
+		return "", false
+	}
+}
+
+// bare takes conversions that keep the value, and single-argument functions of casts, off an expression.
+func bare(e expr.Expr) expr.Expr {
+	for {
+		switch n := e.(type) {
+		case *expr.Cast:
+			e = n.Arg
+		case *expr.Collate:
+			e = n.Arg
+		case *expr.Call:
+			if n.Form == "call" || n.Form == "" || len(n.Args) == 0 {
+				return e
+			}
+			e = n.Args[0]
+		default:
+			return e
+		}
+	}
+}
+
+// claim reads setting::json -> 'a' ->> 'b', and #>> '{a,b}'.
+func claim(o *expr.Operation) (read, bool) {
+	if o.Op == nil || o.Op.Schema != "pg_catalog" || len(o.Args) != 2 {
+		return read{}, false
+	}
+	step, ok := constant(o.Args[1])
+	if !ok {
+		return read{}, false
+	}
+	base, ok := claimBase(o.Args[0])
+	if !ok {
+		return read{}, false
+	}
+	switch o.Op.Name {
+	case "->", "->>":
+		base.path = append(base.path, step)
+	case "#>", "#>>":
+		base.path = append(base.path, strings.Split(strings.Trim(step, "{}"), ",")...)
+	default:
+		return read{}, false
+	}
+	base.kind = "claim"
+	return base, true
+}
+
+// claimBase returns the setting, or the claim so far, that a JSON operator stands on.
+func claimBase(e expr.Expr) (read, bool) {
+	switch n := bare(e).(type) {
+	case *expr.Operation:
+		if n.Kind == "nullif" && len(n.Args) > 0 {
+			return claimBase(n.Args[0])
+		}
+		return claim(n)
+	case *expr.Coalesce:
+		for _, a := range n.Args {
+			if c, ok := claimBase(a); ok {
+				return c, true
+			}
+		}
+	case *expr.SubLink:
+		if n.Query != nil && len(n.Query.Targets) > 0 {
+			return claimBase(n.Query.Targets[0].Expr)
+		}
+	case *expr.Call:
+		if n.Func != nil && builtin(n.Func) && n.Func.Name == "current_setting" {
+			if name, ok := settingName(n); ok {
+				return read{kind: "setting", name: name}, true
+			}
+		}
+	}
+	return read{}, false
+}
+
+func claimCall(c *expr.Call) (read, bool) {
+	if len(c.Args) < 2 {
+		return read{}, false
+	}
+	base, ok := claimBase(c.Args[0])
+	if !ok {
+		return read{}, false
+	}
+	for _, a := range c.Args[1:] {
+		if arr, ok := a.(*expr.Array); ok {
+			for _, el := range arr.Elements {
+				if s, ok := constant(el); ok {
+					base.path = append(base.path, s)
+				}
+			}
+		} else if s, ok := constant(a); ok {
+			base.path = append(base.path, strings.Split(strings.Trim(s, "{}"), ",")...)
+		}
+	}
+	base.kind = "claim"
+	return base, true
+}

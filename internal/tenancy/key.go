@@ -1,0 +1,315 @@
+package tenancy
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
+
+// A candidate is a group of columns, of one stem or tied to one root, that may be the tenant key.
+type candidate struct {
+	stem      string
+	columns   map[string]int  // spelling → tables
+	tables    map[string]bool // identities
+	compared  int             // tables whose policies hold it against a tenant context, by an equality
+	mixed     int             // … in another way
+	principal int             // … against a person
+	weight    int             // of the name, the best spelling's
+	targets   map[string]int  // tables that its foreign keys refer to
+	nested    bool            // its own root is inside another candidate's tenant
+}
+
+// score says how much speaks for a candidate.
+func (c *candidate) score() int {
+	n := len(c.tables)
+	refs := 0
+	for _, k := range c.targets {
+		refs += k
+	}
+	return 2000*c.compared + 800*c.mixed + 30*c.principal + c.weight*n + 20*refs*min(c.weight, 1) + 5*n
+}
+
+// names are the candidate's spellings, most common first.
+func (c *candidate) names() []string { return byCount(c.columns) }
+
+// keys decides which columns are the tenant key.
+func (in *inference) keys() {
+	if in.given {
+		return
+	}
+	in.spellings = make(map[string]bool)
+	all := in.candidates()
+	if len(all) == 0 {
+		in.hub()
+		return
+	}
+	best := all[0]
+	for _, other := range all[1:] {
+		if equallyGood(best, other) {
+			in.ask("tenant_column", []string{best.names()[0], other.names()[0]},
+				"%s stands in %d tables, %s in %d, and nothing says which of them is the tenant", best.names()[0], len(best.tables), other.names()[0], len(other.tables))
+			return
+		}
+	}
+	in.accept(best)
+	for _, other := range all[1:] {
+		if in.sameKey(best, other) {
+			in.accept(other)
+		}
+	}
+}
+
+func (in *inference) accept(c *candidate) {
+	for name := range c.columns {
+		in.spellings[name] = true
+	}
+}
+
+// equallyGood reports whether two candidates are as good as each other and stand side by side in the same tables, so that
+// one of them must be chosen.
+func equallyGood(a, b *candidate) bool {
+	if a.compared+a.mixed != b.compared+b.mixed && a.compared+a.mixed > 0 || a.nested != b.nested {
+		return false
+	}
+	if b.score()*100 < a.score()*85 {
+		return false
+	}
+	both := 0
+	for t := range b.tables {
+		if a.tables[t] {
+			both++
+		}
+	}
+	return both*2 > min(len(a.tables), len(b.tables))
+}
+
+// sameKey reports whether other is another spelling of best: compared with a tenant context too, tied to the same root, or of
+// a name that says tenant in tables that best is not in.
+func (in *inference) sameKey(best, other *candidate) bool {
+	if other.compared > 0 && best.compared > 0 && other.weight > 0 && !in.inside(other, best) {
+		return true
+	}
+	for t := range other.targets {
+		if best.targets[t] > 0 && other.weight > 0 {
+			return true
+		}
+	}
+	overlap := 0
+	for t := range other.tables {
+		if best.tables[t] {
+			overlap++
+		}
+	}
+	if overlap > 0 || len(other.targets) > 0 {
+		return false
+	}
+	return other.weight >= 80 || other.compared+other.mixed > 0 && other.weight > 0
+}
+
+// inside reports whether every table of other has best's column as well.
+func (in *inference) inside(other, best *candidate) bool {
+	for t := range other.tables {
+		if !best.tables[t] {
+			return false
+		}
+	}
+	return true
+}
+
+// candidates returns the groups of columns that may be the tenant key, best first.
+func (in *inference) candidates() []*candidate {
+	groups := make(map[string]*candidate)
+	for _, t := range in.model.Tables {
+		for i := range t.Relation.Columns {
+			in.vote(groups, t.Relation, &t.Relation.Columns[i])
+		}
+	}
+	var out []*candidate
+	for _, c := range groups {
+		in.nesting(c)
+		if c.weight == 0 && c.compared+c.mixed+c.principal == 0 {
+			continue
+		}
+		out = append(out, c)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if a, b := out[i].score(), out[j].score(); a != b {
+			return a > b
+		}
+		return out[i].stem < out[j].stem
+	})
+	return out
+}
+
+// vote counts one column for its group.
+func (in *inference) vote(groups map[string]*candidate, rel *catalog.Relation, col *catalog.Column) {
+	weight := 0
+	if in.keyType(col) {
+		weight = tenantWeight(col.Name)
+	}
+	exact, mixed, principal := in.heldAgainst(rel, col.Name)
+	if weight == 0 && !exact && !mixed && !principal {
+		return
+	}
+	if soleID(rel, col.Name) && stem(col.Name) == "" && !exact {
+		return
+	}
+	name := stem(col.Name)
+	if name == "" {
+		name = "\x00" + col.Name
+	}
+	c := groups[name]
+	if c == nil {
+		c = &candidate{stem: name, columns: make(map[string]int), tables: make(map[string]bool), targets: make(map[string]int)}
+		groups[name] = c
+	}
+	if stem(col.Name) == "" && soleID(rel, col.Name) {
+		return // a root's own id, compared with the context: it says which table is the root, not what the key is called
+	}
+	c.columns[col.Name]++
+	c.tables[rel.Identity()] = true
+	c.weight = max(c.weight, weight)
+	switch {
+	case exact:
+		c.compared++
+	case mixed:
+		c.mixed++
+	case principal:
+		c.principal++
+	}
+	if target, _, ok := refersTo(rel, col.Name); ok && target != rel.Identity() {
+		c.targets[target]++
+	}
+}
+
+// heldAgainst says how rel's policies hold a column against the context.
+func (in *inference) heldAgainst(rel *catalog.Relation, column string) (exact, mixed, principal bool) {
+	for _, c := range in.compared[rel.Identity()] {
+		if c.column != column {
+			continue
+		}
+		switch {
+		case c.principal():
+			principal = true
+		case c.exact:
+			exact = true
+		default:
+			mixed = true
+		}
+	}
+	return exact, mixed, principal
+}
+
+// nesting marks a candidate whose own root carries another tenant's key: an organisation inside a client.
+func (in *inference) nesting(c *candidate) {
+	for target := range c.targets {
+		t := in.model.byRelation[target]
+		if t == nil {
+			continue
+		}
+		for i := range t.Relation.Columns {
+			col := &t.Relation.Columns[i]
+			if _, mine := c.columns[col.Name]; mine || !in.keyType(col) || tenantWeight(col.Name) < 40 {
+				continue
+			}
+			if other, _, ok := refersTo(t.Relation, col.Name); ok && other != target {
+				c.nested = true
+				c.weight = c.weight / 2
+			}
+		}
+	}
+}
+
+// keyType reports whether a column's type can hold a tenant's name: text, number, UUID and what is made of them.
+func (in *inference) keyType(col *catalog.Column) bool {
+	t := in.snap.TypeByOID(in.model.Reader.BaseType(col.TypeOID))
+	if t == nil {
+		return true
+	}
+	switch t.Category {
+	case "S", "N", "E":
+		return true
+	case "U":
+		return !strings.Contains(t.Name, "json") && t.Name != "bytea" && t.Name != "xml" && t.Name != "tsvector"
+	default:
+		return false
+	}
+}
+
+// soleID reports whether a column alone is the table's primary key.
+func soleID(rel *catalog.Relation, column string) bool {
+	for i := range rel.Constraints {
+		if c := &rel.Constraints[i]; c.Kind == "primary" {
+			return len(c.Columns) == 1 && c.Columns[0] == column
+		}
+	}
+	return false
+}
+
+// refersTo returns the table and column that a column's own foreign key refers to, a key of one column before a composite one.
+func refersTo(rel *catalog.Relation, column string) (table, refers string, ok bool) {
+	width := 0
+	for i := range rel.Constraints {
+		c := &rel.Constraints[i]
+		if c.Kind != "foreign" {
+			continue
+		}
+		for k, name := range c.Columns {
+			if name == column && k < len(c.RefColumns) && (!ok || len(c.Columns) < width) {
+				table, refers, ok, width = c.RefTable, c.RefColumns[k], true, len(c.Columns)
+			}
+		}
+	}
+	return table, refers, ok
+}
+
+// hub looks for a tenant that no name gives away: the one table that most others refer to, over one column of one name, and
+// that refers to none.
+func (in *inference) hub() {
+	refs := make(map[string]map[string]int)
+	for _, t := range in.model.Tables {
+		for i := range t.Relation.Constraints {
+			c := &t.Relation.Constraints[i]
+			if c.Kind == "foreign" && len(c.Columns) == 1 && c.RefTable != t.Relation.Identity() {
+				if refs[c.RefTable] == nil {
+					refs[c.RefTable] = make(map[string]int)
+				}
+				refs[c.RefTable][c.Columns[0]]++
+			}
+		}
+	}
+	var best, second string
+	bestCount, secondCount := 0, 0
+	for _, t := range in.model.Tables {
+		name := t.Relation.Identity()
+		column := byCount(refs[name])
+		if len(column) == 0 || personal(t.Relation.Name) || hasForeignKey(t.Relation) {
+			continue
+		}
+		switch n := refs[name][column[0]]; {
+		case n > bestCount:
+			second, secondCount, best, bestCount = best, bestCount, column[0], n
+		case n > secondCount:
+			second, secondCount = column[0], n
+		}
+	}
+	if bestCount < 2 || bestCount*3 < len(in.model.Tables) {
+		return
+	}
+	if secondCount*100 >= bestCount*85 {
+		in.ask("tenant_column", []string{best, second}, "%d tables refer to one, %d to the other, and no name says which is the tenant", bestCount, secondCount)
+		return
+	}
+	in.spellings[best] = true
+	in.ask("tenant_column", []string{best}, "most tables refer over %s to one table; no name and no policy says that it is the tenant", best)
+}
+
+func hasForeignKey(rel *catalog.Relation) bool {
+	for i := range rel.Constraints {
+		if c := &rel.Constraints[i]; c.Kind == "foreign" && c.RefTable != rel.Identity() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,79 @@
+package tenancy
+
+import "github.com/ringfencehq/ringfence/internal/catalog"
+
+// roots finds the tables with one row a tenant: what the key's foreign keys refer to, what holds its own id against the
+// context, what is called as the key is.
+func (in *inference) roots() {
+	in.rootOf = make(map[string]string)
+	for _, t := range in.model.Tables {
+		for i := range t.Relation.Columns {
+			if !in.spellings[t.Relation.Columns[i].Name] {
+				continue
+			}
+			target, refers, ok := refersTo(t.Relation, t.Relation.Columns[i].Name)
+			if !ok || target == t.Relation.Identity() {
+				continue
+			}
+			if r := in.model.byRelation[target]; r != nil && uniqueAlone(r.Relation, refers) && !in.carries(r.Relation, refers) {
+				in.rootOf[target] = refers
+			}
+		}
+	}
+	for _, t := range in.model.Tables {
+		if id, ok := in.rootByItself(t.Relation); ok && in.rootOf[t.Relation.Identity()] == "" {
+			in.rootOf[t.Relation.Identity()] = id
+		}
+	}
+}
+
+// carries reports whether rel has a tenant key beside the column that it is referred to by: then it is owned, not the root.
+func (in *inference) carries(rel *catalog.Relation, refers string) bool {
+	for i := range rel.Columns {
+		name := rel.Columns[i].Name
+		if name == refers || !in.spellings[name] {
+			continue
+		}
+		if target, _, ok := refersTo(rel, name); ok && target == rel.Identity() {
+			continue // a tree of tenants
+		}
+		return true
+	}
+	return false
+}
+
+// rootByItself finds a root that nothing refers to: its policy holds its own id against a tenant context, or it is called as
+// the key is.
+func (in *inference) rootByItself(rel *catalog.Relation) (string, bool) {
+	id := ""
+	for i := range rel.Constraints {
+		if c := &rel.Constraints[i]; c.Kind == "primary" && len(c.Columns) == 1 {
+			id = c.Columns[0]
+		}
+	}
+	if id == "" || in.carries(rel, id) {
+		return "", false
+	}
+	for _, c := range in.compared[rel.Identity()] {
+		if c.column == id && !c.principal() && (stem(id) == "" || in.spellings[id]) {
+			return id, true
+		}
+	}
+	for name := range in.spellings {
+		if s := stem(name); s != "" && stem(rel.Name) == s && in.sameType(rel, id, name) {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// sameType reports whether rel's id has the type that the key has somewhere.
+func (in *inference) sameType(rel *catalog.Relation, id, key string) bool {
+	col := rel.ColumnByName(id)
+	for _, t := range in.model.Tables {
+		if k := t.Relation.ColumnByName(key); k != nil && col != nil && in.model.Reader.BaseType(k.TypeOID) == in.model.Reader.BaseType(col.TypeOID) {
+			return true
+		}
+	}
+	return false
+}
