@@ -70,7 +70,8 @@ type Embedded struct {
 // Unix socket, where no password is asked.
 func (e *Embedded) DSN(database, user string) string {
 	q := url.Values{"host": {e.dir}, "port": {strconv.Itoa(e.port)}, "user": {user}, "sslmode": {"disable"}}
-	return "postgres:///" + url.PathEscape(database) + "?" + q.Encode()
+	// A space as "+" is the web's way; libpq reads a plus sign.
+	return "postgres:///" + url.PathEscape(database) + "?" + strings.ReplaceAll(q.Encode(), "+", "%20")
 }
 
 // TCPDSN gives a connection string for the superuser over 127.0.0.1, with the
