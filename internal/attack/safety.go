@@ -1,0 +1,177 @@
+package attack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
+
+// outward are extensions whose functions reach beyond the database's transactions: what they do is not rolled back.
+var outward = []string{"dblink", "http", "pg_net", "pg_background", "pg_cron", "aws_lambda", "aws_s3", "aws_commons", "plproxy", "pgsql_http",
+	"pg_curl", "pg_amqp", "pgmq", "adminpack", "orafce"}
+
+// outwardWords are texts of a function's body that reach beyond the transaction.
+var outwardWords = []string{"dblink", "http_post", "http_get", "lo_export", "to program", "from program", "pg_read_file", "pg_file_write",
+	"pg_terminate_backend", "pg_cancel_backend"}
+
+// unsafeTables returns the tables that must not be written to, with what their triggers, rules and cascades reach: anything
+// that a rollback does not undo. It follows names, and rather says too much than too little.
+func unsafeTables(snap *catalog.Snapshot) map[string]string {
+	w := &walker{snap: snap, functions: map[string][]*catalog.Function{}, relations: map[string][]*catalog.Relation{},
+		functionWhy: map[string]string{}, tableWhy: map[string]string{}, busy: map[string]bool{}}
+	for i := range snap.Functions {
+		if f := &snap.Functions[i]; !f.System {
+			w.functions[strings.ToLower(f.Name)] = append(w.functions[strings.ToLower(f.Name)], f)
+		}
+	}
+	for i := range snap.Relations {
+		if r := &snap.Relations[i]; !r.System {
+			w.relations[strings.ToLower(r.Name)] = append(w.relations[strings.ToLower(r.Name)], r)
+		}
+	}
+	out := map[string]string{}
+	for i := range snap.Relations {
+		r := &snap.Relations[i]
+		if why := w.table(r); why != "" {
+			out[r.Identity()] = why
+		}
+	}
+	return out
+}
+
+// A walker follows triggers, rules, cascades and the names in function bodies.
+type walker struct {
+	snap        *catalog.Snapshot
+	functions   map[string][]*catalog.Function // by lower-case name
+	relations   map[string][]*catalog.Relation
+	functionWhy map[string]string
+	tableWhy    map[string]string
+	busy        map[string]bool
+}
+
+// table returns why writing to a relation reaches out, or "".
+func (w *walker) table(r *catalog.Relation) string {
+	id := r.Identity()
+	if why, ok := w.tableWhy[id]; ok || w.busy[id] {
+		return why
+	}
+	w.busy[id] = true
+	why := w.tableReach(r)
+	delete(w.busy, id)
+	w.tableWhy[id] = why
+	return why
+}
+
+func (w *walker) tableReach(r *catalog.Relation) string {
+	if r.Kind == catalog.Foreign {
+		return "the foreign table " + r.Identity() + " lies on another server"
+	}
+	for _, t := range r.Triggers {
+		if t.Enabled == "disabled" || t.Enabled == "replica" {
+			continue
+		}
+		if why := w.function(w.snap.Function(t.Function)); why != "" {
+			return "trigger " + t.Name + ": " + why
+		}
+	}
+	for _, rule := range r.Rules {
+		if rule.Event != "SELECT" {
+			if why := w.text(rule.Action.Text); why != "" {
+				return "rule " + rule.Name + ": " + why
+			}
+		}
+	}
+	for i := range w.snap.Relations {
+		child := &w.snap.Relations[i]
+		for _, k := range child.Constraints {
+			if k.Kind == "foreign" && k.RefTable == r.Identity() && k.OnDelete != "no action" && k.OnDelete != "restrict" {
+				if why := w.table(child); why != "" {
+					return "cascade to " + child.Identity() + ": " + why
+				}
+			}
+		}
+		if child.Partition != nil && child.Partition.Parent == r.Identity() {
+			if why := w.table(child); why != "" {
+				return "partition " + child.Identity() + ": " + why
+			}
+		}
+	}
+	return ""
+}
+
+// function returns why calling a function reaches out, or "".
+func (w *walker) function(f *catalog.Function) string {
+	if f == nil {
+		return ""
+	}
+	id := f.Identity()
+	if why, ok := w.functionWhy[id]; ok || w.busy[id] {
+		return why
+	}
+	w.busy[id] = true
+	why := w.functionReach(f)
+	delete(w.busy, id)
+	w.functionWhy[id] = why
+	return why
+}
+
+func (w *walker) functionReach(f *catalog.Function) string {
+	switch {
+	case f.System:
+		return ""
+	case slices.Contains(outward, f.Extension):
+		return fmt.Sprintf("%s of the extension %s", f.Identity(), f.Extension)
+	case f.Extension != "":
+		return ""
+	case f.Language == "sql" || f.Language == "plpgsql":
+		if why := w.text(f.Source); why != "" {
+			return f.Identity() + ": " + why
+		}
+		if f.Body != nil {
+			return w.text(f.Definition)
+		}
+		return ""
+	case f.Language == "internal":
+		return ""
+	}
+	for _, l := range w.snap.Languages {
+		if l.Name == f.Language && l.Trusted {
+			return ""
+		}
+	}
+	return f.Identity() + " is written in the untrusted language " + f.Language
+}
+
+// text returns why a body reaches out: by a word, by a function that it names, or by a table that it names.
+func (w *walker) text(body string) string {
+	lower := strings.ToLower(body)
+	for _, word := range outwardWords {
+		if strings.Contains(lower, word) {
+			return "it uses " + word
+		}
+	}
+	for _, name := range identifiers(lower) {
+		for _, f := range w.functions[name] {
+			if why := w.function(f); why != "" {
+				return why
+			}
+		}
+		for _, r := range w.relations[name] {
+			if why := w.table(r); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+// identifiers splits a body into its words, each once.
+func identifiers(body string) []string {
+	words := strings.FieldsFunc(body, func(r rune) bool {
+		return !(r == '_' || r == '$' || r > 127 || ('a' <= r && r <= 'z') || ('0' <= r && r <= '9'))
+	})
+	slices.Sort(words)
+	return slices.Compact(words)
+}

@@ -1,0 +1,56 @@
+package attack
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// The SQLSTATEs that the room decides on.
+const (
+	insufficientPrivilege = "42501"
+	notNullViolation      = "23502"
+	foreignKeyViolation   = "23503"
+	uniqueViolation       = "23505"
+	checkViolation        = "23514"
+	exclusionViolation    = "23P01"
+	withCheckOption       = "44000"
+	raisedException       = "P0001"
+	undefinedSetting      = "42704"
+	lockNotAvailable      = "55P03"
+	queryCanceled         = "57014"
+)
+
+// pgError returns the server's error in err's chain, or nil.
+func pgError(err error) *pgconn.PgError {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// state returns the SQLSTATE in err's chain, or "".
+func state(err error) string {
+	if e := pgError(err); e != nil {
+		return e.Code
+	}
+	return ""
+}
+
+// refused reports whether the database answered no: by privilege, by policy, by a view's check option, by a context it could
+// not read, or by code that raised. None of them hands out or changes a row.
+func refused(err error) bool {
+	switch c := state(err); c {
+	case insufficientPrivilege, withCheckOption, raisedException, undefinedSetting, "P0002", "P0003", "P0004":
+		return true
+	default:
+		return len(c) == 5 && c[:2] == "22" // data exceptions: the context did not parse
+	}
+}
+
+// timedOut reports whether the statement was ended by a limit of ours.
+func timedOut(err error) bool {
+	c := state(err)
+	return c == lockNotAvailable || c == queryCanceled
+}
