@@ -66,7 +66,7 @@ type Type struct {
 	NotNull   bool     `json:"not_null,omitempty"`
 	Checks    []Tree   `json:"checks,omitempty"`     // of a domain
 	Labels    []string `json:"labels,omitempty"`     // of an enum
-	LabelOIDs []uint32 `json:"label_oids,omitempty"` // what constants of the enum hold, in the order of Labels
+	LabelOIDs []uint32 `json:"label_oids,omitempty"` // of the same labels: literals hold these
 	Subtype   uint32   `json:"subtype,omitempty"`
 	Relation  string   `json:"relation,omitempty"` // of a composite type
 	Collation string   `json:"collation,omitempty"`

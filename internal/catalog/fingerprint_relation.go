@@ -1,0 +1,84 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+)
+
+// relation hashes a relation and all that hangs on it. It works on a copy that lost what does not bear on isolation, so that
+// a field added to Relation enters the hash unless it is taken out here.
+func (p *printer) relation(r *Relation) string {
+	c := *r
+	c.OID, c.Pages, c.Tuples, c.Bytes, c.Comment = 0, 0, 0, 0, ""
+	c.Columns = slices.Clone(r.Columns)
+	for i := range c.Columns {
+		col := &c.Columns[i]
+		col.Num, col.TypeOID = 0, 0
+		col.Default = p.tree(col.Default, r)
+	}
+	operators := [][]string{}
+	c.Constraints = slices.Clone(r.Constraints)
+	for i := range c.Constraints {
+		k := &c.Constraints[i]
+		operators = append(operators, p.operators(k.Operators))
+		k.OID, k.Operators = 0, nil
+		if k.Check != nil {
+			k.Check, k.Definition = p.tree(k.Check, r), ""
+		}
+	}
+	c.Indexes = slices.Clone(r.Indexes)
+	for i := range c.Indexes {
+		p.index(&c.Indexes[i], r)
+	}
+	c.Policies = slices.Clone(r.Policies)
+	for i := range c.Policies {
+		pol := &c.Policies[i]
+		pol.OID, pol.ColumnDeps, pol.Comment = 0, nil, ""
+		pol.Using, pol.Check = p.tree(pol.Using, r), p.tree(pol.Check, r)
+	}
+	c.Triggers = slices.Clone(r.Triggers)
+	for i := range c.Triggers {
+		p.trigger(&c.Triggers[i], r)
+	}
+	c.Rules = slices.Clone(r.Rules)
+	for i := range c.Rules {
+		rule := &c.Rules[i]
+		rule.OID = 0
+		rule.Qual, rule.Action = p.tree(rule.Qual, r), *p.tree(&rule.Action, r)
+	}
+	return hash(&c, operators)
+}
+
+func (p *printer) index(x *Index, on *Relation) {
+	x.OID, x.Bytes, x.Scans = 0, 0, 0
+	x.Predicate = p.tree(x.Predicate, on)
+	x.Keys = slices.Clone(x.Keys)
+	expression := x.Predicate != nil
+	for i := range x.Keys {
+		if k := &x.Keys[i]; k.Expression != nil {
+			k.Expression, expression = p.tree(k.Expression, on), true
+		}
+	}
+	if expression {
+		x.Definition = "" // it prints the expressions again
+	}
+}
+
+// trigger keeps of the definition what stands nowhere else: the arguments of the function.
+func (p *printer) trigger(t *Trigger, on *Relation) {
+	t.OID = 0
+	t.When = p.tree(t.When, on)
+	if i := strings.LastIndex(t.Definition, " EXECUTE "); i >= 0 {
+		t.Definition = t.Definition[i:]
+	}
+}
+
+func (p *printer) operators(oids []uint32) []string {
+	out := []string{}
+	for _, oid := range oids {
+		p.trees.out.Reset()
+		p.trees.writeOID(classOperator, uitoa(oid))
+		out = append(out, p.trees.out.String())
+	}
+	return out
+}
