@@ -3,9 +3,15 @@ package plan
 // Kinds returns every kind of step, in the order in which steps of one wave run.
 func Kinds() []*Kind {
 	return []*Kind{
-		&tenantIndex,
-		&createPolicy,
-		&enableRLS,
+		&repairIndex, &tenantIndex, &partitionedIndex, &uniqueIndex,
+		&updatedAtFunction, &updatedAtColumn, &tenantColumn, &tenantFillTrigger,
+		&applicationRole,
+		&tenantBackfill, &updatedAtBackfill,
+		&notNullCheck, &notNullValidate, &notNull,
+		&foreignKey, &foreignKeyValidate, &uniqueSwap, &updatedAtTrigger,
+		&securityInvoker, &functionSearchPath, &functionExecute,
+		&grant, &revoke, &defaultPrivileges, &revokeMembership, &roleAttribute, &unsetContextDefault,
+		&createPolicy, &replacePolicy, &dropPolicy, &enableRLS,
 		&forceRLS,
 	}
 }

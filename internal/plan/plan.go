@@ -35,6 +35,8 @@ type Kind struct {
 	Latest int      // last wave it may stand in; 0: Wave only
 	Danger []string // what must be allowed by name before a plan holds such a step
 	NoUndo string   // why it cannot be taken back; "" when it can
+	// UndoDanger is what must be allowed by name before a person's roll-back runs Undo; an automatic one never does.
+	UndoDanger []string
 
 	Lock     Lock // strongest lock Do takes on the table
 	UndoLock Lock // strongest lock Undo takes on the table
@@ -69,6 +71,8 @@ type Step struct {
 	NoUndo      string   `json:"no_undo,omitempty"`
 	// Batch is set on a back-fill: Do[0] changes at most $1 rows a time and is run until it changes none.
 	Batch int `json:"batch,omitempty"`
+	// UndoDanger is what must be allowed by name before Undo runs: "drops_values" where a column goes with what was written in it.
+	UndoDanger []string `json:"undo_danger,omitempty"`
 	// Also is the strongest lock Do takes on each other table, by identity: a foreign key's parent, a table's partitions.
 	Also map[string]Lock `json:"also,omitempty"`
 	// Before is the fingerprint of each object the step touches, as it was planned on; identity → fingerprint,

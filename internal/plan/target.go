@@ -44,7 +44,9 @@ type Target struct {
 	Member     string          `json:"member,omitempty"`
 	Roles      []string        `json:"roles,omitempty"`
 	Privileges []string        `json:"privileges,omitempty"`
-	Was        []catalog.Grant `json:"was,omitempty"`      // grants that Undo gives back
+	Options    []string        `json:"options,omitempty"` // of a membership: ADMIN, INHERIT, SET
+	Was        []catalog.Grant `json:"was,omitempty"`     // grants that Undo gives back
+	WasColumns []ColumnGrants  `json:"was_columns,omitempty"`
 	ObjectType string          `json:"type_of,omitempty"`  // table, sequence, schema, function
 	Database   string          `json:"database,omitempty"` // of a setting; "" is every one
 	Setting    string          `json:"setting,omitempty"`
@@ -63,6 +65,12 @@ type IndexShape struct {
 type IndexKey struct {
 	Column string `json:"column"`
 	Cast   string `json:"cast,omitempty"`
+}
+
+// ColumnGrants are the grants of one column.
+type ColumnGrants struct {
+	Column string          `json:"column"`
+	Grants []catalog.Grant `json:"grants"`
 }
 
 // A Reference is the other end of a foreign key, with its actions in SQL's words; "" is NO ACTION.
@@ -89,7 +97,8 @@ func (k *Kind) step(t Target) Step {
 	s := Step{
 		Kind: k.Name, Object: t.Name.Identity(), Lock: k.Lock, UndoLock: k.UndoLock, Transaction: "own",
 		Do: k.Do(t), Done: k.Done(t), Undo: []string{}, Danger: slices.Clone(k.Danger), Why: []string{},
-		Wave: k.Wave, NoUndo: k.NoUndo, Batch: k.Batch, Before: map[string]string{},
+		Wave: k.Wave, NoUndo: k.NoUndo, Batch: k.Batch,
+		UndoDanger: slices.Clone(k.UndoDanger), Before: map[string]string{},
 	}
 	if t.Schema != "" && k.Lock != NoLock || t.Schema != "" && k.UndoLock != NoLock {
 		s.Table = t.Name.Identity()
