@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -68,9 +69,15 @@ func (s *Instance) DB(t testing.TB) *Database {
 	return db
 }
 
-// uniqueName makes a name that no other test process of the server has.
+// uniqueName makes a name that no other test process of the server has, within
+// PostgreSQL's 63 bytes; a long prefix loses whole characters.
 func uniqueName(prefix string) string {
-	return fmt.Sprintf("%.40s_%s", prefix, strings.ToLower(rand.Text()[:12]))
+	const most = 63 - 1 - 12
+	for len(prefix) > most {
+		_, size := utf8.DecodeLastRuneInString(prefix)
+		prefix = prefix[:len(prefix)-size]
+	}
+	return prefix + "_" + strings.ToLower(rand.Text()[:12])
 }
 
 // DSN gives a connection string for a role; "" is the superuser.

@@ -39,7 +39,7 @@ func TestNothingIsLeft(t *testing.T) {
 	t.Run("use", func(t *testing.T) {
 		db := pgtest.DB(t)
 		database = db.Name
-		role = db.Role(t, `ha'rd "name" %s`, "LOGIN CREATEROLE")
+		role = db.Role(t, `ha'rd "name" %s `+strings.Repeat("ü", 40), "LOGIN CREATEROLE")
 		other = db.Role(t, "other", "")
 		db.Exec(t, "GRANT "+pg.Ident(other)+" TO "+pg.Ident(role)+" WITH ADMIN OPTION")
 		db.Exec(t, "ALTER ROLE "+pg.Ident(role)+" SET work_mem = '7MB'")
