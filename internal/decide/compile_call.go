@@ -1,0 +1,244 @@
+package decide
+
+import (
+	"github.com/ringfencehq/ringfence/internal/expr"
+)
+
+// call compiles a function call: a read of the context, a cast, a function that can be run, or one to be inlined.
+func (c *compiler) call(e *expr.Call, s *scope) *node {
+	f := e.Func
+	if f == nil {
+		return c.free(e, s, describe(e))
+	}
+	if f.Schema != "pg_catalog" {
+		return c.userCall(e, s)
+	}
+	switch {
+	case f.Name == "current_setting":
+		return c.settingRead(e, s)
+	case isTypeName(f.Name) && len(e.Args) >= 1 && len(e.Args) <= 3:
+		return c.castCall(e, s)
+	}
+	args := c.all(e.Args, s)
+	if n := c.jsonOperator(f.Name, e, args, s); n != nil {
+		return n
+	}
+	if fn := functionNamed(f.Name, len(args)); fn != nil && !e.Variadic {
+		return c.run(fn, e, args, s)
+	}
+	return c.free(e, s, describe(e))
+}
+
+// settingRead is current_setting(name [, missing_ok]) with a constant name.
+func (c *compiler) settingRead(e *expr.Call, s *scope) *node {
+	name := c.compile(e.Args[0], s)
+	if name.op != opConst || name.val.null {
+		return c.free(e, s, "current_setting of a name that is not constant")
+	}
+	missing := false
+	if len(e.Args) > 1 {
+		m := c.compile(e.Args[1], s)
+		if m.op != opConst {
+			return c.free(e, s, describe(e))
+		}
+		missing = m.val.isTrue()
+	}
+	return &node{op: opSetting, v: c.settingVariable(name.val.s), missingOK: missing, t: builtinTypes[25], stand: -1}
+}
+
+func (c *compiler) settingVariable(name string) int {
+	name = settingName(name)
+	return c.p.variable("setting/"+name, func() variable {
+		return variable{class: classSetting, name: name, row: -1, t: builtinTypes[25]}
+	})
+}
+
+// session is current_user and its kin: the role is known, the rest is free.
+func (c *compiler) session(e *expr.SessionValue, s *scope) *node {
+	switch e.Name {
+	case "current_user", "current_role", "user", "session_user":
+		name, role := "current_user", c.user
+		if e.Name == "session_user" {
+			name, role = e.Name, c.login
+		}
+		i := c.p.variable("session/"+name+"/"+role, func() variable {
+			return variable{class: classSession, name: name, row: -1, t: builtinTypes[19], notNull: true, fixed: []value{text(role)}}
+		})
+		return &node{op: opVar, v: i, t: builtinTypes[19], stand: -1}
+	}
+	return c.free(e, s, e.Name)
+}
+
+// isTypeName reports whether a function of pg_catalog with that name converts to the type of that name.
+func isTypeName(name string) bool {
+	switch name {
+	case "text", "varchar", "bpchar", "name", "int2", "int4", "int8", "numeric", "bool", "oid":
+		return true
+	}
+	return false
+}
+
+// castCall is a conversion that the server does by a function: int4(numeric), varchar(x, length, explicit), …
+func (c *compiler) castCall(e *expr.Call, s *scope) *node {
+	arg := c.compile(e.Args[0], s)
+	mod, explicit := int32(-1), e.Form != "implicit"
+	if len(e.Args) > 1 {
+		m := c.compile(e.Args[1], s)
+		if m.op != opConst || m.val.null || e.Func.Name == "numeric" {
+			return c.free(e, s, describe(e))
+		}
+		mod = int32(atoi(m.val.s))
+	}
+	if len(e.Args) > 2 {
+		x := c.compile(e.Args[2], s)
+		explicit = x.op == opConst && x.val.isTrue()
+	}
+	return c.convertNode(arg, c.typeOf(e.TypeOID, mod), explicit, e, s)
+}
+
+func atoi(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n
+}
+
+// convertNode converts, and marks what is no one-to-one conversion.
+func (c *compiler) convertNode(arg *node, to sqlType, explicit bool, e expr.Expr, s *scope) *node {
+	if arg.op == opConst && arg.val.null && !to.domain {
+		return &node{op: opConst, val: null, t: to, stand: -1}
+	}
+	from := arg.t
+	if from.kind == kindOther && from.oid != to.oid || to.kind == kindOther && from.oid != to.oid || from.oid == 700 || from.oid == 701 || from.kind == kindRow || from.kind == kindJSON && to.kind != kindJSON {
+		return c.run(&unknownFunction, e, []*node{arg}, s)
+	}
+	n := &node{op: opConvert, args: []*node{arg}, t: to, explicit: explicit, stand: -1}
+	cuts := to.length > 0 && (from.length == 0 || from.length > to.length) && from.kind != kindUUID && from.kind != kindNum
+	rounds := to.bits > 0 && from.kind == kindNum && from.bits == 0
+	folds := to.kind == kindCitext || to.kind == kindBpchar && from.kind != kindBpchar
+	if cuts || rounds || folds || from.kind == kindBool && to.kind == kindNum || from.kind == kindNum && to.kind == kindBool {
+		c.p.lossy = true
+	}
+	if cuts || rounds || to.domain || to.kind == kindNum && to.bits == 0 && from.kind == kindText {
+		n.stand, _ = c.freeVariable(e, s, "a cast to "+to.format)
+		c.p.vars[n.stand].t = to
+	}
+	return n
+}
+
+func (c *compiler) cast(e *expr.Cast, s *scope) *node {
+	arg := c.compile(e.Arg, s)
+	to := c.typeOf(e.TypeOID, e.TypeMod)
+	switch e.Kind {
+	case "relabel":
+		if arg.t.kind == to.kind {
+			if arg.op == opConst {
+				return arg
+			}
+			return retyped(arg, to)
+		}
+		to.length = 0
+		return c.convertNode(arg, to, true, e, s)
+	case "io":
+		return c.convertNode(arg, to, true, e, s)
+	case "domain":
+		return c.convertNode(arg, to, false, e, s)
+	case "array":
+		if arg.t.kind == kindArray && to.kind == kindArray {
+			return c.convertNode(arg, to, true, e, s)
+		}
+	}
+	return c.run(&unknownFunction, e, []*node{arg}, s)
+}
+
+// retyped is the same node under another type of its family.
+func retyped(n *node, t sqlType) *node {
+	out := *n
+	out.t = t
+	return &out
+}
+
+// run makes a node of a function this evaluator can run. In a proof it may be anything, unless its arguments are constant.
+func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
+	n := &node{op: opCall, fn: f, args: args, t: c.typeOf(e.Type(), -1), stand: -1}
+	if folded := fold(n); folded != n {
+		return folded
+	}
+	n.stand, _ = c.freeVariable(e, s, describe(e))
+	if f.pattern {
+		c.p.pattern = true
+	}
+	if f.lossy {
+		c.p.lossy = true
+	}
+	return n
+}
+
+// userCall inlines a function written in SQL, and takes any other for what it is: opaque, unless the model says that it
+// gives the tenant.
+func (c *compiler) userCall(e *expr.Call, s *scope) *node {
+	f := e.Func
+	if v, ok := c.contextFunction(e); ok {
+		return v
+	}
+	if c.d != nil && c.d.inline != nil && len(c.callStack) < maxCallDepth {
+		if body, ok := c.d.inline(e); ok {
+			c.p.functions[f] = true
+			if f.SecurityDefiner {
+				defer func(as, user string) { c.as, c.user = as, user }(c.as, c.user)
+				c.as, c.user = f.Owner, f.Owner
+			}
+			c.callStack = append(c.callStack, f)
+			defer func() { c.callStack = c.callStack[:len(c.callStack)-1] }()
+			n := c.compile(body, s)
+			if f.Strict {
+				return c.strictly(n, c.all(e.Args, s))
+			}
+			return n
+		}
+	}
+	c.p.functions[f] = true
+	return c.free(e, s, describe(e))
+}
+
+// maxCallDepth bounds functions that call functions.
+const maxCallDepth = 8
+
+// strictly is NULL when an argument is.
+func (c *compiler) strictly(n *node, args []*node) *node {
+	out := operation(opCase)
+	for _, a := range args {
+		if a.op == opConst && !a.val.null {
+			continue
+		}
+		out.args = append(out.args, operation(opIsNull, a), constant(null))
+	}
+	if len(out.args) == 0 {
+		return n
+	}
+	out.args = append(out.args, n)
+	out.t = n.t
+	return out
+}
+
+// contextFunction is a call without arguments of a function that the model lists as a context (a signed one).
+func (c *compiler) contextFunction(e *expr.Call) (*node, bool) {
+	if len(e.Args) != 0 {
+		return nil, false
+	}
+	id := e.Func.Identity()
+	for _, x := range c.m.Contexts {
+		if x.Name != id && x.Name != e.Func.Schema+"."+e.Func.Name || x.Kind == "setting" || x.Kind == "claim" {
+			continue
+		}
+		t := c.typeOf(e.TypeOID, -1)
+		i := c.p.variable("function/"+id, func() variable { return variable{class: classSession, name: id, row: -1, t: t} })
+		c.p.functions[e.Func] = true
+		return &node{op: opVar, v: i, t: t, stand: -1}, true
+	}
+	return nil, false
+}

@@ -1,0 +1,220 @@
+package decide
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/ringfencehq/ringfence/internal/expr"
+	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// Decide judges one way. It never fails: what cannot be judged is Undecided, with the reason in Why.
+func (d *Decider) Decide(way reach.Way) Decision {
+	if !way.Privileged {
+		return Decision{Verdict: Proved, Why: "no privilege"}
+	}
+	v := d.pure(way)
+	out := v.decision(way)
+	if out.Verdict == Proved && len(v.trusted)+len(v.functions) > 0 {
+		d.premises(way, v, &out)
+	}
+	return out
+}
+
+// pure judges the predicate alone: what its sub-queries and functions read is taken at its word.
+func (d *Decider) pure(way reach.Way) *verdict {
+	t := d.m.Table(way.Relation.Identity())
+	switch {
+	case way.Opaque != "":
+		return &verdict{verdict: Undecided, reason: Undecidable, why: way.Opaque}
+	case t == nil || t.Class == tenancy.Unclassified:
+		return &verdict{verdict: Undecided, reason: Undecidable, why: unclassified}
+	case t.Class == tenancy.Infrastructure:
+		return d.satisfiable(way, t, "an application role reaches a table that is the system's own")
+	case t.Class == tenancy.Global:
+		return d.global(way, t)
+	}
+	return d.tenantRows(way, t)
+}
+
+// global: everybody may read reference data, no tenant writes it.
+func (d *Decider) global(way reach.Way, t *tenancy.Table) *verdict {
+	switch way.Command {
+	case reach.Select, reach.References, reach.Maintain:
+		return &verdict{verdict: Proved, why: "reference data, read by all"}
+	}
+	return d.satisfiable(way, t, "reference data that a tenant may write")
+}
+
+// satisfiable refutes a way that lets any row through.
+func (d *Decider) satisfiable(way reach.Way, t *tenancy.Table, why string) *verdict {
+	out := d.cached(way, t, predicatesOf(way), anyRow)
+	if out.verdict == Leak {
+		out = out.copy()
+		out.why = why
+	}
+	return out
+}
+
+// predicatesOf lists the predicates that a way's row must fulfil, the old row's first.
+func predicatesOf(way reach.Way) []predicate {
+	var out []predicate
+	if way.Old != nil {
+		out = append(out, predicate{e: way.Old})
+	}
+	if way.New != nil {
+		out = append(out, predicate{e: way.New, made: true})
+	}
+	return out
+}
+
+// A predicate is an expression over one row: one that is there, or one that is made.
+type predicate struct {
+	e    expr.Expr
+	made bool
+}
+
+// tenantRows: no foreign row is read, made, changed or destroyed.
+func (d *Decider) tenantRows(way reach.Way, t *tenancy.Table) *verdict {
+	switch way.Command {
+	case reach.Maintain:
+		return &verdict{verdict: Proved, why: "no row is read, made, changed or destroyed"}
+	case reach.References:
+		return &verdict{verdict: Leak, reason: NoRowSecurity, why: "a foreign key of one's own tells which keys exist, whatever the policies"}
+	}
+	preds := predicatesOf(way)
+	if len(preds) == 0 {
+		if way.Unbound != "" {
+			return &verdict{verdict: Leak, reason: NoRowSecurity, why: way.Unbound}
+		}
+		return &verdict{verdict: Undecided, reason: Undecidable, why: "it is not known which rows are reached"}
+	}
+	out := d.cached(way, t, preds, ownRow)
+	if out.verdict == Leak && way.Unbound != "" {
+		out = out.copy()
+		out.reason, out.why = NoRowSecurity, way.Unbound
+	}
+	return out
+}
+
+// A question is what is asked of a predicate.
+type question uint8
+
+const (
+	ownRow question = iota // is it true of a row that does not belong?
+	anyRow                 // is it true of any row?
+)
+
+// judge compiles and searches; predicates are judged one by one and the first that fails decides.
+func (d *Decider) judge(way reach.Way, t *tenancy.Table, preds []predicate, q question) *verdict {
+	var out *verdict
+	for i, p := range preds {
+		v := d.judgeOne(way, t, p, q)
+		switch {
+		case i == 0:
+			out = v
+		case v.unusable: // no such row can be made: nothing happens
+			if out.verdict != Proved {
+				out = v
+			}
+			out.merge(v)
+		case v.verdict == Leak && out.unusable: // no such row is there to be changed
+		case v.verdict == Leak && out.verdict != Leak, v.verdict == Undecided && out.verdict == Proved:
+			v.merge(out)
+			out = v
+		default:
+			out.merge(v)
+		}
+	}
+	return out
+}
+
+func (d *Decider) judgeOne(way reach.Way, t *tenancy.Table, pred predicate, q question) *verdict {
+	c, k, problem := d.compile(way, t, pred, q)
+	if problem != nil {
+		return problem
+	}
+	j := &judgement{d: d, way: way, c: c, k: k, made: pred.made, q: q}
+	return j.decide()
+}
+
+// compile makes the program and the claim; a verdict is returned where that alone decides.
+func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q question) (*compiler, *claim, *verdict) {
+	c := &compiler{p: newProgram(), m: d.m, d: d, snap: d.m.Snapshot, as: way.As, user: cmp.Or(way.CurrentUser, way.As), login: way.Role, sub: -1}
+	c.p.rows = []row{{rel: way.Relation, found: -1, present: -1, source: "own", sub: -1}}
+	if way.Unbound == "" && way.Relation.RowSecurity {
+		c.stack = append(c.stack, way.Relation)
+	}
+	c.p.root = c.compile(pred.e, c.rowScope(0))
+	switch {
+	case c.recursion != nil:
+		return nil, nil, &verdict{verdict: Proved, unusable: true, why: "the policies of " + c.recursion.Identity() + " ask for themselves: every statement fails (infinite recursion)"}
+	case c.nodes > maxNodes:
+		return nil, nil, &verdict{verdict: Undecided, reason: Undecidable, why: fmt.Sprintf("the predicate is too large (more than %d nodes)", maxNodes)}
+	}
+	k := &claim{p: c.p}
+	if q == ownRow {
+		var ok bool
+		if k, ok = c.claimOf(t); !ok {
+			return nil, nil, &verdict{verdict: Undecided, reason: Undecidable, why: "its tenant key is not known"}
+		}
+		c.findContexts(k)
+		c.findLists(k)
+		if way.Command == reach.Select && !pred.made {
+			k.share(d.m.Sentinels)
+		}
+	}
+	c.tableChecks()
+	c.p.addUnique(way.Relation)
+	if c.p.root.op != opConst {
+		markPositive(c.p.root)
+	}
+	c.group(k)
+	c.findMembers(k)
+	return c, k, nil
+}
+
+// share marks the sentinel tenants, whose rows are everybody's to read.
+func (k *claim) share(sentinels []string) {
+	for _, s := range sentinels {
+		if s == "NULL" {
+			k.isNull = true
+		}
+		k.shared = append(k.shared, s)
+	}
+}
+
+// tableChecks adds the table's CHECK constraints: no row breaks them.
+func (c *compiler) tableChecks() {
+	r := c.p.rows[0].rel
+	for i := range r.Constraints {
+		k := &r.Constraints[i]
+		if k.Kind != "check" || k.Check == nil || !k.Validated || c.m.Reader == nil {
+			continue
+		}
+		if e, err := c.m.Reader.Expression(k.Check, r); err == nil && e != nil {
+			c.p.checks = append(c.p.checks, c.compile(e, c.rowScope(0)))
+		}
+	}
+}
+
+// group forms the groups of variables, the key's with the context's.
+func (c *compiler) group(k *claim) {
+	roots := []*node{c.p.root}
+	for i := range c.p.subs {
+		roots = append(roots, c.p.subs[i].where)
+	}
+	roots = append(append(roots, c.p.checks...), append(k.asserts, k.lists...)...)
+	together := [][]int{append([]int(nil), k.keys...)}
+	for _, x := range k.contexts {
+		together[0] = append(together[0], x.v)
+	}
+	c.p.joinGroups(roots, together)
+	for _, x := range k.contexts {
+		if x.path != nil {
+			g := c.p.groups[c.p.vars[x.v].group]
+			g.paths = append(g.paths, x.path)
+		}
+	}
+}

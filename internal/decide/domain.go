@@ -1,0 +1,439 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A group is a family of variables whose values may meet in a comparison, with the constants they meet. The values a search
+// tries stand for all others: as many "any other" values as the group has variables, each constant, and for each conversion
+// in use the spellings that it takes for one value. What tells more values apart than that has a stand-in in proofs.
+type group struct {
+	vars    []int
+	consts  []value
+	uuid    bool // text is read as uuid, or uuid written as text
+	num     bool
+	boolean bool
+	citext  bool
+	bpchar  bool
+	folded  bool
+	pattern bool
+	list    bool // text is read as a list
+	ordered bool // compared by order
+	cuts    []int
+	paths   [][]string // members asked of JSON documents
+	elems   bool       // … whose elements are taken one by one
+	dom     map[int][]value
+}
+
+// maxFresh is how many "any other" values a group has at most.
+const maxFresh = 8
+
+// joinGroups forms the groups: what one comparison looks at belongs together.
+func (p *program) joinGroups(roots []*node, together [][]int) {
+	parent := make([]int, len(p.vars))
+	for i := range parent {
+		parent[i] = i
+	}
+	find := func(i int) int {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
+		}
+		return i
+	}
+	union := func(vars []int) {
+		for _, v := range vars[min(1, len(vars)):] {
+			parent[find(v)] = find(vars[0])
+		}
+	}
+	var meetings []*node
+	for _, root := range roots {
+		walkNodes(root, func(n *node) {
+			if meets(n) {
+				meetings = append(meetings, n)
+				union(p.valuesOf(n))
+			}
+		})
+	}
+	for _, t := range together {
+		union(t)
+	}
+	byRoot := map[int]*group{}
+	for i := range p.vars {
+		r := find(i)
+		if byRoot[r] == nil {
+			byRoot[r] = &group{dom: map[int][]value{}}
+			p.groups = append(p.groups, byRoot[r])
+		}
+		if c := p.vars[i].class; c != classFound && c != classPresent {
+			byRoot[r].vars = append(byRoot[r].vars, i)
+		}
+		p.vars[i].group = slices.Index(p.groups, byRoot[r])
+	}
+	for _, n := range meetings {
+		if vars := p.valuesOf(n); len(vars) > 0 {
+			byRoot[find(vars[0])].learn(n, p)
+		}
+	}
+	for _, g := range p.groups {
+		for _, v := range g.vars {
+			g.learnType(p.vars[v].t)
+		}
+	}
+}
+
+// meets reports whether a node looks at values, not at truth.
+func meets(n *node) bool {
+	switch n.op {
+	case opCompare, opDistinct, opNullif, opQuant, opCall, opConvert, opCoalesce, opCase:
+		return true
+	}
+	return false
+}
+
+// valuesOf are the variables below a node, the node's own stand-in among them.
+func (p *program) valuesOf(n *node) []int {
+	var out []int
+	walkNodes(n, func(x *node) {
+		switch x.op {
+		case opVar, opSetting:
+			if c := p.vars[x.v].class; c != classFound && c != classPresent {
+				out = append(out, x.v)
+			}
+		}
+		if x.stand >= 0 {
+			out = append(out, x.stand)
+		}
+	})
+	return out
+}
+
+// learn notes what a comparison does with its group's values.
+func (g *group) learn(n *node, p *program) {
+	walkNodes(n, func(x *node) {
+		switch x.op {
+		case opConst:
+			if !x.val.null {
+				g.consts = append(g.consts, x.val)
+				for _, e := range x.val.elems {
+					g.consts = append(g.consts, e)
+				}
+			}
+		case opConvert:
+			g.learnConversion(x)
+		case opCompare, opDistinct, opNullif, opQuant:
+			g.ordered = g.ordered || x.op == opCompare && x.cmp != cmpEQ && x.cmp != cmpNE
+			g.folded = g.folded || x.folded
+		case opCall:
+			g.learnCall(x)
+		}
+		g.learnType(x.t)
+	})
+}
+
+func (g *group) learnType(t sqlType) {
+	switch t.kind {
+	case kindCitext:
+		g.citext = true
+	case kindBpchar:
+		g.bpchar = true
+	case kindUUID:
+		g.uuid = true
+	case kindNum:
+		g.num = true
+	case kindBool:
+		g.boolean = true
+	case kindArray:
+		g.learnType(*t.elem)
+	}
+}
+
+func (g *group) learnConversion(x *node) {
+	if x.t.length > 0 {
+		g.cuts = append(g.cuts, x.t.length)
+	}
+	if x.t.kind == kindArray {
+		g.list = true
+	}
+}
+
+func (g *group) learnCall(x *node) {
+	g.pattern = g.pattern || x.fn.pattern || x.fn.lossy
+	switch {
+	case x.fn.name == "string_to_array", x.fn.name == "split_part":
+		g.list = true
+	case x.fn.path != nil:
+		path := x.fn.path
+		for at := x.args[0]; at.op == opCall && at.fn.path != nil; at = at.args[0] {
+			path = append(append([]string(nil), at.fn.path...), path...)
+		}
+		g.paths = append(g.paths, path)
+	case strings.HasSuffix(x.fn.name, "_elements_text"):
+		g.elems = true
+	}
+}
+
+var (
+	freshWords = []string{"acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell"}
+	freshHex   = "abcdef98"
+)
+
+func freshUUID(i int) string {
+	c := freshHex[i : i+1]
+	return strings.Repeat(c, 8) + "-" + strings.Repeat(c, 4) + "-4" + strings.Repeat(c, 3) + "-8" + strings.Repeat(c, 3) + "-" + strings.Repeat(c, 12)
+}
+
+func freshNumber(i int) string { return strconv.Itoa(101 * (i + 1)) }
+
+// size is how many "any other" values the group needs.
+func (g *group) size() int { return min(max(2, len(g.vars)), maxFresh) }
+
+// truncated reports whether the group has more variables than fresh values: then nothing is proved of it.
+func (g *group) truncated() bool { return len(g.vars) > maxFresh }
+
+// domain returns the values to try for a variable, NULL last.
+func (g *group) domain(i int, v *variable) []value {
+	if d, ok := g.dom[i]; ok {
+		return d
+	}
+	d := g.values(v.t, v.class == classSetting)
+	if !v.notNull {
+		d = append(d, null)
+	}
+	g.dom[i] = d
+	return d
+}
+
+func (g *group) values(t sqlType, setting bool) []value {
+	set := &valueSet{seen: map[string]bool{}}
+	switch t.kind {
+	case kindBool:
+		return []value{trueV, falseV}
+	case kindUUID:
+		for i := range g.size() {
+			set.add(value{k: kindUUID, s: freshUUID(i), fresh: uint8(i + 1)})
+		}
+	case kindNum:
+		for i := range g.size() {
+			set.add(value{k: kindNum, s: freshNumber(i), fresh: uint8(i + 1)})
+		}
+	case kindArray:
+		return g.arrays(*t.elem)
+	case kindOther:
+		for i := range g.size() {
+			set.add(value{k: kindOther, s: otherValue(t, i), fresh: uint8(i + 1)})
+		}
+	case kindJSON:
+		for _, d := range g.documents() {
+			set.add(value{k: kindJSON, s: d.s, fresh: d.fresh})
+		}
+		return set.list
+	default:
+		g.texts(t, setting, set)
+		return set.list
+	}
+	g.constants(t, set)
+	return set.list
+}
+
+// constants adds the group's constants as values of a type, with their neighbours where order counts.
+func (g *group) constants(t sqlType, set *valueSet) {
+	for _, c := range g.consts {
+		if c.k == kindArray || c.k == kindOther && t.kind != kindOther || t.kind == kindOther && c.k != kindOther {
+			continue
+		}
+		if v, how := convert(value{k: c.k, s: c.s}, sqlType{kind: t.kind, bits: t.bits, labels: t.labels, length: t.length}, false); how == done && !v.null {
+			set.add(v)
+			if n, err := strconv.Atoi(v.s); err == nil && g.ordered && t.kind == kindNum {
+				for d := 1; d <= min(len(g.vars), 3); d++ {
+					set.add(number(int64(n - d)))
+					set.add(number(int64(n + d)))
+				}
+			}
+		}
+	}
+}
+
+// texts adds strings: the fresh ones in each spelling that the group's conversions take for one, and the constants.
+func (g *group) texts(t sqlType, setting bool, set *valueSet) {
+	if t.labels != nil {
+		for _, l := range t.labels {
+			set.add(text(l))
+		}
+		return
+	}
+	k := t.kind
+	if k == kindOther {
+		k = kindText
+	}
+	add := func(s string, fresh int) {
+		if t.length > 0 && len(s) > t.length {
+			return
+		}
+		set.add(value{k: k, s: s, fresh: uint8(fresh)})
+	}
+	n := g.size()
+	for i := range n {
+		if g.uuid {
+			add(freshUUID(i), i+1)
+		}
+		if g.num {
+			add(freshNumber(i), i+1)
+		}
+	}
+	for i := range n {
+		add(freshWords[i], i+1)
+		g.variants(freshWords[i], func(s string) { add(s, i+1) })
+	}
+	if setting || !g.uuid && !g.num {
+		add("", 0)
+		add(" ", 0)
+	}
+	if g.boolean {
+		add("true", 0)
+		add("false", 0)
+	}
+	for _, c := range g.consts {
+		if c.k != kindArray && c.k != kindOther && c.k != kindRow {
+			add(c.s, 0)
+			if g.pattern || g.citext || g.folded {
+				g.variants(c.s, func(s string) { add(s, 0) })
+			}
+		}
+	}
+	for i := range n {
+		if g.uuid {
+			add(strings.ToUpper(freshUUID(i)), i+1)
+		}
+		if g.num {
+			add("0"+freshNumber(i), i+1)
+		}
+	}
+	if setting {
+		g.structured(add)
+	}
+	if g.pattern {
+		add("%", 0)
+	}
+	for _, d := range g.documents() {
+		add(d.s, int(d.fresh))
+	}
+}
+
+// variants are the strings that the group's equalities may take for s.
+func (g *group) variants(s string, add func(string)) {
+	if g.citext || g.pattern {
+		add(strings.ToUpper(s))
+	}
+	if g.pattern {
+		add(s + "x")
+		add(s[:min(1, len(s))])
+		add(s + "%")
+		add(s + " ")
+	}
+	if g.bpchar {
+		add(s + " ")
+	}
+	if g.folded {
+		add(s + "\u00e9")
+		add(s + "e\u0301")
+	}
+	for _, n := range g.cuts {
+		if n > 0 && n <= 1<<10 {
+			head := (s + strings.Repeat("x", n))[:n]
+			add(head)
+			add(head + "y")
+			add(head + "z")
+		}
+	}
+}
+
+// structured adds settings that hold more than one value.
+func (g *group) structured(add func(string, int)) {
+	if !g.list {
+		return
+	}
+	names := func(i int) string {
+		switch {
+		case g.uuid:
+			return freshUUID(i)
+		case g.num:
+			return freshNumber(i)
+		}
+		return freshWords[i]
+	}
+	seps := []string{","}
+	for _, c := range g.consts {
+		if c.k == kindText && len(c.s) == 1 && !slices.Contains(seps, c.s) && !isWord(c.s) {
+			seps = append(seps, c.s)
+		}
+	}
+	for _, sep := range seps {
+		add(names(0)+sep+names(1), 0)
+		add(names(1)+sep+names(0), 0)
+	}
+	add("{"+names(0)+","+names(1)+"}", 0)
+	add("{"+names(0)+"}", 0)
+	add("{"+names(1)+"}", 0)
+	add("{}", 0)
+}
+
+// arrays are short lists of what the group holds.
+func (g *group) arrays(elem sqlType) []value {
+	elems := g.values(elem, false)
+	out := []value{{k: kindArray}}
+	for _, e := range elems {
+		out = append(out, value{k: kindArray, elems: []value{e}, fresh: e.fresh})
+	}
+	if len(elems) > 1 {
+		out = append(out, value{k: kindArray, elems: []value{elems[0], elems[1]}})
+	}
+	return out
+}
+
+// otherValue is a value of a type whose text form is known; a token where it is not.
+func otherValue(t sqlType, i int) string {
+	switch t.oid {
+	case 1082:
+		return fmt.Sprintf("2001-01-%02d", i+1)
+	case 1114:
+		return fmt.Sprintf("2001-01-%02d 00:00:00", i+1)
+	case 1184:
+		return fmt.Sprintf("2001-01-%02d 00:00:00+00", i+1)
+	case 17:
+		return fmt.Sprintf(`\x%02x`, i+1)
+	case 869:
+		return fmt.Sprintf("10.0.0.%d", i+1)
+	case 18:
+		return string(rune('a' + i))
+	}
+	return fmt.Sprintf("value %d", i+1)
+}
+
+func printable(t sqlType) bool {
+	switch t.oid {
+	case 1082, 1114, 1184, 17, 869, 18:
+		return true
+	}
+	return t.kind != kindOther
+}
+
+// A valueSet is a list without repetitions.
+type valueSet struct {
+	list []value
+	seen map[string]bool
+}
+
+func (s *valueSet) add(v value) {
+	key := string(rune('a'+v.k)) + v.s
+	if v.k == kindNum && v.fresh > 0 && s.seen[key] {
+		return
+	}
+	if !s.seen[key] {
+		s.seen[key] = true
+		s.list = append(s.list, v)
+	}
+}

@@ -1,0 +1,129 @@
+package decide
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// documents are JSON documents that hold the members a predicate asks for: each alone and together, with the values of the
+// group, and none.
+func (g *group) documents() []value {
+	if len(g.paths) == 0 && !g.elems {
+		return nil
+	}
+	names := g.memberValues()
+	out := []value{{s: "{}"}}
+	leaves := leafPaths(g.paths)
+	if len(leaves) == 0 {
+		leaves = [][]string{nil}
+	}
+	build := func(pick []int) {
+		var doc any
+		fresh := uint8(0)
+		for i, path := range leaves {
+			if pick[i] < 0 {
+				continue
+			}
+			doc = with(doc, path, names[pick[i]].x)
+			fresh = max(fresh, names[pick[i]].fresh)
+		}
+		if doc == nil {
+			doc = map[string]any{}
+		}
+		if b, err := json.Marshal(doc); err == nil {
+			out = append(out, value{s: string(b), fresh: fresh})
+		}
+	}
+	if len(leaves) > 2 || len(names) > 12 {
+		for i := range names { // all members alike, and each alone
+			pick := slices.Repeat([]int{i}, len(leaves))
+			build(pick)
+			for j := range leaves {
+				alone := slices.Repeat([]int{-1}, len(leaves))
+				alone[j] = i
+				build(alone)
+			}
+		}
+		return out
+	}
+	pick := make([]int, len(leaves))
+	var all func(at int)
+	all = func(at int) {
+		if at == len(leaves) {
+			build(pick)
+			return
+		}
+		for pick[at] = -1; pick[at] < len(names); pick[at]++ {
+			all(at + 1)
+		}
+	}
+	all(0)
+	return out
+}
+
+type memberValue struct {
+	x     any
+	fresh uint8
+}
+
+func (g *group) memberValues() []memberValue {
+	var out []memberValue
+	for i := range min(g.size(), 3) {
+		switch {
+		case g.uuid:
+			out = append(out, memberValue{freshUUID(i), uint8(i + 1)})
+		case g.num:
+			out = append(out, memberValue{freshNumber(i), uint8(i + 1)})
+		default:
+			out = append(out, memberValue{freshWords[i], uint8(i + 1)})
+		}
+	}
+	if g.elems || g.list {
+		a, b := out[0].x, out[1].x
+		out = append(out, memberValue{x: []any{a}}, memberValue{x: []any{b}}, memberValue{x: []any{a, b}})
+	}
+	out = append(out, memberValue{x: ""})
+	for _, c := range g.consts {
+		if c.k == kindText && c.s != "" && !slices.ContainsFunc(g.paths, func(p []string) bool { return slices.Contains(p, c.s) }) {
+			out = append(out, memberValue{x: c.s})
+		}
+	}
+	if g.boolean {
+		out = append(out, memberValue{x: true})
+	}
+	return out
+}
+
+// leafPaths leaves out what is only a step on the way to another path.
+func leafPaths(paths [][]string) [][]string {
+	var out [][]string
+	for i, p := range paths {
+		leaf := true
+		for j, q := range paths {
+			if i != j && len(q) > len(p) && slices.Equal(q[:len(p)], p) || j < i && slices.Equal(p, q) {
+				leaf = false
+			}
+		}
+		if leaf {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// with returns doc with x standing at path.
+func with(doc any, path []string, x any) any {
+	if len(path) == 0 {
+		return x
+	}
+	m, ok := doc.(map[string]any)
+	if !ok {
+		m = map[string]any{}
+	}
+	out := make(map[string]any, len(m)+1)
+	for k, v := range m {
+		out[k] = v
+	}
+	out[path[0]] = with(m[path[0]], path[1:], x)
+	return out
+}

@@ -1,0 +1,26 @@
+package decide
+
+// A function is one of PostgreSQL's own that the evaluator runs, to confirm a witness. To add one: its case in
+// function_NAME.go, from PostgreSQL's documentation, and let the oracle's grammar produce it.
+type function struct {
+	name    string
+	args    int // -1: any number
+	strict  bool
+	pattern bool // matches more than one value: LIKE, prefix, …
+	lossy   bool // maps different values to one
+	extract bool // takes a part of a structured value
+	path    []string
+	run     func([]value) (value, outcome)
+}
+
+// unknownFunction stands for a conversion that is not modelled.
+var unknownFunction = function{name: "?", args: -1, run: func([]value) (value, outcome) { return null, opaque }}
+
+// functionNamed returns the function of that name and number of arguments, or nil.
+func functionNamed(name string, args int) *function {
+	f, ok := functions[name]
+	if !ok || f.args >= 0 && f.args != args {
+		return nil
+	}
+	return &f
+}

@@ -1,0 +1,193 @@
+package decide
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/big"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// functions are the functions of pg_catalog that can be run, by name. Operators are here by their function's name.
+var functions = map[string]function{
+	"lower":           {name: "lower", args: 1, strict: true, lossy: true, run: mapASCII(strings.ToLower)},
+	"upper":           {name: "upper", args: 1, strict: true, lossy: true, run: mapASCII(strings.ToUpper)},
+	"btrim":           {name: "btrim", args: 1, strict: true, lossy: true, run: mapText(func(s string) string { return strings.Trim(s, " ") })},
+	"ltrim":           {name: "ltrim", args: 1, strict: true, lossy: true, run: mapText(func(s string) string { return strings.TrimLeft(s, " ") })},
+	"rtrim":           {name: "rtrim", args: 1, strict: true, lossy: true, run: mapText(func(s string) string { return strings.TrimRight(s, " ") })},
+	"length":          {name: "length", args: 1, strict: true, lossy: true, run: textLength},
+	"char_length":     {name: "char_length", args: 1, strict: true, lossy: true, run: textLength},
+	"md5":             {name: "md5", args: 1, strict: true, run: hashText(func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) })},
+	"textcat":         {name: "textcat", args: 2, strict: true, run: concatenate},
+	"textlike":        {name: "textlike", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, true)},
+	"textnlike":       {name: "textnlike", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, false)},
+	"texticlike":      {name: "texticlike", args: 2, strict: true, pattern: true, run: like(strings.ToLower, true)},
+	"texticnlike":     {name: "texticnlike", args: 2, strict: true, pattern: true, run: like(strings.ToLower, false)},
+	"like":            {name: "like", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, true)},
+	"notlike":         {name: "notlike", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, false)},
+	"starts_with":     {name: "starts_with", args: 2, strict: true, pattern: true, run: startsWith},
+	"textregexeq":     {name: "textregexeq", args: 2, strict: true, pattern: true, run: regex(true)},
+	"textregexne":     {name: "textregexne", args: 2, strict: true, pattern: true, run: regex(false)},
+	"left":            {name: "left", args: 2, strict: true, lossy: true, pattern: true, run: leftText},
+	"substr":          {name: "substr", args: -1, strict: true, lossy: true, pattern: true, run: substring},
+	"substring":       {name: "substring", args: -1, strict: true, lossy: true, pattern: true, run: substring},
+	"replace":         {name: "replace", args: 3, strict: true, lossy: true, run: replaceText},
+	"strpos":          {name: "strpos", args: 2, strict: true, pattern: true, run: position},
+	"position":        {name: "position", args: 2, strict: true, pattern: true, run: position},
+	"split_part":      {name: "split_part", args: 3, strict: true, extract: true, run: splitPart},
+	"string_to_array": {name: "string_to_array", args: 2, run: stringToArray},
+	"array_length":    {name: "array_length", args: 2, strict: true, run: arrayLength},
+	"cardinality":     {name: "cardinality", args: 1, strict: true, run: cardinality},
+	"array_position":  {name: "array_position", args: 2, run: arrayPosition},
+	"arraycontains":   {name: "arraycontains", args: 2, strict: true, run: arrayContains},
+	"arraycontained":  {name: "arraycontained", args: 2, strict: true, run: swapped(arrayContains)},
+	"arrayoverlap":    {name: "arrayoverlap", args: 2, strict: true, run: arrayOverlap},
+	"array_remove":    {name: "array_remove", args: 2, run: arrayRemove},
+	"booleq":          {name: "booleq", args: 2, strict: true, run: func(v []value) (value, outcome) { return boolean(v[0].s == v[1].s), done }},
+	"int4pl":          {name: "int4pl", args: 2, strict: true, run: arithmetic((*big.Int).Add, 32)},
+	"int4mi":          {name: "int4mi", args: 2, strict: true, run: arithmetic((*big.Int).Sub, 32)},
+	"int4mod":         {name: "int4mod", args: 2, strict: true, lossy: true, run: arithmetic((*big.Int).Rem, 32)},
+	"int4div":         {name: "int4div", args: 2, strict: true, lossy: true, run: arithmetic((*big.Int).Quo, 32)},
+	"int8pl":          {name: "int8pl", args: 2, strict: true, run: arithmetic((*big.Int).Add, 64)},
+	"int8mi":          {name: "int8mi", args: 2, strict: true, run: arithmetic((*big.Int).Sub, 64)},
+	"int8mod":         {name: "int8mod", args: 2, strict: true, lossy: true, run: arithmetic((*big.Int).Rem, 64)},
+	"sha256hex":       {name: "sha256hex", args: 1, strict: true, run: hashText(func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) })},
+}
+
+func mapText(f func(string) string) func([]value) (value, outcome) {
+	return func(v []value) (value, outcome) {
+		if v[0].k == kindArray || v[0].k == kindOther {
+			return null, opaque
+		}
+		return value{k: kindText, s: f(stringOf(v[0]))}, done
+	}
+}
+
+// mapASCII is mapText where letters beyond ASCII depend on the collation.
+func mapASCII(f func(string) string) func([]value) (value, outcome) {
+	run := mapText(f)
+	return func(v []value) (value, outcome) {
+		for i := range len(v[0].s) {
+			if v[0].s[i] >= utf8.RuneSelf {
+				return null, opaque
+			}
+		}
+		return run(v)
+	}
+}
+
+func hashText(f func(string) string) func([]value) (value, outcome) {
+	return func(v []value) (value, outcome) {
+		if v[0].k != kindText {
+			return null, opaque
+		}
+		return text(f(v[0].s)), done
+	}
+}
+
+func textLength(v []value) (value, outcome) {
+	if v[0].k != kindText && v[0].k != kindBpchar {
+		return null, opaque
+	}
+	return number(int64(utf8.RuneCountInString(stringOf(v[0])))), done
+}
+
+func concatenate(v []value) (value, outcome) { return text(stringOf(v[0]) + stringOf(v[1])), done }
+
+func startsWith(v []value) (value, outcome) { return boolean(strings.HasPrefix(v[0].s, v[1].s)), done }
+
+func leftText(v []value) (value, outcome) {
+	n, err := strconv.Atoi(v[1].s)
+	r := []rune(v[0].s)
+	if err != nil {
+		return null, opaque
+	}
+	if n < 0 {
+		n = max(0, len(r)+n)
+	}
+	return text(string(r[:min(n, len(r))])), done
+}
+
+func substring(v []value) (value, outcome) {
+	if len(v) < 2 || v[0].k != kindText || v[1].k != kindNum {
+		return null, opaque
+	}
+	r := []rune(v[0].s)
+	from, err := strconv.Atoi(v[1].s)
+	if err != nil {
+		return null, opaque
+	}
+	to := len(r) + 1
+	if len(v) == 3 {
+		n, err := strconv.Atoi(v[2].s)
+		if err != nil || n > 1<<30 {
+			return null, opaque
+		}
+		if n < 0 {
+			return null, raised
+		}
+		to = min(to, from+n)
+	}
+	from = max(from, 1)
+	if to <= from {
+		return emptyText, done
+	}
+	return text(string(r[from-1 : to-1])), done
+}
+
+func replaceText(v []value) (value, outcome) {
+	if v[1].s == "" {
+		return v[0], done
+	}
+	return text(strings.ReplaceAll(v[0].s, v[1].s, v[2].s)), done
+}
+
+func position(v []value) (value, outcome) {
+	i := strings.Index(v[0].s, v[1].s)
+	if i < 0 {
+		return number(0), done
+	}
+	return number(int64(utf8.RuneCountInString(v[0].s[:i]) + 1)), done
+}
+
+func splitPart(v []value) (value, outcome) {
+	n, err := strconv.Atoi(v[2].s)
+	if err != nil || n < 0 {
+		return null, opaque
+	}
+	if n == 0 {
+		return null, raised
+	}
+	if v[1].s == "" {
+		if n == 1 {
+			return text(v[0].s), done
+		}
+		return emptyText, done
+	}
+	parts := strings.Split(v[0].s, v[1].s)
+	if n > len(parts) {
+		return emptyText, done
+	}
+	return text(parts[n-1]), done
+}
+
+func arithmetic(f func(z, x, y *big.Int) *big.Int, bits int) func([]value) (value, outcome) {
+	return func(v []value) (value, outcome) {
+		x, okX := new(big.Int).SetString(v[0].s, 10)
+		y, okY := new(big.Int).SetString(v[1].s, 10)
+		if !okX || !okY {
+			return null, opaque
+		}
+		var z big.Int
+		if y.Sign() == 0 { // only division and remainder fail on it; adding 0 is left to the server too
+			return null, opaque
+		}
+		f(&z, x, y)
+		if z.BitLen() > bits-1 {
+			return null, raised
+		}
+		return value{k: kindNum, s: z.String()}, done
+	}
+}

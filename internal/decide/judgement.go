@@ -1,0 +1,165 @@
+package decide
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/reach"
+)
+
+// The budgets bound a search: steps of the proof, and of each attempt at a refutation.
+const (
+	proofBudget = 60000
+	leakBudget  = 12000
+)
+
+// A judgement is one predicate being decided.
+type judgement struct {
+	d     *Decider
+	way   reach.Way
+	c     *compiler
+	k     *claim
+	made  bool
+	q     question
+	notes []string
+}
+
+// A verdict is a decision before it is said of one way: shared by all ways of its shape.
+type verdict struct {
+	verdict   Verdict
+	reason    Reason
+	why       string
+	witness   *Witness
+	unusable  bool
+	notes     []string
+	trusted   map[*catalog.Relation]string
+	functions map[*catalog.Function]bool
+	columns   []string // the judged row's columns in the order of the shape
+}
+
+func (v *verdict) copy() *verdict { c := *v; return &c }
+
+// merge takes over what another predicate of the same way rests on.
+func (v *verdict) merge(o *verdict) {
+	for r, as := range o.trusted {
+		if v.trusted == nil {
+			v.trusted = map[*catalog.Relation]string{}
+		}
+		v.trusted[r] = as
+	}
+	for f := range o.functions {
+		if v.functions == nil {
+			v.functions = map[*catalog.Function]bool{}
+		}
+		v.functions[f] = true
+	}
+	v.unusable = v.unusable || o.unusable
+}
+
+func (j *judgement) verdict(v Verdict) *verdict {
+	return &verdict{verdict: v, trusted: j.c.p.trusted, functions: j.c.p.functions, notes: j.c.p.notes}
+}
+
+// decide looks for a counterexample in which what is not understood may be anything; none is a proof. Else it looks for one
+// that PostgreSQL will confirm.
+func (j *judgement) decide() *verdict {
+	s := j.search(mode{proof: true}, proofBudget, nil)
+	if !s.run() && !s.over && !j.truncated() {
+		out := j.verdict(Proved)
+		out.why = "no row of another tenant fulfils it, whatever the context"
+		out.unusable = !j.usable()
+		return out
+	}
+	j.note(s)
+	for _, w := range j.worlds() {
+		l := j.search(mode{}, leakBudget, w.allows)
+		if l.run() {
+			if j.secret(l.leaf) {
+				j.notes = append(j.notes, "who knows what the row's column and the setting both hold")
+				continue
+			}
+			return j.leak(l.leaf)
+		}
+		j.note(l)
+		if l.lenient {
+			j.notes = append(j.notes, "the order in which the server evaluates what may raise an error")
+		}
+		if l.inexact {
+			j.notes = append(j.notes, "which rows a sub-query finds")
+		}
+	}
+	out := j.verdict(Undecided)
+	out.reason = Undecidable
+	slices.Sort(j.notes)
+	j.notes = slices.Compact(j.notes)
+	out.why = "it depends on " + strings.Join(j.notes, ", ")
+	if len(j.notes) == 0 {
+		out.why = "it depends on more values than were tried"
+	}
+	return out
+}
+
+func (j *judgement) search(m mode, budget int, world func(int, value) bool) *search {
+	s := newSearch(j.k, m, budget)
+	s.any = j.q == anyRow
+	s.world = world
+	return s
+}
+
+// note remembers what a search would have had to know.
+func (j *judgement) note(s *search) {
+	j.notes = append(j.notes, s.notes...)
+	if s.over {
+		j.notes = append(j.notes, "more cases than can be tried")
+	}
+	if s.leaf == nil {
+		return
+	}
+	for i := range j.c.p.vars {
+		if v := &j.c.p.vars[i]; v.class == classFree && s.leaf.set[i] {
+			j.notes = append(j.notes, v.name)
+		}
+	}
+}
+
+func (j *judgement) truncated() bool {
+	return slices.ContainsFunc(j.c.p.groups, (*group).truncated)
+}
+
+// usable reports whether the predicate is true of any row that belongs, in a proper context. Where that needs to be known
+// of something opaque, it is.
+func (j *judgement) usable() bool {
+	if j.q == anyRow {
+		return false
+	}
+	s := newSearch(j.k, mode{proof: true}, leakBudget)
+	s.wants = true
+	return s.run() || s.over
+}
+
+// secret reports whether the refutation rests on a column and a setting, neither of the tenant, that hold the same value of
+// no other meaning: a share token, a person's id. Who knows it is let in on purpose; for a row that is made, anybody
+// chooses both.
+func (j *judgement) secret(leaf *env) bool {
+	if j.made || j.q == anyRow {
+		return false
+	}
+	for i := range j.c.p.vars {
+		v := &j.c.p.vars[i]
+		if v.class != classSetting || !leaf.set[i] || leaf.val[i].null || leaf.val[i].fresh == 0 || j.isContext(i) {
+			continue
+		}
+		for n := range j.c.p.vars {
+			w := &j.c.p.vars[n]
+			if w.class == classColumn && w.row == 0 && w.group == v.group && leaf.set[n] && leaf.val[n].fresh == leaf.val[i].fresh && !slices.Contains(j.k.keys, n) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (j *judgement) isContext(i int) bool {
+	return slices.ContainsFunc(j.k.contexts, func(t tenantContext) bool { return t.v == i })
+}

@@ -1,0 +1,118 @@
+package decide
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/reach"
+)
+
+// premises checks what a proof takes at its word: that no application role can write itself into a relation that a
+// sub-query believes, nor replace a function. Relations believed on the way are checked in turn, each once.
+func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) {
+	seen := map[*catalog.Relation]bool{}
+	todo := relationsOf(v)
+	functions := map[*catalog.Function]bool{}
+	for f := range v.functions {
+		functions[f] = true
+	}
+	for len(todo) > 0 && out.Verdict == Proved {
+		rel := todo[0]
+		todo = todo[1:]
+		if seen[rel] {
+			continue
+		}
+		seen[rel] = true
+		for _, w := range d.writesTo(rel) {
+			p := d.pure(w)
+			if p.verdict != Proved {
+				d.broken(way, w, p, out)
+				break
+			}
+			todo = append(todo, relationsOf(p)...)
+			for f := range p.functions {
+				functions[f] = true
+			}
+		}
+		if rel != way.Relation {
+			out.Premises = append(out.Premises, rel.Identity()+" is written by no application role except within its own tenant")
+		}
+	}
+	if out.Verdict == Proved {
+		d.replaceable(functions, out)
+	}
+	sort.Strings(out.Premises)
+	out.Premises = slices.Compact(out.Premises)
+}
+
+func relationsOf(v *verdict) []*catalog.Relation {
+	out := make([]*catalog.Relation, 0, len(v.trusted))
+	for rel := range v.trusted {
+		out = append(out, rel)
+	}
+	sort.Slice(out, func(i, k int) bool { return out[i].Identity() < out[k].Identity() })
+	return out
+}
+
+// writesTo returns the ways in which application roles make or change rows of a relation.
+func (d *Decider) writesTo(rel *catalog.Relation) []reach.Way {
+	if v, ok := d.writes.Load(rel); ok {
+		return v.([]reach.Way)
+	}
+	var out []reach.Way
+	for _, w := range d.waysTo(d.m, rel) {
+		switch w.Command {
+		case reach.Insert, reach.Update, reach.Merge:
+			if w.Privileged && w.Kind != reach.Inference {
+				out = append(out, w)
+			}
+		}
+	}
+	d.writes.Store(rel, out)
+	return out
+}
+
+// broken turns a proof whose premise fails into what it is.
+func (d *Decider) broken(way, w reach.Way, p *verdict, out *Decision) {
+	rel := w.Relation.Identity()
+	switch {
+	case p.verdict == Leak:
+		out.Verdict, out.Reason = Leak, SelfAsserted
+		out.Why = subject(way) + ": it trusts " + rel + ", which role " + w.Role + " can write itself into (" + string(w.Command) + ")"
+		if p.witness != nil {
+			out.Witness = &Witness{Row: map[string]*string{}, Context: p.witness.Context, Others: map[string]map[string]*string{rel: p.witness.Row}}
+		}
+	case d.m.Table(rel) == nil || p.why == unclassified:
+		v := d.satisfiable(w, nil, "")
+		switch v.verdict {
+		case Proved:
+			return
+		case Leak:
+			d.broken(way, w, v, out)
+			return
+		}
+		fallthrough
+	default:
+		out.Verdict, out.Reason = Undecided, Undecidable
+		out.Why = subject(way) + ": it trusts " + rel + ", and of what role " + w.Role + " can write there it is not known whether it stays its own (" + p.why + ")"
+	}
+}
+
+// unclassified is why nothing is claimed of a table that nobody classified.
+const unclassified = "nobody said whether its rows belong to tenants"
+
+// replaceable looks for a function that an application role may replace.
+func (d *Decider) replaceable(functions map[*catalog.Function]bool, out *Decision) {
+	for f := range functions {
+		out.Premises = append(out.Premises, f.Identity()+" is replaced by no application role")
+		for _, app := range d.m.Applications() {
+			if f.System || f.Owner == "" || d.m.Rights == nil || !d.m.Rights.MemberOf(app, f.Owner) || d.m.Rights.Superuser(app) {
+				continue
+			}
+			out.Verdict, out.Reason = Leak, SelfAsserted
+			out.Why = "it trusts function " + f.Identity() + ", which role " + app + " may replace"
+			return
+		}
+	}
+}

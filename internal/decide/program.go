@@ -1,0 +1,100 @@
+package decide
+
+import (
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
+
+// A class says what a variable stands for.
+type class uint8
+
+const (
+	classColumn  class = iota // a column of a row
+	classSetting              // a setting of the session, as text; NULL is unset
+	classSession              // current_user and its kin
+	classFound                // whether a sub-query finds a row
+	classPresent              // whether a row is there: an outer join's, a child's parent
+	classFree                 // what is not understood
+)
+
+// A variable is one thing whose value a search chooses.
+type variable struct {
+	class   class
+	name    string // column, setting, session value, or what a free one stands for
+	row     int    // classColumn: its row
+	num     int16  // classColumn: attribute number, negative: derived
+	t       sqlType
+	notNull bool
+	group   int     // its family: variables that may be compared with each other
+	fixed   []value // the only values it has; nil: the group's
+	rowFree bool    // classFree: it does not depend on any row: the same for all rows of a statement
+}
+
+// A row is one row that an evaluation looks at: the row that is judged, a row that a sub-query found, a parent.
+type row struct {
+	rel     *catalog.Relation // nil: a derived one
+	found   int               // the sub-query's classFound variable; -1: it is there anyway
+	present int               // classPresent; -1
+	source  string            // own, sub, parent
+	sub     int               // index of its sub-query, -1
+}
+
+// A subquery is one sub-query whose found row is chosen.
+type subquery struct {
+	found int   // variable
+	where *node // what the found row fulfils
+	rows  []int
+	// bound lists its rows that a comparison ties to the context: a membership of the principal, a session's row.
+	bound map[int]bool
+	// exact is false where the sub-query was widened (GROUP BY, LIMIT, …): good for proofs, not for refutations.
+	exact bool
+	as    string // whose rights it uses
+}
+
+// A program is a predicate over a row, compiled, with all its variables.
+type program struct {
+	root    *node
+	vars    []variable
+	rows    []row
+	subs    []subquery
+	groups  []*group
+	byKey   map[string]int // variable by what it stands for
+	checks  []*node        // table constraints of the judged row: not FALSE
+	unique  []uniqueKey
+	pattern bool // it runs a pattern, prefix or the like over something
+	lossy   bool // it compares by something less than identity
+	premises
+}
+
+// premises are what a proof rests on beyond the predicate.
+type premises struct {
+	trusted   map[*catalog.Relation]string // relations that a sub-query believes → as whom they are read
+	functions map[*catalog.Function]bool   // functions that were inlined or believed
+	notes     []string
+}
+
+func newProgram() *program {
+	return &program{byKey: map[string]int{}, premises: premises{trusted: map[*catalog.Relation]string{}, functions: map[*catalog.Function]bool{}}}
+}
+
+// variable returns the variable of that key, made by mk when it is new.
+func (p *program) variable(key string, mk func() variable) int {
+	if i, ok := p.byKey[key]; ok {
+		return i
+	}
+	v := mk()
+	v.group = -1
+	p.vars = append(p.vars, v)
+	p.byKey[key] = len(p.vars) - 1
+	return len(p.vars) - 1
+}
+
+// A uniqueKey is a set of columns of which a relation has no two rows alike.
+type uniqueKey struct {
+	rel  *catalog.Relation
+	nums []int16
+}
+
+// settingName brings a setting's name into the form PostgreSQL compares it in.
+func settingName(s string) string { return strings.ToLower(s) }

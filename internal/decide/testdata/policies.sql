@@ -1,0 +1,14 @@
+CREATE EXTENSION citext;
+CREATE SCHEMA s;
+GRANT USAGE ON SCHEMA s TO <app>;
+CREATE COLLATION s.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE s.members (user_id uuid NOT NULL, tenant_id uuid NOT NULL, PRIMARY KEY (user_id, tenant_id));
+GRANT SELECT ON s.members TO <app>;
+CREATE TABLE s.open_members (user_id uuid NOT NULL, tenant_id uuid NOT NULL, PRIMARY KEY (user_id, tenant_id));
+GRANT SELECT, INSERT ON s.open_members TO <app>;
+CREATE TABLE s.projects (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+ALTER TABLE s.projects ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON s.projects USING (tenant_id = NULLIF(current_setting('app.tid', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON s.projects TO <app>;
+CREATE TABLE s.open_projects (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+GRANT SELECT ON s.open_projects TO <app>;
