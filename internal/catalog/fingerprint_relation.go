@@ -14,6 +14,7 @@ func (p *printer) relation(r *Relation) string {
 	for i := range c.Columns {
 		col := &c.Columns[i]
 		col.Num, col.TypeOID = 0, 0
+		col.Inherited = col.Inherited && r.Partition == nil // pg_dump makes a partition's columns its own, then attaches it
 		col.Default = p.tree(col.Default, r)
 	}
 	operators := [][]string{}
@@ -22,6 +23,8 @@ func (p *printer) relation(r *Relation) string {
 		k := &c.Constraints[i]
 		operators = append(operators, p.operators(k.Operators))
 		k.OID, k.Operators = 0, nil
+		k.Inherited = k.Inherited && r.Partition == nil
+		k.NoInherit = k.NoInherit && (k.Kind == "check" || k.Kind == "not_null") // PostgreSQL sets it for keys by how they came about
 		if k.Check != nil {
 			k.Check, k.Definition = p.tree(k.Check, r), ""
 		}

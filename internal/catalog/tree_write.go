@@ -43,6 +43,7 @@ func newTreeWriter(s *Snapshot) *treeWriter {
 // A treeScope is the range table that a Var's varno counts in, and the one around it.
 type treeScope struct {
 	entries []*treeNode // of RANGETBLENTRY
+	writes  bool        // the query is no SELECT: its targets' names are columns that are written
 	own     *Relation   // instead of entries: every varno is this relation (an expression on a table, OLD and NEW)
 	outer   *treeScope
 }
@@ -72,7 +73,7 @@ func (w *treeWriter) write(n *treeNode, scope *treeScope) {
 	case n.tag == "ARRAYCOERCEEXPR" && n.field("arg").tag == "ARRAYEXPR":
 		w.write(pushCoercion(n), scope)
 	case n.tag == "QUERY":
-		w.writeFields(n, &treeScope{entries: n.field("rtable").items, outer: scope})
+		w.writeFields(n, &treeScope{entries: n.field("rtable").items, writes: n.field("commandType").word != "1", outer: scope})
 	default:
 		w.writeFields(n, scope)
 	}
@@ -81,8 +82,8 @@ func (w *treeWriter) write(n *treeNode, scope *treeScope) {
 func (w *treeWriter) writeFields(n *treeNode, scope *treeScope) {
 	w.out.WriteString("{" + n.tag)
 	for _, f := range n.fields {
-		if dropped(f.name) {
-			continue
+		if dropped(f.name) || f.name == "resname" && scope != nil && !scope.writes {
+			continue // what a SELECT calls its columns is known by their order
 		}
 		w.out.WriteString(" :" + f.name + " ")
 		w.writeField(f, scope)
