@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
-	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -42,6 +41,8 @@ type Probe struct {
 	Informational bool
 	// Applies reports whether the probe makes sense on the target; nil: always.
 	Applies func(t *Target) bool
+	// Quiet drops the ways by which the owner did not reach the row: of many functions few have to do with the table.
+	Quiet bool
 	// Ways returns what is tried in place of the table itself: views over it, its partitions; nil: the table.
 	Ways func(t *Target) []*Target
 	// Try reports whether the tenant acting on tx reached the target. A refusal by the database is "not reached", not an error.
@@ -70,15 +71,28 @@ type Target struct {
 	Rows map[string]map[string]map[string]*string
 
 	// Path leads from the role to the table, where it is not reached directly.
-	Path reach.Path
+	Path Path
 
 	existing bool              // the rows were found, not made
 	vacate   bool              // Spare is the row itself: it has to be taken away before it is made again
 	stored   *catalog.Relation // where the row is stored: a partition, or the table
 
+	trusted []*catalog.Relation // tables that policies look tenants up in
+	make    func(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenant Tenant) (map[string]*string, error)
+
 	base string   // quoted name of the table the row is stored in
 	s    *session // who tries, and how to look from outside
 }
+
+// A Hop is one step of a path from a role to a table. Via is one of: inherit, set_role, owner, view, matview, rule, function,
+// trigger, default, partition, parent, foreign_table, publication, constraint.
+type Hop struct {
+	Via  string `json:"via"`
+	Name string `json:"name"`
+}
+
+// A Path leads from the role to the table; empty is directly.
+type Path []Hop
 
 // A Tenant is one of the two tenants of an attack: its key value, and how a session becomes it.
 type Tenant struct {

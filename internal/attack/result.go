@@ -1,7 +1,5 @@
 package attack
 
-import "github.com/ringfencehq/ringfence/internal/reach"
-
 // A Result is what an attack found. Entries are sorted by role, table, command, variant and probe.
 type Result struct {
 	Entries []Entry  `json:"entries"`
@@ -13,16 +11,16 @@ type Result struct {
 
 // An Entry is the outcome of one probe by one role on one table.
 type Entry struct {
-	Role    string     `json:"role"`
-	Table   string     `json:"table"`
-	Command string     `json:"command"`
-	Variant string     `json:"variant"`
-	Kind    string     `json:"kind"`
-	Probe   string     `json:"probe"`
-	Path    reach.Path `json:"path"`
-	Outcome Outcome    `json:"outcome"`
-	Code    Code       `json:"code,omitempty"` // why it is inconclusive
-	Why     string     `json:"why"`
+	Role    string  `json:"role"`
+	Table   string  `json:"table"`
+	Command string  `json:"command"`
+	Variant string  `json:"variant"`
+	Kind    string  `json:"kind"`
+	Probe   string  `json:"probe"`
+	Path    Path    `json:"path"`
+	Outcome Outcome `json:"outcome"`
+	Code    Code    `json:"code,omitempty"` // why it is inconclusive
+	Why     string  `json:"why"`
 	// SQLState is what the database answered the stranger, or the owner where the control failed; "" where nothing was refused.
 	SQLState  string   `json:"sqlstate,omitempty"`
 	Statement string   `json:"statement"` // what the stranger ran

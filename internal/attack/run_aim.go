@@ -92,7 +92,7 @@ func (r *runner) existing(ctx context.Context, tx pgx.Tx, t *tenancy.Table, why 
 func (r *runner) target(ctx context.Context, tx pgx.Tx, t *tenancy.Table, row, mine *made, owner, other Tenant) *Target {
 	out := &Target{Table: t, Relation: tableName(t.Relation), Row: row.values, Mine: mine.values, Owner: owner, Other: other,
 		Marker: row.marker, base: tableName(t.Relation), s: r.s, existing: row.existing || mine.existing, stored: row.stored}
-	out.Key = keyOf(t.Relation, row.values)
+	out.Key, out.trusted, out.make = keyOf(t.Relation, row.values), r.memberships(), r.spareOf
 	if out.existing {
 		return out
 	}
@@ -118,6 +118,38 @@ func (r *runner) spare(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, te
 		return values, false
 	}
 	return row.given, true
+}
+
+// spareOf returns values for a row of another table, that would be accepted, for a probe that writes there.
+func (r *runner) spareOf(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenant Tenant) (map[string]*string, error) {
+	var out map[string]*string
+	err := undone(ctx, tx, func(sp pgx.Tx) error {
+		if err := r.s.step(ctx, sp, ""); err != nil {
+			return err
+		}
+		var err error
+		out, err = r.maker.spare(ctx, sp, rel, tenant)
+		return err
+	})
+	return out, err
+}
+
+// path is the target's path, never nil.
+func (t *Target) path() Path {
+	if t.Path == nil {
+		return Path{}
+	}
+	return t.Path
+}
+
+// control reports whether the owner of the row is the one who tries.
+func (t *Target) control() bool { return t.Actor.Name == t.Owner.Name }
+
+// through returns the target as it is reached through another relation.
+func (t *Target) through(via string, rel *catalog.Relation) *Target {
+	u := *t
+	u.Relation, u.Path = tableName(rel), append(slices.Clone(t.Path), Hop{via, rel.Identity()})
+	return &u
 }
 
 // as returns the target as one actor of one role sees it.

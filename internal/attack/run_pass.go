@@ -137,7 +137,7 @@ func (r *runner) add(p Probe, role string, t *tenancy.Table, e Entry) {
 	e.Role, e.Table, e.Probe = role, t.Relation.Identity(), p.Name
 	e.Command, e.Variant, e.Kind, e.Informational = p.Command, p.Variant, p.Kind, p.Informational
 	if e.Path == nil {
-		e.Path = r.noPath()
+		e.Path = Path{}
 	}
 	r.result.Entries = append(r.result.Entries, e)
 }

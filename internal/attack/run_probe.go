@@ -8,10 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/pg"
-	"github.com/ringfencehq/ringfence/internal/reach"
 )
-
-func (r *runner) noPath() reach.Path { return reach.Path{} }
 
 // probe runs one probe as one role, on each way to both targets, and adds its entries.
 func (r *runner) probe(ctx context.Context, tx pgx.Tx, p Probe, role string, targets [2]*Target) {
@@ -30,6 +27,9 @@ func (r *runner) probe(ctx context.Context, tx pgx.Tx, p Probe, role string, tar
 				continue
 			}
 			e := r.duel(ctx, tx, p, role, way, i)
+			if p.Quiet && e.Outcome == Inconclusive && (e.Code == ControlFailed || e.Code == NoPrivilege) {
+				continue
+			}
 			key := fmt.Sprint(e.Path)
 			if ways[key] == nil {
 				order = append(order, key)
@@ -92,13 +92,13 @@ func (r *runner) duel(ctx context.Context, tx pgx.Tx, p Probe, role string, t *T
 		}
 	}
 	e := judge(control, stranger)
-	e.Path = t.Path
+	e.Path = t.path()
 	e.Statement = statement(role, stranger)
 	if e.Outcome == Leaked {
 		e.Why = fmt.Sprintf("%s: tenant %s's row was reached in %s", title(p.Doc), t.Owner.Name, p.Stranger)
 		e.Witness = witness(t, stranger.actor)
 	}
-	if e.Code == ControlFailed && !r.privileged(ctx, tx, p, role, t) {
+	if e.Outcome == Inconclusive && e.Code != TimedOut && !r.privileged(ctx, tx, p, role, t) {
 		e.Code, e.Why = NoPrivilege, "the role has no privilege for this"
 	}
 	return e

@@ -126,7 +126,7 @@ func (r *runner) birthRoots(ctx context.Context, tx pgx.Tx, root *tenancy.Table)
 				return last
 			}
 			delete(r.maker.failed, rowKey{root.Relation.Identity(), tenantNames[i]})
-			if _, last = r.maker.row(ctx, tx, root.Relation, r.tenants[i]); last == nil {
+			if last = r.rootRow(ctx, tx, root, col, i); last == nil {
 				made, taken = true, v
 				break
 			}
@@ -136,6 +136,38 @@ func (r *runner) birthRoots(ctx context.Context, tx pgx.Tx, root *tenancy.Table)
 		}
 	}
 	return nil
+}
+
+// rootRow makes the root row of a tenant; one that a default names may be there already.
+func (r *runner) rootRow(ctx context.Context, tx pgx.Tx, root *tenancy.Table, col *catalog.Column, i int) error {
+	if slices.Contains(r.defaultTenants(), r.tenants[i].Value) {
+		if row, err := r.findRoot(ctx, tx, root, col, r.tenants[i].Value); err == nil && row != nil {
+			r.maker.rows[rowKey{root.Relation.Identity(), tenantNames[i]}] = row
+			return nil
+		}
+	}
+	_, err := r.maker.row(ctx, tx, root.Relation, r.tenants[i])
+	return err
+}
+
+// findRoot returns the root row with that key, or nil.
+func (r *runner) findRoot(ctx context.Context, tx pgx.Tx, root *tenancy.Table, col *catalog.Column, value string) (*made, error) {
+	t := &Target{Table: root, s: r.s}
+	return r.maker.find(ctx, tx, root.Relation, t.match([]string{col.Name}, map[string]*string{col.Name: &value}))
+}
+
+// defaultTenants are the tenants that roles or databases start in: a session without a context is one of them.
+func (r *runner) defaultTenants() []string {
+	var out []string
+	for _, role := range r.roles {
+		for _, d := range r.s.defaults(role) {
+			plain := slices.ContainsFunc(r.settings, func(s setting) bool { return s.name == d.Name && len(s.paths) > 0 && len(s.paths[0]) == 0 })
+			if plain && d.Value != "" && !slices.Contains(out, d.Value) {
+				out = append(out, d.Value)
+			}
+		}
+	}
+	return out
 }
 
 // takeRoots takes two tenants that are there, because none could be made.
@@ -153,8 +185,7 @@ func (r *runner) takeRoots(ctx context.Context, tx pgx.Tx, root *tenancy.Table, 
 		}
 		key := rowKey{root.Relation.Identity(), tenantNames[i]}
 		delete(r.maker.failed, key)
-		t := &Target{Table: root, s: r.s}
-		row, err := r.maker.find(ctx, tx, root.Relation, t.match([]string{col.Name}, map[string]*string{col.Name: &values[i]}))
+		row, err := r.findRoot(ctx, tx, root, col, values[i])
 		if err != nil || row == nil {
 			return fmt.Errorf("making two tenants: reading %s: %v", root.Relation.Identity(), err)
 		}
@@ -179,7 +210,7 @@ func (r *runner) keyColumn() *catalog.Column {
 // keyValues proposes tenant values for a key column, those that are read by most casts first.
 func (r *runner) keyValues(col *catalog.Column) []string {
 	d := &draft{m: r.maker, rel: r.relationOf(col), fields: map[string]*field{}}
-	var out []string
+	out := r.defaultTenants()
 	if base, mod := r.s.baseType(col.TypeOID, col.TypeMod); base != nil && base.Category == "S" && (mod < 4 || mod >= 40) && !d.checked(col) {
 		out = append(out, r.maker.v.uuid(), r.maker.v.uuid())
 	}
