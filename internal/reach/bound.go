@@ -1,6 +1,8 @@
 package reach
 
 import (
+	"slices"
+
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
@@ -50,6 +52,9 @@ func (w *walker) bound(role string, rel *catalog.Relation, command Command, vari
 	if why := w.exempt(role, rel); why != "" {
 		f := filter{unbound: why}
 		f.old, f.new = free(command)
+		if variant == "move" {
+			f.old = nil
+		}
 		return f
 	}
 	switch command {
@@ -162,4 +167,35 @@ func (w *walker) boundMerge(role string, rel *catalog.Relation) filter {
 		made, parts = append(made, i.check), append(parts, i)
 	}
 	return filter{old: or(old...), new: or(made...)}.from(parts...)
+}
+
+// carry adds to the row that an UPDATE of some columns makes what was true of the row that it changed and looks at none of
+// these columns. A BEFORE trigger could change others: then nothing is added.
+func (w *walker) carry(way *Way, old expr.Expr) {
+	if way.Command != Update || way.Columns == nil || way.New == nil || old == nil || rewritesRows(way.Relation) {
+		return
+	}
+	var all, keep []expr.Expr
+	split(old, &all)
+	for _, c := range all {
+		untouched := true
+		vars(c, func(v *expr.Var) {
+			col := way.Relation.ColumnByName(v.Name)
+			untouched = untouched && col != nil && col.Generated == "" && !slices.Contains(way.Columns, v.Name)
+		})
+		if untouched {
+			keep = append(keep, c)
+		}
+	}
+	way.New = and(append([]expr.Expr{way.New}, keep...)...)
+}
+
+// rewritesRows reports whether a trigger may change a row on its way into a relation.
+func rewritesRows(rel *catalog.Relation) bool {
+	for i := range rel.Triggers {
+		if t := &rel.Triggers[i]; t.Timing == "before" && t.EachRow && t.Enabled != "disabled" && slices.Contains(t.Events, "UPDATE") {
+			return true
+		}
+	}
+	return false
 }

@@ -72,6 +72,10 @@ func (w *walker) directWay(app, role string, rel *catalog.Relation, v verb, path
 	} else {
 		f := w.bound(role, rel, v.command, v.variant)
 		out.apply(f)
+		if v.variant == "move" && f.unbound == "" {
+			f.old = w.policies(rel, role, Update).using
+		}
+		w.carry(&out, f.old)
 	}
 	out.Path = w.inheritHop(out.Path, role, rel, h, out.Unbound)
 	return out

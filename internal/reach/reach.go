@@ -58,6 +58,9 @@ type Way struct {
 	// has none. A nil-free composed predicate: grants and FORCE are already in it; Unbound leaves only what the path itself filters.
 	Old expr.Expr
 	New expr.Expr
+	// Soft is a filter of a view on the way that is not in Old, since the view has no security_barrier and a function of the caller's
+	// runs ahead of it on every row that Old leaves; nil: none.
+	Soft expr.Expr
 	// Policies are the ones that were composed, permissive first: for the reader and for findings.
 	Policies []*catalog.Policy
 	// Opaque says why the way cannot be judged by logic (dynamic SQL, untrusted language, …); empty: it can.

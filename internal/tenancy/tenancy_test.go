@@ -2,7 +2,9 @@ package tenancy_test
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,10 +37,29 @@ func TestInfer(t *testing.T) {
 			} else {
 				got = show(m)
 			}
+			if *update {
+				f.rewrite(t, file, f.plain(got))
+				return
+			}
 			if diff := gocmp.Diff(strings.Split(f.part("want"), "\n"), strings.Split(f.plain(got), "\n")); diff != "" {
 				t.Errorf("model (-want +got):\n%s\nwhole:\n%s", diff, f.plain(got))
 			}
 		})
+	}
+}
+
+var update = flag.Bool("update", false, "write what was found into the fixtures; read the difference before committing it")
+
+// rewrite puts got into the fixture's want.
+func (f *fixture) rewrite(t *testing.T, file, got string) {
+	t.Helper()
+	for i := range f.archive.Files {
+		if f.archive.Files[i].Name == "want" {
+			f.archive.Files[i].Data = []byte(got)
+		}
+	}
+	if err := os.WriteFile(file, txtar.Format(f.archive), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

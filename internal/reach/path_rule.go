@@ -1,0 +1,54 @@
+package reach
+
+import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
+)
+
+// rules yields what the rewrite rules of a relation do when a role writes to it: their actions run in the rights of the
+// relation's owner, with the role still as current_user.
+func (w *walker) rules(app, role string, rel *catalog.Relation, path Path) {
+	for i := range rel.Rules {
+		r := &rel.Rules[i]
+		if r.Event == "SELECT" || r.Enabled == "disabled" || r.Enabled == "replica" || !w.m.Rights.Relation(role, rel, r.Event).Held ||
+			!w.m.Rights.Schema(role, rel.Schema, "USAGE") {
+			continue
+		}
+		actions, err := w.m.Reader.Action(&r.Action)
+		if err != nil {
+			continue
+		}
+		as := rel.Owner
+		if rel.Kind == catalog.View {
+			as = w.viewRights(rel, role)
+		}
+		st := stage{
+			as: as, silent: true, args: true,
+			way:   Way{Role: app, CurrentUser: role, Path: joinPath(path, Hop{Via: "rule", Name: r.Name + " on " + rel.Identity()}, nil)},
+			given: w.givenRows(role, rel, Command(r.Event), r.Instead),
+		}
+		for _, q := range actions {
+			w.statement(q, st)
+		}
+	}
+}
+
+// givenRows is OLD and NEW of a command on rel as sources 1 and 2, with what row security says of them. Where the command
+// itself does not take place (INSTEAD), nothing is known of NEW.
+func (w *walker) givenRows(role string, rel *catalog.Relation, c Command, instead bool) *scope {
+	s := &scope{}
+	entry := expr.RangeEntry{Kind: "relation", Relation: rel, RelOID: rel.OID, Alias: rel.Name}
+	s.add(source{entry: entry, given: true})
+	s.add(source{entry: entry, given: true})
+	if rel.Kind == catalog.View || instead {
+		return s
+	}
+	f := w.bound(role, rel, c, "blind")
+	if f.old != nil && f.unbound == "" && c != Insert {
+		s.require(moved(f.old, func(*expr.Var) (int, int) { return 0, 1 }), false)
+	}
+	if f.new != nil && f.unbound == "" {
+		s.require(moved(f.new, func(*expr.Var) (int, int) { return 0, 2 }), false)
+	}
+	return s
+}

@@ -1,0 +1,223 @@
+package reach
+
+import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
+)
+
+// A setting says in whose name stored statements run, and what is known of the rows that they were given.
+type stage struct {
+	way   Way    // role, path and current user; the rest is filled in
+	as    string // whose rights count for the statements' own tables
+	given *scope // NEW and OLD as sources 1 and 2, with what is known of them; nil: none
+	// silent is true where what the statements read comes out to nobody: a trigger's or a rule's queries.
+	silent bool
+	// args is true where the caller chooses parameters.
+	args bool
+}
+
+// statement yields the ways of one stored statement.
+func (w *walker) statement(q *expr.Query, st stage) {
+	outer := st.given
+	if outer == nil {
+		outer = &scope{}
+	}
+	for i := range q.CTEs {
+		if c := q.CTEs[i].Query; c != nil && c.Command != "select" {
+			w.statement(c, st)
+		}
+	}
+	found, unknown := w.statementReadings(q, st, outer)
+	for _, rd := range found {
+		way := st.way
+		way.As, way.Relation, way.Command, way.Kind, way.Args = rd.as, rd.rel, Select, Isolation, st.args
+		way.Path = append(append(Path(nil), st.way.Path...), rd.via...)
+		if st.silent || !rd.values {
+			way.Kind = Inference
+		}
+		rd.hard, rd.soft = and(rd.hard, rd.soft), trueExpr
+		w.read(&way, rd, unknown)
+	}
+	switch q.Command {
+	case "insert", "update", "delete", "merge":
+		w.write(q, st, outer)
+	}
+}
+
+// statementReadings returns what a statement reads, its target aside.
+func (w *walker) statementReadings(q *expr.Query, st stage, outer *scope) ([]reading, []string) {
+	read := *q
+	values := q.Command == "select"
+	if !values {
+		read.Command = "select"
+		if len(q.Returning) == 0 {
+			read.Targets = nil
+		}
+	}
+	f := &flattener{w: w, current: st.way.CurrentUser}
+	f.query(&read, frame{scope: outer, as: st.as, barrier: true, values: values}, nil)
+	return f.found, f.unknown
+}
+
+// write yields the way of a statement that changes rows.
+func (w *walker) write(q *expr.Query, st stage, outer *scope) {
+	if q.Result < 1 || q.Result > len(q.Range) || q.Range[q.Result-1].Relation == nil {
+		return
+	}
+	rel := q.Range[q.Result-1].Relation
+	command := map[string]Command{"insert": Insert, "update": Update, "delete": Delete, "merge": Merge}[q.Command]
+	v := verb{command: command}
+	if q.OnConflict != nil && q.OnConflict.Action == "update" {
+		v.variant = "on_conflict"
+	}
+	way := st.way
+	way.As, way.Relation, way.Command, way.Kind, way.Args = st.as, rel, command, Isolation, st.args
+	if rel.Kind == catalog.View {
+		t := w.updatable(rel, st.way.CurrentUser, command, 0)
+		if t == nil || !w.may(st.as, rel, v) || w.replaced(rel, command) {
+			return
+		}
+		way.Path = append(append(append(Path(nil), way.Path...), Hop{Via: "view", Name: rel.Identity()}), t.via...)
+		way.Relation, way.As, rel = t.rel, t.as, t.rel
+	}
+	if !w.wanted(rel) || !w.may(way.As, rel, v) {
+		return
+	}
+	blind := command == Update && !readsTarget(q) || command == Delete && !readsTarget(q)
+	if blind {
+		v.variant, way.Variant = "blind", "blind"
+	}
+	way.Variant, way.Privileged = v.variant, true
+	way.apply(w.bound(way.As, rel, command, v.variant))
+	w.narrow(&way, q, st, outer)
+	w.emitOnce(way)
+}
+
+// readsTarget reports whether an UPDATE or DELETE looks at its own rows, so that SELECT's policies bind as well.
+func readsTarget(q *expr.Query) bool {
+	reads := len(q.Returning) > 0
+	look := func(e expr.Expr) {
+		if e != nil {
+			vars(e, func(v *expr.Var) { reads = reads || v.RTE == q.Result })
+		}
+	}
+	look(q.Where)
+	for _, t := range q.Targets {
+		look(t.Expr)
+	}
+	for i := range q.From {
+		for _, c := range conditionsFor(q, q.Result) {
+			look(c)
+		}
+		_ = i
+	}
+	return reads
+}
+
+// narrow adds to a way what the statement itself asks of rows and gives to them.
+func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
+	if way.Relation != q.Range[q.Result-1].Relation || q.Command == "merge" {
+		return // through a view, the statement's own conditions are left out
+	}
+	s := outer.clone()
+	place := make(map[int]int, len(q.Range))
+	for i := range q.Range {
+		place[i+1] = i + 1 + len(outer.sources)
+		s.add(source{entry: q.Range[i], as: st.as})
+	}
+	in := func(e expr.Expr) expr.Expr { return w.within(e, place, outer, q) }
+	if way.Old != nil && q.Command != "insert" {
+		at := s.clone()
+		for _, c := range conditionsFor(q, q.Result) {
+			if e := in(c); e != nil {
+				at.require(e, false)
+			}
+		}
+		way.Old = and(way.Old, at.lift(place[q.Result], false))
+	}
+	if way.New == nil {
+		return
+	}
+	made := s.clone()
+	for _, t := range q.Targets {
+		if t.Junk || t.Column == "" {
+			continue
+		}
+		if q.Command == "update" {
+			way.Columns = append(way.Columns, t.Column)
+		}
+		if e := w.assigned(way.Relation, t, place[q.Result], in); e != nil && q.OnConflict == nil {
+			made.require(e, false)
+		}
+	}
+	if q.Command == "insert" {
+		for _, c := range conditionsFor(q, 0) {
+			if e := in(c); e != nil {
+				made.require(e, false)
+			}
+		}
+	}
+	way.New = and(way.New, made.lift(place[q.Result], false))
+	w.carry(way, way.Old)
+}
+
+// within puts a condition of a statement into the scope's places; nil where it looks elsewhere. NEW and OLD of a rule are the
+// statement's entries 1 and 2, which the scope holds already.
+func (w *walker) within(e expr.Expr, place map[int]int, outer *scope, q *expr.Query) expr.Expr {
+	if escapes(e) {
+		return nil
+	}
+	return moved(e, func(v *expr.Var) (int, int) {
+		if len(outer.sources) >= 2 && v.RTE <= 2 && q.Result != v.RTE {
+			return 0, v.RTE
+		}
+		return 0, place[v.RTE]
+	})
+}
+
+// assigned is the condition that a made row's column has the value that a statement gives it; nil where that says nothing.
+func (w *walker) assigned(rel *catalog.Relation, t expr.Target, place int, in func(expr.Expr) expr.Expr) expr.Expr {
+	c := rel.ColumnByName(t.Column)
+	eq := w.equality(c)
+	value := in(t.Expr)
+	if c == nil || eq == nil || value == nil {
+		return nil
+	}
+	own := false
+	vars(value, func(v *expr.Var) { own = own || v.RTE == place })
+	if own {
+		return nil // the old row's value
+	}
+	return &expr.Operation{Kind: "plain", OID: eq.OID, Op: eq, TypeOID: boolOID, Args: []expr.Expr{
+		&expr.Var{RTE: place, Num: c.Num, Name: c.Name, TypeOID: c.TypeOID, TypeMod: c.TypeMod}, value}}
+}
+
+// equality returns PostgreSQL's own = for a column's type, or nil where the snapshot does not hold it.
+func (w *walker) equality(c *catalog.Column) *catalog.Operator {
+	if c == nil {
+		return nil
+	}
+	t := w.m.Snapshot.TypeByOID(w.m.Reader.BaseType(c.TypeOID))
+	if t == nil {
+		return nil
+	}
+	name := t.Format
+	if name == "character varying" {
+		name = "text"
+	}
+	return w.equalities()[name]
+}
+
+// equalities indexes the operators once.
+func (w *walker) equalities() map[string]*catalog.Operator {
+	if w.eq == nil {
+		w.eq = make(map[string]*catalog.Operator)
+		for i := range w.m.Snapshot.Operators {
+			o := &w.m.Snapshot.Operators[i]
+			if o.Schema == "pg_catalog" && o.Name == "=" && o.Left == o.Right && o.BTreeStrategy == 3 {
+				w.eq[o.Left] = o
+			}
+		}
+	}
+	return w.eq
+}

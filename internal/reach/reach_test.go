@@ -1,0 +1,195 @@
+package reach_test
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/pgtest"
+	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// TestWays reads the schema of every testdata/*.txtar on a real server and compares the ways that are privileged with want.
+//
+// "roles" lists one role a line (name and attributes); the schema writes a role as <name>. "only" limits the commands that
+// are shown.
+func TestWays(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			f := load(t, file)
+			got := f.plain(show(reach.Ways(f.model(t)), strings.Fields(f.part("only"))))
+			if *update {
+				f.rewrite(t, file, got)
+				return
+			}
+			if diff := gocmp.Diff(strings.Split(f.part("want"), "\n"), strings.Split(got, "\n")); diff != "" {
+				t.Errorf("ways (-want +got):\n%s\nwhole:\n%s", diff, got)
+			}
+		})
+	}
+}
+
+var update = flag.Bool("update", false, "write what was found into the fixtures; read the difference before committing it")
+
+// rewrite puts got into the fixture's want.
+func (f *fixture) rewrite(t *testing.T, file, got string) {
+	t.Helper()
+	for i := range f.archive.Files {
+		if f.archive.Files[i].Name == "want" {
+			f.archive.Files[i].Data = []byte(got)
+		}
+	}
+	if err := os.WriteFile(file, txtar.Format(f.archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A fixture is a schema on a real database.
+type fixture struct {
+	archive *txtar.Archive
+	db      *pgtest.Database
+	names   map[string]string // role as written → as made
+}
+
+func load(t *testing.T, file string) *fixture {
+	t.Helper()
+	a, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatalf("reading %s: %v", file, err)
+	}
+	f := &fixture{archive: a, db: pgtest.DB(t), names: make(map[string]string)}
+	for line := range strings.Lines(f.part("roles")) {
+		name, attrs, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if name != "" {
+			f.names[name] = f.db.Role(t, "r_"+name, attrs)
+		}
+	}
+	f.db.Exec(t, f.sql(f.part("schema.sql")))
+	return f
+}
+
+func (f *fixture) part(name string) string {
+	for _, file := range f.archive.Files {
+		if file.Name == name {
+			return string(file.Data)
+		}
+	}
+	return ""
+}
+
+func (f *fixture) sql(text string) string {
+	for name, real := range f.names {
+		text = strings.ReplaceAll(text, "<"+name+">", pg.Ident(real))
+	}
+	return text
+}
+
+// plain puts the roles' written names back.
+func (f *fixture) plain(text string) string {
+	for name, real := range f.names {
+		text = strings.ReplaceAll(text, real, name)
+	}
+	return text
+}
+
+func (f *fixture) model(t *testing.T) *tenancy.Model {
+	t.Helper()
+	snap, err := catalog.Read(t.Context(), f.db.Super, catalog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var opts tenancy.Options
+	for name := range strings.FieldsSeq(f.part("app")) {
+		opts.AppRoles = append(opts.AppRoles, f.names[name])
+	}
+	m, err := tenancy.Infer(snap, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// show writes the privileged ways, those that come to the same on one line.
+func show(ways []reach.Way, only []string) string {
+	var order []string
+	verbs := make(map[string][]string)
+	for _, w := range ways {
+		if !w.Privileged || len(only) > 0 && !slices.Contains(only, string(w.Command)) {
+			continue
+		}
+		line := line(w)
+		if verbs[line] == nil {
+			order = append(order, line)
+		}
+		verb := string(w.Command)
+		if w.Variant != "" {
+			verb += "/" + w.Variant
+		}
+		if w.Kind == reach.Inference {
+			verb += "?"
+		}
+		verbs[line] = append(verbs[line], verb)
+	}
+	var b strings.Builder
+	for _, line := range order {
+		fmt.Fprintf(&b, "%s: %s\n", strings.Join(verbs[line], " "), line)
+	}
+	return b.String()
+}
+
+func line(w reach.Way) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s", w.Role)
+	for _, h := range w.Path {
+		fmt.Fprintf(&b, " > %s %s", h.Via, h.Name)
+	}
+	fmt.Fprintf(&b, " > %s", w.Relation.Identity())
+	if w.As != w.Role {
+		fmt.Fprintf(&b, " as %s", w.As)
+	}
+	if w.CurrentUser != w.As {
+		fmt.Fprintf(&b, " current_user %s", w.CurrentUser)
+	}
+	if w.Columns != nil {
+		fmt.Fprintf(&b, " columns %s", strings.Join(w.Columns, ","))
+	}
+	if w.Unbound != "" {
+		fmt.Fprintf(&b, " UNBOUND %s", w.Unbound)
+	}
+	if w.Opaque != "" {
+		fmt.Fprintf(&b, " OPAQUE %s", w.Opaque)
+	}
+	if w.Soft != nil {
+		fmt.Fprintf(&b, " soft=%s", text(w.Soft))
+	}
+	if w.Args {
+		b.WriteString(" args")
+	}
+	for _, p := range w.Policies {
+		fmt.Fprintf(&b, " policy %s", p.Name)
+	}
+	fmt.Fprintf(&b, " old=%s new=%s", text(w.Old), text(w.New))
+	return strings.TrimRight(b.String(), " ") + cmp.Or(suffix(w.Note), "")
+}
+
+func suffix(note string) string {
+	if note == "" {
+		return ""
+	}
+	return " NOTE " + note
+}
