@@ -35,6 +35,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
@@ -54,7 +55,7 @@ type Options struct {
 	// Progress is told what happens, in order, from one goroutine at a time; it must return soon. Nil for silence.
 	Progress func(Event)
 	// Fingerprint gives the present fingerprint of each object, as the planner computes it; an absent object is left
-	// out. It is needed where the plan's steps carry fingerprints.
+	// out. Nil takes a Snapshot and its fingerprints.
 	Fingerprint func(ctx context.Context, conn *pgx.Conn, objects []string) (map[string]string, error)
 	// Allow holds the names of what an AskError asked for.
 	Allow []string
@@ -115,10 +116,28 @@ func (o Options) withDefaults() Options {
 	o.Batch.Pause = cmp.Or(o.Batch.Pause, 20*time.Millisecond)
 	o.Batch.Lag = cmp.Or(o.Batch.Lag, 10*time.Second)
 	o.Holder = cmp.Or(o.Holder, defaultHolder())
+	if o.Fingerprint == nil {
+		o.Fingerprint = snapshotFingerprints
+	}
 	if o.Progress == nil {
 		o.Progress = func(Event) {}
 	}
 	return o
+}
+
+// snapshotFingerprints is the planners' own way.
+func snapshotFingerprints(ctx context.Context, conn *pgx.Conn, objects []string) (map[string]string, error) {
+	snapshot, err := catalog.Read(ctx, conn, catalog.Options{})
+	if err != nil {
+		return nil, err
+	}
+	all, out := snapshot.Fingerprints(), map[string]string{}
+	for _, o := range objects {
+		if print, ok := all[o]; ok {
+			out[o] = print
+		}
+	}
+	return out, nil
 }
 
 func defaultHolder() string {

@@ -60,16 +60,18 @@ func (r *runner) turn(ctx context.Context, u unit, clock *lockClock) (turn, erro
 		return turn{}, err
 	}
 	var held []Blocker
-	for _, t := range u.tasks {
-		n, ok := parseRel(t.table)
+	for table, locks := range u.locks() {
+		n, ok := parseRel(table)
 		if !ok {
 			continue
 		}
-		found, err := holders(ctx, r.watch, n, t.lock, r.watch.pid)
-		if err != nil {
-			return turn{}, err
+		for lock := range locks {
+			found, err := holders(ctx, r.watch, n, lock, r.watch.pid)
+			if err != nil {
+				return turn{}, err
+			}
+			held = append(held, found...)
 		}
-		held = append(held, found...)
 	}
 	if len(held) > 0 {
 		r.res.Steps[u.tasks[0].index].Blockers = held

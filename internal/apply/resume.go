@@ -156,11 +156,20 @@ func (r *runner) allObjects() []string {
 	return all
 }
 
-// staleSince compares with what the last run left.
+// staleSince compares with what the last run left. How an adopted build left its objects nobody wrote down, so these are
+// taken as they are.
 func (r *runner) staleSince(pending map[int]bool, now map[string]string) error {
+	adopted := map[string]bool{}
+	for i := range r.res.Steps {
+		if r.res.Steps[i].Outcome == Adopted {
+			for _, o := range objectsOf(&r.opts.Plan.Steps[i]) {
+				adopted[o] = true
+			}
+		}
+	}
 	return r.collectStale(pending, func(_ *plan.Step, object string) string {
 		want, known := r.hist.expected[object]
-		if !known || want == now[object] {
+		if !known || want == now[object] || adopted[object] {
 			return ""
 		}
 		return "changed since the last run"
@@ -182,9 +191,6 @@ func (r *runner) staleFirst(ctx context.Context, pending map[int]bool) error {
 	if len(bound) == 0 {
 		return nil
 	}
-	if r.opts.Fingerprint == nil {
-		return fmt.Errorf("comparing the database with the plan: the plan is bound to fingerprints, and nothing was given to compute them")
-	}
 	conn, err := openSession(ctx, r.opts.Connect, appName(r.id)+"/fingerprint")
 	if err != nil {
 		return err
@@ -196,12 +202,13 @@ func (r *runner) staleFirst(ctx context.Context, pending map[int]bool) error {
 	}
 	return r.collectStale(pending, func(s *plan.Step, object string) string {
 		want, isBound := s.Before[object]
-		switch got, exists := now[object]; {
-		case !isBound || want == got:
+		got, exists := now[object]
+		switch {
+		case !isBound || want == got || want == absent && !exists:
 			return ""
 		case !exists:
 			return "it does not exist"
-		case want == "":
+		case want == absent:
 			return "it exists already, in another form"
 		}
 		return "changed since it was planned"

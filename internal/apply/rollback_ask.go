@@ -8,7 +8,10 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
-// ask refuses to drop a column that holds values written since the plan added it, unless that was allowed by its name.
+// dangerValues is the planners' name for an undo that drops values; it allows all columns at once.
+const dangerValues = "drops_values"
+
+// ask refuses what the plan calls dangerous to take back unless it was allowed by name. It refuses to drop a column that holds values written since the plan added it, unless that was allowed by its name.
 func (r *runner) ask(ctx context.Context, chosen map[int]bool) error {
 	var questions []Question
 	for i := range r.opts.Plan.Steps {
@@ -16,10 +19,15 @@ func (r *runner) ask(ctx context.Context, chosen map[int]bool) error {
 			continue
 		}
 		s := &r.opts.Plan.Steps[i]
+		for _, danger := range s.UndoDanger {
+			if danger != dangerValues && !slices.Contains(r.opts.Allow, danger) {
+				questions = append(questions, Question{Name: danger, Step: s.ID, Object: s.Object, Why: "is taken back only when this is allowed: " + danger})
+			}
+		}
 		for _, sql := range s.Undo {
 			for _, col := range droppedColumns(sql) {
 				name := col.table.quoted() + "." + pg.Ident(col.column)
-				if slices.Contains(r.opts.Allow, name) {
+				if slices.Contains(r.opts.Allow, name) || slices.Contains(r.opts.Allow, dangerValues) {
 					continue
 				}
 				written, err := r.writtenSince(ctx, col)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
@@ -81,8 +82,11 @@ func newRunner(opts Options, kind string) (*runner, error) {
 
 // open connects and runs preflight, which only reads.
 func (r *runner) open(ctx context.Context) (err error) {
-	if r.watch, err = openSession(ctx, r.opts.Connect, appName(r.id)+"/watch"); err != nil {
+	if r.watch, err = openBook(ctx, r.opts.Connect, appName(r.id)+"/watch"); err != nil {
 		return err
+	}
+	if path := pg.DetectPath(ctx, r.watch.conn); path.Path != pg.PathDirect {
+		return notDirect(path)
 	}
 	r.facts, r.res.Preflight, err = preflight(ctx, r.watch, r.opts.Plan, r.chosen)
 	return err
@@ -104,7 +108,7 @@ func (r *runner) underLease(ctx context.Context, fn func(context.Context) error)
 		return err
 	}
 	connect := func(ctx context.Context) (*session, error) {
-		return openSession(ctx, r.opts.Connect, appName(r.id)+"/lease")
+		return openBook(ctx, r.opts.Connect, appName(r.id)+"/lease")
 	}
 	s, err := connect(ctx)
 	if err != nil {
@@ -160,7 +164,7 @@ func (r *runner) rewatch(ctx context.Context) (err error) {
 	if r.watch.alive() {
 		return nil
 	}
-	r.watch, err = openSession(ctx, r.opts.Connect, appName(r.id)+"/watch")
+	r.watch, err = openBook(ctx, r.opts.Connect, appName(r.id)+"/watch")
 	return err
 }
 

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 // answerLimit is how long the server may take to answer a cancelled statement before its connection is given up.
@@ -41,12 +42,25 @@ func openSession(ctx context.Context, connect func(context.Context) (*pgx.Conn, 
 	return s, nil
 }
 
+// openBook is openSession for sessions that read and keep the run log: they never wait for a lock without end.
+func openBook(ctx context.Context, connect func(context.Context) (*pgx.Conn, error), app string) (*session, error) {
+	s, err := openSession(ctx, connect, app)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.exec(ctx, "SET lock_timeout = '20s'"); err != nil {
+		s.close()
+		return nil, fmt.Errorf("pinning the session's settings: %w", err)
+	}
+	return s, nil
+}
+
 func (s *session) prepare(ctx context.Context) error {
 	if err := s.one(ctx, "SELECT pg_catalog.pg_backend_pid()", nil, &s.pid); err != nil {
 		return fmt.Errorf("reading the backend's number: %w", err)
 	}
 	if wire := int32(s.conn.PgConn().PID()); wire != s.pid {
-		return &PreflightError{Refused: []Check{poolerCheck(s.conn.Config())}}
+		return notDirect(pg.DetectPath(ctx, s.conn))
 	}
 	pins := []string{
 		"SET search_path = pg_catalog", "SET row_security = off", "SET statement_timeout = 0", "SET lock_timeout = 0",
@@ -175,21 +189,11 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), bookLimit)
 }
 
-// poolerCheck refuses a connection whose backend is not the one that the wire named, and names the direct form.
-func poolerCheck(cfg *pgx.ConnConfig) Check {
-	c := Check{Name: "pooler", State: CheckRefused,
-		Detail: fmt.Sprintf("a pooler stands between here and the server (%s:%d): the backend that answers is not the one that was dialled", cfg.Host, cfg.Port)}
-	host, port := cfg.Host, cfg.Port
-	first, rest, _ := strings.Cut(host, ".")
-	direct, isNamed := strings.CutSuffix(first, "-pooler")
-	switch {
-	case isNamed:
-		host = strings.TrimSuffix(direct+"."+rest, ".")
-		c.Hint = fmt.Sprintf("Connect directly: host=%s port=%d.", host, port)
-	case port == 6432 || port == 6543:
-		c.Hint = fmt.Sprintf("Connect directly: the PostgreSQL server's own host, by default port=5432 (this is port=%d).", port)
-	default:
-		c.Hint = "Connect directly: the PostgreSQL server's own host and port, not the pooler's."
+// notDirect refuses a connection that is not proved to be direct, and names the direct form.
+func notDirect(r pg.PathReport) error {
+	detail := "whether a pooler stands between here and the server could not be told: " + r.Why
+	if r.Path == pg.PathPooler {
+		detail = "a pooler stands between here and the server: " + r.Why
 	}
-	return c
+	return &PreflightError{Refused: []Check{{Name: "pooler", State: CheckRefused, Detail: detail, Hint: r.Hint}}}
 }

@@ -15,8 +15,9 @@ type task struct {
 	direction string
 	sql       []string
 	lock      plan.Lock
-	check     string // a query for one boolean
-	want      bool   // what check gives when the task has taken effect
+	also      map[string]plan.Lock // on other tables
+	check     string               // a query for one boolean
+	want      bool                 // what check gives when the task has taken effect
 	batch     int
 }
 
@@ -29,7 +30,7 @@ type unit struct {
 func doTask(p *plan.Plan, i int) task {
 	s := &p.Steps[i]
 	return task{index: i, id: s.ID, kind: s.Kind, object: s.Object, table: s.Table, objects: objectsOf(s), direction: dirDo,
-		sql: s.Do, lock: s.Lock, check: s.Done, want: true, batch: s.Batch}
+		sql: s.Do, lock: s.Lock, also: s.Also, check: s.Done, want: true, batch: s.Batch}
 }
 
 func undoTask(p *plan.Plan, i int) task {
@@ -97,4 +98,22 @@ func runsOutside(sql []string) bool {
 // blocksWriters tells whether a lock stops writers while it is held.
 func blocksWriters(l plan.Lock) bool {
 	return l == plan.Share || l == plan.ShareRowExclusive || l == plan.AccessExclusive
+}
+
+// locks gives, by table, the locks that a unit will ask for.
+func (u unit) locks() map[string]map[plan.Lock]bool {
+	all := map[string]map[plan.Lock]bool{}
+	add := func(table string, lock plan.Lock) {
+		if all[table] == nil {
+			all[table] = map[plan.Lock]bool{}
+		}
+		all[table][lock] = true
+	}
+	for _, t := range u.tasks {
+		add(t.table, t.lock)
+		for table, lock := range t.also {
+			add(table, lock)
+		}
+	}
+	return all
 }

@@ -26,7 +26,7 @@ func Verify(ctx context.Context, opts Options) ([]VerifyResult, error) {
 		return nil, err
 	}
 	defer r.close()
-	if r.watch, err = openSession(ctx, r.opts.Connect, appName(r.id)+"/verify"); err != nil {
+	if r.watch, err = openBook(ctx, r.opts.Connect, appName(r.id)+"/verify"); err != nil {
 		return nil, err
 	}
 	var results []VerifyResult
