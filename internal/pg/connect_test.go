@@ -129,7 +129,7 @@ func TestParamsOfLibpqAlone(t *testing.T) {
 // TestServiceAndPasswordFiles logs in over TCP, where the server asks for a
 // password that stands in no connection string.
 func TestServiceAndPasswordFiles(t *testing.T) {
-	server := pgtest.ServerWith(t, pg.EmbeddedOptions{NoFsync: true, TCP: true})
+	server := pgtest.ServerWith(t, pg.EmbeddedOptions{NoFsync: true, InMemory: true, TCP: true})
 	db := server.DB(t)
 	const password = `pa:ss\wo rd'"ü`
 	role := db.Role(t, "login", "LOGIN PASSWORD "+pg.Literal(password))

@@ -30,6 +30,10 @@ type EmbeddedOptions struct {
 	// Dir is where the server's own 0700 directory is made; "" is the system's
 	// temporary directory.
 	Dir string
+	// InMemory makes that directory in memory where the system has room (Linux,
+	// 4 GiB free in /dev/shm), since making a database is making some hundred
+	// files; elsewhere, and where Dir is given, it changes nothing.
+	InMemory bool
 	// CacheDir keeps downloaded programs and initialised templates; "" is the
 	// user's cache directory (as root a system one, since the server's user
 	// must reach it).

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,10 +67,13 @@ func cacheDir(chosen string, who account) (string, error) {
 
 // runBase finds the directory that servers' directories are made in: reachable
 // for the server's user and short enough for a socket's path.
-func runBase(chosen string, who account) (string, error) {
-	candidates := []string{chosen}
-	if chosen == "" {
+func runBase(opts EmbeddedOptions, who account) (string, error) {
+	candidates := []string{opts.Dir}
+	if opts.Dir == "" {
 		candidates = []string{os.TempDir(), "/tmp"}
+		if dir := memoryDir(); opts.InMemory && dir != "" {
+			candidates = slices.Insert(candidates, 0, dir)
+		}
 	}
 	for _, dir := range candidates {
 		abs, err := filepath.Abs(dir)

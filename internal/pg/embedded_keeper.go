@@ -26,7 +26,8 @@ import (
 // A FIFO named "join" makes the server shared. Each process that joins writes
 // one byte, so that the keeper can tell "somebody came and left" from "nobody
 // came" while it lingers. The FIFO's name goes away before the last look, so
-// that nobody can join a server that is about to stop.
+// that nobody can join a server that is about to stop. A server that was killed
+// left its pid file, which names its System V shared memory.
 const keeperScript = `dir=$1 linger=$2; shift 2
 trap '' HUP INT TERM
 "$@" </dev/null >>"$dir/server.log" 2>&1 3<&- 4>&- &
@@ -43,6 +44,7 @@ if [ -p "$dir/join" ]; then
 fi
 kill -QUIT "$server" 2>/dev/null
 wait "$server"
+[ -f "$dir/data/postmaster.pid" ] && set -- $(sed -n 7p "$dir/data/postmaster.pid") && ipcrm -m "$2" 2>/dev/null
 cd / && rm -rf -- "$dir"
 `
 

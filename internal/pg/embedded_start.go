@@ -30,7 +30,7 @@ func StartEmbedded(ctx context.Context, opts EmbeddedOptions) (*Embedded, error)
 	if err != nil {
 		return nil, err
 	}
-	base, err := runBase(opts.Dir, who)
+	base, err := runBase(opts, who)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,9 @@ func (s starter) args(e *Embedded) []string {
 	if s.opts.TCP {
 		listen = "127.0.0.1"
 	}
-	args = append(args, "-c", "listen_addresses="+listen)
+	args = append(args, "-c", "listen_addresses="+listen,
+		// In files of the data directory, so that a kill leaves no shared memory.
+		"-c", "dynamic_shared_memory_type=mmap")
 	if s.opts.NoFsync {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}

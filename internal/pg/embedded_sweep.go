@@ -4,6 +4,7 @@ package pg
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -34,7 +35,7 @@ func sweep(base string, who account) {
 		}
 		switch {
 		case strings.HasPrefix(e.Name(), runPrefix) && who.owns(info):
-			sweepDir(dir)
+			sweepDir(dir, who)
 		case strings.HasPrefix(e.Name(), newPrefix) && time.Since(info.ModTime()) > time.Hour:
 			self := account{uid: os.Geteuid()}
 			if who.owns(info) || self.owns(info) {
@@ -45,7 +46,7 @@ func sweep(base string, who account) {
 }
 
 // sweepDir removes one directory if its lock is free, its server first.
-func sweepDir(dir string) {
+func sweepDir(dir string, who account) {
 	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return
@@ -54,9 +55,35 @@ func sweepDir(dir string) {
 	if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 		return
 	}
-	if stopOrphan(filepath.Join(dir, "data")) {
+	if data := filepath.Join(dir, "data"); stopOrphan(data) {
+		freeMemory(data, who)
 		os.RemoveAll(dir)
 	}
+}
+
+// freeMemory frees the System V shared memory of a server that was killed: the
+// seventh line of its pid file holds key and number. As the account, so that
+// nobody else's can be freed.
+func freeMemory(data string, who account) {
+	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		return // it ended in order
+	}
+	lines := strings.Split(string(content), "\n")
+	if len(lines) < 7 {
+		return
+	}
+	fields := strings.Fields(lines[6])
+	if len(fields) != 2 {
+		return
+	}
+	if _, err := strconv.ParseUint(fields[1], 10, 63); err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	// Without ipcrm on the machine a few bytes stay; nothing else can be done.
+	_ = who.run(ctx, "/", "ipcrm", "-m", fields[1])
 }
 
 // stopOrphan ends the server of a data directory and tells whether it is gone.

@@ -1,8 +1,11 @@
+//go:build linux || darwin
+
 package pg
 
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -50,7 +53,7 @@ func TestEmbeddedStartsAndStops(t *testing.T) {
 }
 
 func TestEmbeddedTCPAsksForThePassword(t *testing.T) {
-	e := startServer(t, EmbeddedOptions{NoFsync: true, TCP: true})
+	e := startServer(t, EmbeddedOptions{NoFsync: true, InMemory: true, TCP: true})
 	conn, err := Connect(t.Context(), e.TCPDSN("postgres"), Options{})
 	if err != nil {
 		t.Fatalf("with the password: %v", err)
@@ -119,7 +122,7 @@ func TestNextStartSweepsWhatAKillOfAllLeaves(t *testing.T) {
 	if !servesDir(c.Server, data) {
 		t.Fatal("the server did not survive its keeper: this tests nothing")
 	}
-	startServer(t, EmbeddedOptions{NoFsync: true})
+	startServer(t, EmbeddedOptions{NoFsync: true, InMemory: true})
 	if servesDir(c.Server, data) || !gone(c.Dir) {
 		t.Error("the orphan was not swept")
 	}
@@ -202,6 +205,62 @@ func TestSharedServerOutlivesItsStarter(t *testing.T) {
 	eventually(t, "the server goes after the last has left", func() bool { return gone(e.dir) })
 }
 
+// TestKilledServerLeavesNoSharedMemory: neither after Stop nor after a sweep.
+func TestKilledServerLeavesNoSharedMemory(t *testing.T) {
+	e := startServer(t, EmbeddedOptions{NoFsync: true, InMemory: true})
+	c := startChild(t, childOptions{}, "")
+	for _, data := range []string{e.DataDir(), filepath.Join(c.Dir, "data")} {
+		content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(content), "\n")
+		pid, err := strconv.Atoi(lines[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := strings.Fields(lines[6])[1]
+		if !memoryExists(t, id) {
+			t.Fatal("the living server has no shared memory: this tests nothing")
+		}
+		t.Cleanup(func() {
+			if memoryExists(t, id) {
+				t.Errorf("segment %s is left", id)
+			}
+		})
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the server dies", func() bool { return !servesDir(pid, data) })
+	}
+	<-e.Died()
+	if err := e.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{c.Keeper, c.cmd.Process.Pid} {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the lock is free", func() bool { return lockFree(c.Dir) })
+	startServer(t, EmbeddedOptions{NoFsync: true, InMemory: true})
+}
+
+// memoryExists asks the system's list of shared memory for a segment.
+func memoryExists(t *testing.T, id string) bool {
+	t.Helper()
+	out, err := exec.Command("ipcs", "-m").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[1] == id {
+			return true
+		}
+	}
+	return false
+}
+
 func TestSharedServerThatCrashedIsReplaced(t *testing.T) {
 	opts := childOptions{Share: t.Name() + strconv.Itoa(os.Getpid()), Linger: 1}
 	c := startChild(t, opts, "")
@@ -233,7 +292,7 @@ func TestServerThatCannotStartSaysWhy(t *testing.T) {
 }
 
 func TestHasExtension(t *testing.T) {
-	e := startServer(t, EmbeddedOptions{NoFsync: true})
+	e := startServer(t, EmbeddedOptions{NoFsync: true, InMemory: true})
 	got := map[string]bool{}
 	for _, name := range []string{"plpgsql", "no_such_extension"} {
 		has, err := e.HasExtension(t.Context(), name)

@@ -1,3 +1,5 @@
+//go:build linux || darwin
+
 package pg
 
 import (
@@ -34,7 +36,7 @@ type childOptions struct {
 }
 
 func (o childOptions) embedded() EmbeddedOptions {
-	return EmbeddedOptions{NoFsync: true, CacheDir: o.CacheDir, Share: o.Share, Linger: o.Linger}
+	return EmbeddedOptions{NoFsync: true, InMemory: true, CacheDir: o.CacheDir, Share: o.Share, Linger: o.Linger}
 }
 
 // childReport is what a child prints.

@@ -40,7 +40,7 @@ type Instance struct {
 var shared = sync.OnceValues(func() (*Instance, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
-	e, err := pg.StartEmbedded(ctx, pg.EmbeddedOptions{Share: "pgtest", Dir: fastDir(), Linger: linger, NoFsync: true, Config: config()})
+	e, err := pg.StartEmbedded(ctx, pg.EmbeddedOptions{Share: "pgtest", InMemory: true, Linger: linger, NoFsync: true, Config: config()})
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ var shared = sync.OnceValues(func() (*Instance, error) {
 // fixed role names, another version, or to crash the server.
 func Server(t testing.TB, version int) *Instance {
 	t.Helper()
-	return ServerWith(t, pg.EmbeddedOptions{Version: version, Dir: fastDir(), NoFsync: true, Config: config()})
+	return ServerWith(t, pg.EmbeddedOptions{Version: version, InMemory: true, NoFsync: true, Config: config()})
 }
 
 // ServerWith is Server with all options in the test's hand.

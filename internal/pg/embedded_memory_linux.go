@@ -1,14 +1,13 @@
-package pgtest
+package pg
 
 import "syscall"
 
-// memoryRoom is what /dev/shm must have free to be used.
+// memoryRoom is what /dev/shm must have free to be used; containers often give
+// it 64 MB.
 const memoryRoom = 4 << 30
 
-// fastDir is where the servers of tests stand: memory, where there is enough of
-// it, since making a database is making some hundred files. "" is the system's
-// temporary directory.
-func fastDir() string {
+// memoryDir is a directory in memory, "" where there is none with enough room.
+func memoryDir() string {
 	const dir = "/dev/shm"
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil || st.Bavail*uint64(st.Bsize) < memoryRoom {

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package pgtest
-
-// fastDir is the system's temporary directory.
-func fastDir() string { return "" }
