@@ -3,9 +3,7 @@ package audit
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/decide"
@@ -85,23 +83,14 @@ func compare(a, b Finding) int {
 func acceptance(m *tenancy.Model, f *Finding, now time.Time) *Accepted {
 	for _, a := range m.Accepted {
 		until, err := time.Parse(time.DateOnly, a.Until)
-		if err != nil || now.After(until.AddDate(0, 0, 1)) {
+		if err != nil || !now.Before(until.AddDate(0, 0, 1)) {
 			continue
 		}
-		if a.ID == f.ID && matches(a.Object, f.Object) && (a.Role == "" || a.Role == f.Role) && (a.Command == "" || a.Command == f.Command) {
+		if a.ID == f.ID && tenancy.Matches(a.Object, f.Object) && (a.Role == "" || a.Role == f.Role) && (a.Command == "" || a.Command == f.Command) {
 			return &Accepted{Reason: a.Reason, By: a.By, Until: a.Until}
 		}
 	}
 	return nil
-}
-
-// matches compares an object with a pattern in which * stands for any characters; without one they must be equal.
-func matches(pattern, object string) bool {
-	if !strings.Contains(pattern, "*") {
-		return pattern == object
-	}
-	ok, err := path.Match(strings.NewReplacer("[", "\\[", "?", "\\?", "/", "\x00").Replace(pattern), strings.ReplaceAll(object, "/", "\x00"))
-	return err == nil && ok
 }
 
 // Summary counts findings by severity, accepted ones apart, and what could not be checked.

@@ -20,8 +20,13 @@ var textFormat = Format{
 		if p.width <= 0 {
 			p.width = 100
 		}
-		if r.Audit != nil {
+		switch {
+		case r.Audit != nil:
 			p.audit(r.Audit)
+		case r.Prove != nil:
+			p.prove(r.Prove)
+		case r.Run != nil:
+			p.run(r.Run)
 		}
 		return b.Flush()
 	},
@@ -175,3 +180,9 @@ func safe(s string) string {
 		return r
 	}, s)
 }
+
+// sorted returns the words in order, as a new slice.
+func sorted(words []string) []string { return slices.Sorted(slices.Values(words)) }
+
+// unique returns the words without repeats, in order.
+func unique(words []string) []string { return slices.Compact(sorted(words)) }

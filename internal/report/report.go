@@ -18,6 +18,8 @@ import (
 // A Report is one document of the contract. Exactly one of its parts is set.
 type Report struct {
 	Audit *Audit
+	Prove *Prove
+	Run   *Run
 }
 
 // A Server says where a document comes from.
@@ -103,6 +105,12 @@ func WriteJSON(w io.Writer, doc any) error {
 
 // Document returns the part of r that is set.
 func (r *Report) Document() any {
+	switch {
+	case r.Prove != nil:
+		return r.Prove
+	case r.Run != nil:
+		return r.Run
+	}
 	return r.Audit
 }
 
@@ -128,6 +136,12 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case AuditVersion:
 		r := &Report{Audit: &Audit{}}
 		return r, decode(raw, r.Audit)
+	case ProveVersion:
+		r := &Report{Prove: &Prove{}}
+		return r, decode(raw, r.Prove)
+	case RunVersion:
+		r := &Report{Run: &Run{}}
+		return r, decode(raw, r.Run)
 	case "":
 		return nil, fmt.Errorf("reading the report: it has no schema; only documents that ringfence wrote as JSON can be read")
 	}

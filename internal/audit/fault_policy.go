@@ -1,0 +1,29 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ringfencehq/ringfence/internal/decide"
+)
+
+// policyFault makes a rule for the tables whose policies bind the role and let foreign rows through for one reason. What the
+// policies say together is decided; the rule only names it. The finding is about the policy where a single one is to blame.
+func policyFault(r Rule, reasons ...decide.Reason) Rule {
+	r.Fix = "replace_policy"
+	r.Check = func(in *Input, report func(Finding)) {
+		opens := in.opens(func(o open) bool {
+			_, around := detour(o.way.Path)
+			return !around && o.way.Unbound == "" && slices.Contains(reasons, o.answer.Reason)
+		})
+		for _, g := range byTable(opens, func(o open) string { return string(o.answer.Reason) }) {
+			f := g.finding(fmt.Sprintf("%s. Open for %s.", g.answer.Why, list(g.commands)))
+			if len(g.way.Policies) == 1 {
+				f.Object, f.ObjectType = g.way.Policies[0].Identity(g.way.Relation), "policy"
+			}
+			f.Fix = &Fix{Why: "the policies of the table are replaced by one that compares the tenant key with the context"}
+			report(f)
+		}
+	}
+	return r
+}

@@ -1,0 +1,67 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
+
+var definerSearchPath = Rule{
+	ID:       "FUN001",
+	Name:     "definer-search-path",
+	Title:    "a SECURITY DEFINER function finds its names by the caller's search_path",
+	Severity: High,
+	Fix:      "function_search_path",
+	Source:   "83, 96",
+	Doc: `The function runs as its owner and does not pin search_path, so that the caller decides which tables, functions and operators its
+unqualified names mean. Temporary tables come first where pg_temp is not named: a caller makes one of the right name and is the
+tenant he likes.
+
+ALTER FUNCTION ... SET search_path = pg_catalog, SCHEMA, pg_temp, with pg_temp last; or write it with a SQL-standard body (BEGIN ATOMIC),
+whose names are resolved once.`,
+
+	Check: func(in *Input, report func(Finding)) {
+		for i := range in.Model.Snapshot.Functions {
+			f := &in.Model.Snapshot.Functions[i]
+			if f.System || f.Extension != "" || !f.SecurityDefiner || f.Body != nil || pinned(f) {
+				continue
+			}
+			out := Finding{Object: f.Identity(), ObjectType: "function", Severity: Info}
+			if app, ok := in.caller(f); ok {
+				out.Severity, out.Role = High, app
+			}
+			out.Detail = "search_path is not set on it, or does not end with pg_temp."
+			out.Fix = &Fix{SQL: fmt.Sprintf("ALTER FUNCTION %s SET search_path = pg_catalog, %s, pg_temp", f.Signature(), catalog.QuoteIdent(f.Schema)), Why: "its names mean the same for every caller"}
+			report(out)
+		}
+	},
+}
+
+// pinned reports whether search_path is set on the function so that no caller's temporary objects come first.
+func pinned(f *catalog.Function) bool {
+	for _, c := range f.Config {
+		name, value, _ := strings.Cut(c, "=")
+		if name != "search_path" {
+			continue
+		}
+		var path []string
+		for _, s := range strings.Split(value, ",") {
+			path = append(path, strings.Trim(strings.TrimSpace(s), `"`))
+		}
+		return len(path) == 1 && (path[0] == "" || path[0] == "pg_catalog") || path[len(path)-1] == "pg_temp"
+	}
+	return false
+}
+
+// caller returns an application role that can get the function run: by EXECUTE, or by a policy of a table it reaches.
+func (in *Input) caller(f *catalog.Function) (string, bool) {
+	for _, app := range in.Model.Applications() {
+		for _, id := range in.identities(app) {
+			if in.Model.Rights.Execute(id.role, f) && in.Model.Rights.Schema(id.role, f.Schema, "USAGE") {
+				return app, true
+			}
+		}
+	}
+	return "", false
+}

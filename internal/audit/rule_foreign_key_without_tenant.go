@@ -1,0 +1,90 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+var foreignKeyWithoutTenant = Rule{
+	ID:       "KEY003",
+	Name:     "foreign-key-without-tenant",
+	Title:    "a foreign key may point at another tenant's row",
+	Severity: Medium,
+	Fix:      "composite_foreign_key",
+	Source:   "19, 142",
+	Doc: `Foreign keys ignore row level security. A row of one tenant can refer to another's: whether the insert succeeds tells that the row exists,
+the reference keeps its owner from deleting it, and a CASCADE or SET NULL reaches across.
+
+Carry the tenant in the key: FOREIGN KEY (tenant_id, parent_id) REFERENCES parent (tenant_id, id).`,
+
+	Check: func(in *Input, report func(Finding)) {
+		for _, t := range in.Model.TenantTables() {
+			if len(t.Key) == 0 || t.Relation.Partition != nil {
+				continue
+			}
+			way := in.canTouch(t.Relation, reach.Insert, reach.Update)
+			for i := range t.Relation.Constraints {
+				c := &t.Relation.Constraints[i]
+				parent := in.Model.Table(c.RefTable)
+				if c.Kind != "foreign" || parent == nil || parent.Class != tenancy.Owned || ties(c, t.Key, parent.Key) {
+					continue
+				}
+				f := Finding{Object: c.Identity(t.Relation), ObjectType: "table constraint", Table: t.Relation.Identity(), Severity: Info}
+				if way != nil {
+					f.Severity, f.Role, f.Command, f.Path = Medium, way.Role, string(way.Command), way.Path
+				}
+				if unguessableKey(parent.Relation, c.RefColumns) {
+					f.Severity = min2(f.Severity, Low)
+				}
+				f.Detail = fmt.Sprintf("(%s) refers to %s (%s); nothing makes both rows the same tenant's.", strings.Join(c.Columns, ", "), c.RefTable, strings.Join(c.RefColumns, ", "))
+				f.Fix = &Fix{SQL: composite(c, t, parent), Why: "a row can only refer to rows of its own tenant"}
+				report(f)
+			}
+		}
+	},
+}
+
+// ties reports whether the constraint compares the child's tenant key with the parent's.
+func ties(c *catalog.Constraint, child, parent []string) bool {
+	for i, k := range parent {
+		at := slices.Index(c.RefColumns, k)
+		if at < 0 || i >= len(child) || c.Columns[at] != child[i] {
+			return false
+		}
+	}
+	return len(parent) > 0
+}
+
+// unguessableKey reports whether a referenced column is a uuid that the server makes.
+func unguessableKey(r *catalog.Relation, columns []string) bool {
+	return slices.ContainsFunc(columns, func(name string) bool {
+		c := r.ColumnByName(name)
+		return c != nil && c.Type == "uuid" && c.Default != nil
+	})
+}
+
+// composite is the SQL that gives the foreign key the tenant in front, with the unique key it needs.
+func composite(c *catalog.Constraint, t, parent *tenancy.Table) string {
+	quoted := func(names []string) string {
+		var out []string
+		for _, n := range names {
+			out = append(out, catalog.QuoteIdent(n))
+		}
+		return strings.Join(out, ", ")
+	}
+	theirs := append(slices.Clone(parent.Key), c.RefColumns...)
+	var sql []string
+	if !slices.ContainsFunc(parent.Relation.Indexes, func(x catalog.Index) bool {
+		return x.Unique && x.Valid && x.Predicate == nil && len(x.Keys) == len(theirs) && carries(&x, theirs)
+	}) {
+		sql = append(sql, fmt.Sprintf("ALTER TABLE %s ADD UNIQUE (%s)", parent.Relation.Identity(), quoted(theirs)))
+	}
+	sql = append(sql, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s, ADD FOREIGN KEY (%s) REFERENCES %s (%s)", t.Relation.Identity(),
+		catalog.QuoteIdent(c.Name), quoted(append(slices.Clone(t.Key), c.Columns...)), parent.Relation.Identity(), quoted(theirs)))
+	return strings.Join(sql, ";\n")
+}
