@@ -15,15 +15,17 @@ type builder struct {
 	types      map[uint32]*typeRow
 	collations map[uint32]*Collation
 	opclasses  map[uint32]string
-	relations  map[uint32]*relationRow
-	order      []*relationRow
-	functions  map[uint32]*functionRow
-	operators  map[uint32]*operatorRow
-	languages  map[uint32]string
-	servers    map[uint32]string
-	databases  map[uint32]string
-	extOf      map[objectID]string
-	tables     map[uint32]*publicationRow
+	// defaultClass is the default btree operator class of pg_catalog by input type.
+	defaultClass map[uint32]uint32
+	relations    map[uint32]*relationRow
+	order        []*relationRow
+	functions    map[uint32]*functionRow
+	operators    map[uint32]*operatorRow
+	languages    map[uint32]string
+	servers      map[uint32]string
+	databases    map[uint32]string
+	extOf        map[objectID]string
+	tables       map[uint32]*publicationRow
 
 	acls     map[string]map[uint32][]Grant // by kind of object, then OID
 	colACLs  map[columnID][]Grant
@@ -49,7 +51,7 @@ func newBuilder(s *Snapshot) *builder {
 	return &builder{
 		snap: s, denied: map[string]bool{},
 		roles: map[uint32]string{}, namespaces: map[uint32]string{}, types: map[uint32]*typeRow{},
-		collations: map[uint32]*Collation{}, opclasses: map[uint32]string{}, relations: map[uint32]*relationRow{},
+		collations: map[uint32]*Collation{}, opclasses: map[uint32]string{}, defaultClass: map[uint32]uint32{}, relations: map[uint32]*relationRow{},
 		functions: map[uint32]*functionRow{}, operators: map[uint32]*operatorRow{}, languages: map[uint32]string{},
 		servers: map[uint32]string{}, databases: map[uint32]string{}, extOf: map[objectID]string{},
 		tables: map[uint32]*publicationRow{}, acls: map[string]map[uint32][]Grant{}, colACLs: map[columnID][]Grant{},

@@ -186,5 +186,6 @@ func (b *builder) mentionQueries(m *mentions) []query {
 	args := []string{oidList(functions), textList(names)}
 	queries := b.relationQueries(`oid = ANY ($1::oid[])`, oidList(relations))
 	queries = append(queries, b.functionQueries(where, args...)...)
+	queries = append(queries, b.definitionQueries()...)
 	return append(queries, b.aclQuery([]aclSource{{"function", "pg_proc p WHERE " + where, "p.oid", "p.proacl", "'f'", "p.proowner"}}, args...))
 }

@@ -3,19 +3,19 @@ package catalog
 // constraintQueries read constraints and indexes.
 func (b *builder) constraintQueries() []query {
 	return []query{
-		{name: "operator classes", take: b.takeOpclass, sql: `SELECT o.oid, n.nspname::text, o.opcname::text
+		{name: "operator classes", take: b.takeOpclass, sql: `SELECT o.oid, n.nspname::text, o.opcname::text,
+			CASE WHEN o.opcmethod = 403 AND o.opcdefault AND n.nspname = 'pg_catalog' THEN o.opcintype ELSE 0 END
 			FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace`},
 		{name: "constraints", take: b.takeConstraint, sql: `SELECT k.conrelid, k.oid, k.conname::text, k.contype::text, k.conkey, k.confrelid, k.confkey,
 			k.confupdtype::text, k.confdeltype::text, k.confmatchtype::text, k.conexclop, i.relname::text,
 			k.conbin::text, pg_get_expr(k.conbin, k.conrelid), k.convalidated, k.condeferrable, k.condeferred, k.connoinherit, NOT k.conislocal,
-			` + b.since(18, `k.conenforced`, `true`) + `, pg_get_constraintdef(k.oid)
+			` + b.since(18, `k.conenforced`, `true`) + `
 			FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid LEFT JOIN pg_class i ON i.oid = k.conindid
 			WHERE c.relnamespace IN ` + userSchema},
 		{name: "indexes", take: b.takeIndex, sql: `SELECT x.indrelid, x.indexrelid, c.relname::text, m.amname::text, x.indnkeyatts, x.indkey::int2[], x.indclass::oid[],
 			x.indcollation::oid[], x.indoption::int2[], x.indisunique, ` + b.since(15, `x.indnullsnotdistinct`, `false`) + `, x.indisprimary,
 			x.indisexclusion, x.indisvalid, x.indisready, p.relnamespace, p.relname::text, k.conname::text, c.relpages, pg_stat_get_numscans(c.oid),
-			x.indpred::text, pg_get_expr(x.indpred, x.indrelid), x.indexprs::text, pg_get_indexdef(c.oid),
-			CASE WHEN x.indexprs IS NULL THEN NULL ELSE ARRAY(SELECT pg_get_indexdef(c.oid, n, false) FROM generate_series(1, x.indnkeyatts::int4) n) END
+			x.indpred::text, pg_get_expr(x.indpred, x.indrelid), x.indexprs::text, c.reloptions IS NOT NULL
 			FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_am m ON m.oid = c.relam
 			LEFT JOIN pg_inherits h ON h.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = h.inhparent
 			LEFT JOIN pg_constraint k ON k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')
@@ -24,7 +24,11 @@ func (b *builder) constraintQueries() []query {
 }
 
 func (b *builder) takeOpclass(r *row) {
-	b.opclasses[r.oid()] = QuoteIdent(r.text()) + "." + QuoteIdent(r.text())
+	oid := r.oid()
+	b.opclasses[oid] = QuoteIdent(r.text()) + "." + QuoteIdent(r.text())
+	if input := r.oid(); input != 0 {
+		b.defaultClass[input] = oid
+	}
 }
 
 var (
@@ -40,7 +44,7 @@ func (b *builder) takeConstraint(r *row) {
 	onUpdate, onDelete, match := r.text(), r.text(), r.text()
 	k.Operators, k.Index, k.Check = r.oids(), r.text(), r.tree()
 	k.Validated, k.Deferrable, k.Deferred, k.NoInherit, k.Inherited = r.bool(), r.bool(), r.bool(), r.bool(), r.bool()
-	k.NotEnforced, k.Definition = !r.bool(), r.text()
+	k.NotEnforced = !r.bool()
 	if n == nil {
 		return
 	}
@@ -63,8 +67,7 @@ func (b *builder) takeIndex(r *row) {
 	x.Bytes, x.Scans = int64(r.int32())*blockSize, r.int64()
 	x.Predicate = r.tree()
 	nodes := splitList(r.text())
-	x.Definition = r.text()
-	texts := r.texts()
+	plain := !r.bool() && x.Predicate == nil && n != nil
 	if n == nil || r.err != nil {
 		return
 	}
@@ -77,13 +80,19 @@ func (b *builder) takeIndex(r *row) {
 			continue
 		}
 		key := IndexKey{OpClass: b.opclasses[at(classes, i)], Collation: b.collation(at(collations, i)), Descending: at(options, i)&1 != 0}
+		c := n.Column(num)
 		switch {
-		case num != 0:
-			key.Column = n.columnNames([]int16{num})[0]
+		case c != nil:
+			key.Column = c.Name
+			plain = plain && key.Collation == c.Collation && b.isDefaultClass(at(classes, i), c.TypeOID)
 		case len(nodes) > 0:
-			key.Expression, nodes = &Tree{Node: nodes[0], Text: at(texts, i)}, nodes[1:]
+			key.Expression, nodes = &Tree{Node: nodes[0]}, nodes[1:]
+			plain = false
 		}
 		x.Keys = append(x.Keys, key)
+	}
+	if plain && x.Method == "btree" && n.Kind == Table && !x.NullsEqual {
+		x.Definition = plainIndex(&x, n, options)
 	}
 	n.Indexes = append(n.Indexes, x)
 }

@@ -22,7 +22,7 @@ func (b *builder) relationQueries(where string, args ...string) []query {
 			coalesce(t.relpages, 0), pg_get_expr(c.relpartbound, c.oid), c.reltype
 			FROM pg_class c LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
 			WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND c.` + where},
-		{name: "columns", take: b.takeColumn, args: args, sql: `SELECT a.attrelid, a.attnum, a.attname::text, format_type(a.atttypid, a.atttypmod),
+		{name: "columns", take: b.takeColumn, args: args, sql: `SELECT a.attrelid, a.attnum, a.attname::text, CASE WHEN a.atttypmod <> -1 OR a.atttypid IN (1042, 1560) THEN format_type(a.atttypid, a.atttypmod) END,
 			a.atttypid, a.atttypmod, a.attcollation, a.attnotnull, a.attidentity::text, a.attgenerated::text, a.attislocal
 			FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 			WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND a.attnum > 0 AND NOT a.attisdropped AND c.` + where + `
@@ -59,6 +59,9 @@ func (b *builder) takeColumn(r *row) {
 	c := Column{
 		Num: r.int16(), Name: r.text(), Type: r.text(), TypeOID: r.oid(), TypeMod: r.int32(), Collation: b.collation(r.oid()),
 		NotNull: r.bool(), Identity: identities.of(r.text()), Generated: generateds.of(r.text()), Inherited: !r.bool(),
+	}
+	if c.Type == "" {
+		c.Type = b.typeFormat(c.TypeOID) // the same text, without asking for each column
 	}
 	if n != nil {
 		n.Columns = append(n.Columns, c)
