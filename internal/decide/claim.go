@@ -172,7 +172,7 @@ func (c *compiler) parentRow(k *claim, child int, l *tenancy.Link) int {
 		pairs = append(pairs, link{child: child, from: a.Num, to: b.Num})
 		conds = append(conds, compare(cmpEQ, c.columnOf(child, a.Num, a.Name, sqlType{}), c.columnOf(r, b.Num, b.Name, sqlType{})))
 	}
-	there := &node{op: opVar, v: present, stand: -1, t: builtinTypes[16]}
+	there := &node{op: opVar, v: present, stand: -1, t: boolType}
 	k.asserts = append(k.asserts, operation(opOr, operation(opNot, there), conjunction(conds...)))
 	k.links = append(k.links, pairs)
 	return r

@@ -43,13 +43,13 @@ func (c *compiler) settingRead(e *expr.Call, s *scope) *node {
 		}
 		missing = m.val.isTrue()
 	}
-	return &node{op: opSetting, v: c.settingVariable(name.val.s), missingOK: missing, t: builtinTypes[25], stand: -1}
+	return &node{op: opSetting, v: c.settingVariable(name.val.s), missingOK: missing, t: textType, stand: -1}
 }
 
 func (c *compiler) settingVariable(name string) int {
 	name = settingName(name)
 	return c.p.variable("setting/"+name, func() variable {
-		return variable{class: classSetting, name: name, row: -1, t: builtinTypes[25]}
+		return variable{class: classSetting, name: name, row: -1, t: textType}
 	})
 }
 
@@ -62,9 +62,9 @@ func (c *compiler) session(e *expr.SessionValue, s *scope) *node {
 			name, role = e.Name, c.login
 		}
 		i := c.p.variable("session/"+name+"/"+role, func() variable {
-			return variable{class: classSession, name: name, row: -1, t: builtinTypes[19], notNull: true, fixed: []value{text(role)}}
+			return variable{class: classSession, name: name, row: -1, t: nameType, notNull: true, fixed: []value{text(role)}}
 		})
-		return &node{op: opVar, v: i, t: builtinTypes[19], stand: -1}
+		return &node{op: opVar, v: i, t: nameType, stand: -1}
 	}
 	return c.free(e, s, e.Name)
 }
@@ -116,7 +116,7 @@ func (c *compiler) convertNode(arg *node, to sqlType, explicit bool, e expr.Expr
 	if from.kind == kindOther && from.oid != to.oid || to.kind == kindOther && from.oid != to.oid || from.oid == 700 || from.oid == 701 || from.kind == kindRow || from.kind == kindJSON && to.kind != kindJSON {
 		return c.run(&unknownFunction, e, []*node{arg}, s)
 	}
-	n := &node{op: opConvert, args: []*node{arg}, t: to, explicit: explicit, stand: -1}
+	n := &node{op: opConvert, args: []*node{arg}, t: to, to: to, explicit: explicit, stand: -1}
 	cuts := to.length > 0 && (from.length == 0 || from.length > to.length) && from.kind != kindUUID && from.kind != kindNum
 	rounds := to.bits > 0 && from.kind == kindNum && from.bits == 0
 	folds := to.kind == kindCitext || to.kind == kindBpchar && from.kind != kindBpchar
@@ -125,7 +125,9 @@ func (c *compiler) convertNode(arg *node, to sqlType, explicit bool, e expr.Expr
 	}
 	if cuts || rounds || to.domain || to.kind == kindNum && to.bits == 0 && from.kind == kindText {
 		n.stand, _ = c.freeVariable(e, s, "a cast to "+to.format)
-		c.p.vars[n.stand].t = to
+		free := to
+		free.length, free.domain = 0, false
+		c.p.vars[n.stand].t = free
 	}
 	return n
 }

@@ -79,13 +79,13 @@ func (c *compiler) targets(q *expr.Query, s *scope) []*node {
 func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 	n := len(c.p.subs)
 	found := c.p.variable("found/"+strconv.Itoa(n), func() variable {
-		return variable{class: classFound, name: "a row of a sub-query", row: -1, t: builtinTypes[16], notNull: true}
+		return variable{class: classFound, name: "a row of a sub-query", row: -1, t: boolType, notNull: true}
 	})
 	c.p.subs = append(c.p.subs, subquery{found: found, bound: map[int]bool{}, exact: true, as: c.as})
 	defer func(outer int) { c.sub = outer }(c.sub)
 	c.sub = n
 	where, targets := c.queryBody(q, s)
-	exists := &node{op: opExists, v: found, stand: -1, t: builtinTypes[16]}
+	exists := &node{op: opExists, v: found, stand: -1, t: boolType}
 	var out *node
 	switch e.Kind {
 	case "exists":
@@ -173,7 +173,7 @@ func (c *compiler) fromItem(f *expr.FromItem, s *scope, present int) *node {
 func (c *compiler) presence() int {
 	c.calls++
 	return c.p.variable("present/"+strconv.Itoa(c.calls), func() variable {
-		return variable{class: classPresent, name: "an outer join's row", row: -1, t: builtinTypes[16], notNull: true}
+		return variable{class: classPresent, name: "an outer join's row", row: -1, t: boolType, notNull: true}
 	})
 }
 
@@ -271,7 +271,7 @@ func (c *compiler) element(name string, arg *node) (elem, where *node) {
 	case name == "unnest" && arg.t.kind == kindArray && arg.t.elem != nil:
 		t = *arg.t.elem
 	case name == "jsonb_array_elements_text" || name == "json_array_elements_text":
-		t = builtinTypes[25]
+		t = textType
 		f := function{name: name, strict: true, extract: true, run: func(v []value) (value, outcome) {
 			elems, ok := elementsOf(v[0])
 			if !ok {
@@ -279,8 +279,8 @@ func (c *compiler) element(name string, arg *node) (elem, where *node) {
 			}
 			return value{k: kindArray, elems: elems}, done
 		}}
-		text := builtinTypes[25]
-		arg = &node{op: opCall, fn: &f, args: []*node{arg}, stand: -1, t: sqlType{kind: kindArray, elem: &text}}
+		elem := textType
+		arg = &node{op: opCall, fn: &f, args: []*node{arg}, stand: -1, t: sqlType{kind: kindArray, elem: &elem}}
 	default:
 		return nil, nil
 	}
@@ -347,13 +347,13 @@ func (c *compiler) leafOf(e *expr.SubLink, s, inner *scope) *node {
 	}
 	n := len(c.p.subs)
 	found := c.p.variable("found/"+strconv.Itoa(n), func() variable {
-		return variable{class: classFound, name: "a row of a sub-query", row: -1, t: builtinTypes[16], notNull: true}
+		return variable{class: classFound, name: "a row of a sub-query", row: -1, t: boolType, notNull: true}
 	})
 	c.p.subs = append(c.p.subs, subquery{found: found, bound: map[int]bool{}, exact: true, as: c.as})
 	defer func(outer int) { c.sub = outer }(c.sub)
 	c.sub = n
 	where, targets := c.queryBody(e.Query, inner)
-	out := &node{op: opExists, v: found, stand: -1, t: builtinTypes[16]}
+	out := &node{op: opExists, v: found, stand: -1, t: boolType}
 	if e.Kind == "any" {
 		where, out = c.quantifiedSub(e, s, where, targets, out)
 	}

@@ -49,7 +49,7 @@ func (c *compiler) policy(tree *catalog.Tree, rel *catalog.Relation, r int) *nod
 		e, _ = c.m.Reader.Expression(tree, rel)
 	}
 	if e == nil {
-		return c.freeKeyed("policy/"+rel.Identity()+tree.Text, builtinTypes[16], "a policy of "+rel.Identity(), false)
+		return c.freeKeyed("policy/"+rel.Identity()+tree.Text, boolType, "a policy of "+rel.Identity(), false)
 	}
 	return c.compile(e, c.rowScope(r))
 }

@@ -91,6 +91,7 @@ func TestPolicies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.Sentinels = nil // one case's shared rows are another's hole
 	d := decide.New(m)
 	for i := range cases {
 		c := &cases[i]

@@ -21,11 +21,16 @@ type group struct {
 	folded  bool
 	pattern bool
 	list    bool // text is read as a list
-	ordered bool // compared by order
-	cuts    []int
-	paths   [][]string // members asked of JSON documents
-	elems   bool       // … whose elements are taken one by one
-	dom     map[int][]value
+	// shortest is the smallest length limit of a text among them, 0: none.
+	shortest int
+	ordered  bool // compared by order
+	cuts     []int
+	paths    [][]string // members asked of JSON documents
+	uuids    []string   // fresh values, by type
+	words    []string
+	numbers  []string
+	elems    bool // … whose elements are taken one by one
+	dom      map[int][]value
 }
 
 // maxFresh is how many "any other" values a group has at most.
@@ -82,6 +87,7 @@ func (p *program) joinGroups(roots []*node, together [][]int) {
 		for _, v := range g.vars {
 			g.learnType(p.vars[v].t)
 		}
+		g.choose()
 	}
 }
 
@@ -149,13 +155,17 @@ func (g *group) learnType(t sqlType) {
 	case kindArray:
 		g.learnType(*t.elem)
 	}
+	if (t.kind == kindText || t.kind == kindBpchar) && t.length > 0 && (g.shortest == 0 || t.length < g.shortest) {
+		g.shortest = t.length
+	}
 }
 
 func (g *group) learnConversion(x *node) {
-	if x.t.length > 0 {
-		g.cuts = append(g.cuts, x.t.length)
+	if x.to.length > 0 {
+		g.cuts = append(g.cuts, x.to.length)
 	}
-	if x.t.kind == kindArray {
+	g.learnType(x.to)
+	if x.to.kind == kindArray {
 		g.list = true
 	}
 }
@@ -176,23 +186,53 @@ func (g *group) learnCall(x *node) {
 	}
 }
 
-var (
-	freshWords = []string{"acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell"}
-	freshHex   = "abcdef98"
+// The values that mean nothing to a predicate are taken from these, but for those that a constant spells.
+var freshWords = []string{"acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell", "oscorp", "zorg", "buynlarge", "dharma"}
+
+const (
+	freshHex     = "abcdef9876543210"
+	freshNumbers = 12
 )
 
-func freshUUID(i int) string {
-	c := freshHex[i : i+1]
-	return strings.Repeat(c, 8) + "-" + strings.Repeat(c, 4) + "-4" + strings.Repeat(c, 3) + "-8" + strings.Repeat(c, 3) + "-" + strings.Repeat(c, 12)
+// choose picks the group's fresh values.
+func (g *group) choose() {
+	taken := func(s string) bool {
+		return slices.ContainsFunc(g.consts, func(c value) bool {
+			return strings.EqualFold(strings.TrimSpace(c.s), s) || sameTenant(value{k: kindText, s: s}, c) || len(c.s) > 30 && strings.Contains(c.s, s)
+		})
+	}
+	for i := range len(freshHex) {
+		c := freshHex[i : i+1]
+		u := strings.Repeat(c, 8) + "-" + strings.Repeat(c, 4) + "-4" + strings.Repeat(c, 3) + "-8" + strings.Repeat(c, 3) + "-" + strings.Repeat(c, 12)
+		if len(g.uuids) < maxFresh && !taken(u) {
+			g.uuids = append(g.uuids, u)
+		}
+	}
+	for _, w := range freshWords {
+		if g.shortest > 0 && g.shortest < len(w) {
+			w = w[:min(g.shortest, 2)]
+		}
+		if len(g.words) < maxFresh && !taken(w) {
+			g.words = append(g.words, w)
+		}
+	}
+	for i := range freshNumbers {
+		n := strconv.Itoa(101 * (i + 1))
+		if len(g.numbers) < maxFresh && !taken(n) {
+			g.numbers = append(g.numbers, n)
+		}
+	}
 }
 
-func freshNumber(i int) string { return strconv.Itoa(101 * (i + 1)) }
-
 // size is how many "any other" values the group needs.
-func (g *group) size() int { return min(max(2, len(g.vars)), maxFresh) }
+func (g *group) size() int {
+	return min(max(2, len(g.vars)), maxFresh, len(g.uuids), len(g.words), len(g.numbers))
+}
 
 // truncated reports whether the group has more variables than fresh values: then nothing is proved of it.
-func (g *group) truncated() bool { return len(g.vars) > maxFresh }
+func (g *group) truncated() bool {
+	return len(g.vars) > min(maxFresh, len(g.uuids), len(g.words), len(g.numbers))
+}
 
 // domain returns the values to try for a variable, NULL last.
 func (g *group) domain(i int, v *variable) []value {
@@ -214,11 +254,11 @@ func (g *group) values(t sqlType, setting bool) []value {
 		return []value{trueV, falseV}
 	case kindUUID:
 		for i := range g.size() {
-			set.add(value{k: kindUUID, s: freshUUID(i), fresh: uint8(i + 1)})
+			set.add(value{k: kindUUID, s: g.uuids[i], fresh: uint8(i + 1)})
 		}
 	case kindNum:
 		for i := range g.size() {
-			set.add(value{k: kindNum, s: freshNumber(i), fresh: uint8(i + 1)})
+			set.add(value{k: kindNum, s: g.numbers[i], fresh: uint8(i + 1)})
 		}
 	case kindArray:
 		return g.arrays(*t.elem)
@@ -278,15 +318,15 @@ func (g *group) texts(t sqlType, setting bool, set *valueSet) {
 	n := g.size()
 	for i := range n {
 		if g.uuid {
-			add(freshUUID(i), i+1)
+			add(g.uuids[i], i+1)
 		}
 		if g.num {
-			add(freshNumber(i), i+1)
+			add(g.numbers[i], i+1)
 		}
 	}
 	for i := range n {
-		add(freshWords[i], i+1)
-		g.variants(freshWords[i], func(s string) { add(s, i+1) })
+		add(g.words[i], i+1)
+		g.variants(g.words[i], func(s string) { add(s, i+1) })
 	}
 	if setting || !g.uuid && !g.num {
 		add("", 0)
@@ -306,10 +346,10 @@ func (g *group) texts(t sqlType, setting bool, set *valueSet) {
 	}
 	for i := range n {
 		if g.uuid {
-			add(strings.ToUpper(freshUUID(i)), i+1)
+			add(strings.ToUpper(g.uuids[i]), i+1)
 		}
 		if g.num {
-			add("0"+freshNumber(i), i+1)
+			add("0"+g.numbers[i], i+1)
 		}
 	}
 	if setting {
@@ -359,11 +399,11 @@ func (g *group) structured(add func(string, int)) {
 	names := func(i int) string {
 		switch {
 		case g.uuid:
-			return freshUUID(i)
+			return g.uuids[i]
 		case g.num:
-			return freshNumber(i)
+			return g.numbers[i]
 		}
-		return freshWords[i]
+		return g.words[i]
 	}
 	seps := []string{","}
 	for _, c := range g.consts {

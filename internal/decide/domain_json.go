@@ -71,11 +71,11 @@ func (g *group) memberValues() []memberValue {
 	for i := range min(g.size(), 3) {
 		switch {
 		case g.uuid:
-			out = append(out, memberValue{freshUUID(i), uint8(i + 1)})
+			out = append(out, memberValue{g.uuids[i], uint8(i + 1)})
 		case g.num:
-			out = append(out, memberValue{freshNumber(i), uint8(i + 1)})
+			out = append(out, memberValue{g.numbers[i], uint8(i + 1)})
 		default:
-			out = append(out, memberValue{freshWords[i], uint8(i + 1)})
+			out = append(out, memberValue{g.words[i], uint8(i + 1)})
 		}
 	}
 	if g.elems || g.list {

@@ -35,7 +35,7 @@ func applyValues(n *node, vals []value) (value, outcome) {
 		}
 		return null, done
 	case opConvert:
-		return convert(vals[0], n.t, n.explicit)
+		return convert(vals[0], n.to, n.explicit)
 	case opArray:
 		return value{k: kindArray, elems: append([]value(nil), vals...)}, done
 	case opRow:

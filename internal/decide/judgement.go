@@ -74,12 +74,12 @@ func (j *judgement) decide() *verdict {
 	j.note(s)
 	for _, w := range j.worlds() {
 		l := j.search(mode{}, leakBudget, w.allows)
+		l.accept = func(e *env) bool { return !j.secret(e) }
 		if l.run() {
-			if j.secret(l.leaf) {
-				j.notes = append(j.notes, "who knows what the row's column and the setting both hold")
-				continue
-			}
 			return j.leak(l.leaf)
+		}
+		if l.secret {
+			j.notes = append(j.notes, "who knows what a column of the row and a setting both hold")
 		}
 		j.note(l)
 		if l.lenient {
@@ -147,12 +147,12 @@ func (j *judgement) secret(leaf *env) bool {
 	}
 	for i := range j.c.p.vars {
 		v := &j.c.p.vars[i]
-		if v.class != classSetting || !leaf.set[i] || leaf.val[i].null || leaf.val[i].fresh == 0 || j.isContext(i) {
+		if v.class != classSetting || !leaf.set[i] || leaf.val[i].null || leaf.val[i].s == "" || j.isContext(i) || j.isConstant(v.group, leaf.val[i]) {
 			continue
 		}
 		for n := range j.c.p.vars {
 			w := &j.c.p.vars[n]
-			if w.class == classColumn && w.row == 0 && w.group == v.group && leaf.set[n] && leaf.val[n].fresh == leaf.val[i].fresh && !slices.Contains(j.k.keys, n) {
+			if w.class == classColumn && w.row == 0 && w.group == v.group && leaf.set[n] && sameTenant(leaf.val[n], leaf.val[i]) && !slices.Contains(j.k.keys, n) {
 				return true
 			}
 		}
@@ -162,4 +162,9 @@ func (j *judgement) secret(leaf *env) bool {
 
 func (j *judgement) isContext(i int) bool {
 	return slices.ContainsFunc(j.k.contexts, func(t tenantContext) bool { return t.v == i })
+}
+
+// isConstant reports whether a value is one that the predicate itself names.
+func (j *judgement) isConstant(group int, v value) bool {
+	return slices.ContainsFunc(j.c.p.groups[group].consts, func(c value) bool { return c.s == v.s })
 }

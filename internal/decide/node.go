@@ -44,9 +44,10 @@ const (
 type node struct {
 	op   opcode
 	args []*node
-	val  value // opConst
-	v    int   // opVar, opSetting, opExists, opScalar, opPresent: the variable read
-	t    sqlType
+	val  value   // opConst
+	v    int     // opVar, opSetting, opExists, opScalar, opPresent: the variable read
+	t    sqlType // of the result
+	to   sqlType // opConvert: what it converts to; t may be relabelled
 	cmp  comparison
 	not  bool   // opIsNull, opTruth, opDistinct: negated; opQuant: ALL
 	want string // opTruth

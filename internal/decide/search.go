@@ -9,6 +9,7 @@ type search struct {
 	any    bool // any row will do
 	wants  bool // look for a row that belongs: is the predicate of any use?
 	world  func(i int, v value) bool
+	accept func(*env) bool // whether a refutation counts
 	steps  int
 	budget int
 	used   []int // per group, the highest fresh rank in use
@@ -18,6 +19,7 @@ type search struct {
 	leaf    *env     // the assignment found
 	lenient bool     // some branch was true but for the order of evaluation
 	inexact bool     // some branch was true but for a sub-query that was widened
+	secret  bool     // some branch was true for who knows what a column holds
 	open    bool     // the leaf rests on something not understood
 }
 
@@ -182,6 +184,10 @@ func (s *search) confirm() (bool, int) {
 			s.note(-1)
 			return false, -1
 		}
+	}
+	if s.accept != nil && !s.accept(&s.env) {
+		s.secret = true
+		return false, -1
 	}
 	return true, -1
 }

@@ -32,6 +32,12 @@ var builtinTypes = map[uint32]sqlType{
 	17: {kind: kindOther, format: "bytea"}, 869: {kind: kindOther, format: "inet"},
 }
 
+var (
+	boolType = sqlType{oid: 16, kind: kindBool, format: "boolean"}
+	nameType = sqlType{oid: 19, kind: kindText, length: 63, name: true, format: "name"}
+	textType = sqlType{oid: 25, kind: kindText, format: "text"}
+)
+
 // builtinArrays maps PostgreSQL's own array types to their elements.
 var builtinArrays = map[uint32]uint32{1000: 16, 1003: 19, 1005: 21, 1007: 23, 1009: 25, 1014: 1042, 1015: 1043, 1016: 20, 1028: 26, 1231: 1700, 2951: 2950, 199: 114, 3807: 3802}
 

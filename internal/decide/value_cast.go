@@ -121,10 +121,10 @@ func toNumber(v value, to sqlType) (value, outcome) {
 		return roundTo(v.s, to)
 	}
 	if to.bits > 0 {
-		if strings.ContainsAny(v.s, "xXoObB_") {
-			return null, opaque // 16 and later read these
-		}
 		s, ok := parseInt(v.s)
+		if !ok && startsNumber(v.s) {
+			return null, opaque // 16 and later read 0x1f and 1_000; out of range is left to the server too
+		}
 		if !ok {
 			return null, raised
 		}
@@ -132,7 +132,7 @@ func toNumber(v value, to sqlType) (value, outcome) {
 	}
 	s, ok, known := parseNumeric(v.s)
 	switch {
-	case !known || strings.ContainsAny(v.s, "eE"):
+	case !known:
 		return null, opaque
 	case !ok:
 		return null, raised
@@ -162,6 +162,12 @@ func roundTo(s string, to sqlType) (value, outcome) {
 		return null, raised
 	}
 	return value{k: kindNum, s: n.String()}, done
+}
+
+// startsNumber reports whether a string may be a number in a form that is not read here.
+func startsNumber(s string) bool {
+	s = strings.TrimLeft(strings.Trim(s, " \t\n\v\f\r"), "+-")
+	return s != "" && s[0] >= '0' && s[0] <= '9'
 }
 
 func toBool(v value) (value, outcome) {

@@ -52,12 +52,13 @@ func parseNumeric(s string) (out string, ok, known bool) {
 	if s == "" {
 		return "", false, true
 	}
-	if strings.ContainsAny(s, "xXoObB_nNiI/pP") {
-		return "", false, false
+	if !startsNumber(s) && s[0] != '.' {
+		word := strings.ToLower(strings.TrimLeft(s, "+-"))
+		return "", false, word != "" && !strings.HasPrefix("infinity", word) && word != "nan"
 	}
 	r, ok := new(big.Rat).SetString(s)
-	if !ok {
-		return "", false, true
+	if !ok || strings.ContainsAny(s, "/xXoObB_pPeE") {
+		return "", false, false
 	}
 	if r.IsInt() {
 		return r.Num().String(), true, true

@@ -188,7 +188,7 @@ func (j *judgement) keyRead() bool {
 
 func (j *judgement) keyIsLiteral(leaf *env) bool {
 	return slices.ContainsFunc(j.k.keys, func(i int) bool {
-		return leaf.set[i] && !leaf.val[i].null && leaf.val[i].fresh == 0 && leaf.val[i].s != "" && j.reads(i)
+		return leaf.set[i] && !leaf.val[i].null && leaf.val[i].s != "" && j.reads(i) && j.isConstant(j.c.p.vars[i].group, leaf.val[i])
 	})
 }
 
