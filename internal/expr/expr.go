@@ -316,6 +316,7 @@ type CTE struct {
 	Query        *Query
 	Recursive    bool
 	Materialized string // default, always, never
+	names        []string
 }
 
 // An OnConflict is INSERT … ON CONFLICT.

@@ -14,7 +14,9 @@ type Reader struct {
 	snap    *catalog.Snapshot
 	exprs   sync.Map // exprKey → exprResult
 	actions sync.Map // tree text → actionResult
+	bodies  sync.Map // function OID → *bodyEntry
 	names   *nameTable
+	dir     func() *directory
 }
 
 type exprKey struct {
@@ -34,7 +36,9 @@ type actionResult struct {
 
 // NewReader returns a Reader over snap, which must be indexed (catalog.Snapshot.Reindex) and must not change afterwards.
 func NewReader(snap *catalog.Snapshot) *Reader {
-	return &Reader{snap: snap, names: newNameTable(snap)}
+	r := &Reader{snap: snap, names: newNameTable(snap)}
+	r.dir = newDirectory(r)
+	return r
 }
 
 // Snapshot returns what the Reader resolves names against.

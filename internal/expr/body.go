@@ -1,0 +1,223 @@
+package expr
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+	wasmquery "github.com/wasilibs/go-pgquery"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
+
+// A Body is what is known of what a function does.
+type Body struct {
+	Function *catalog.Function
+	// Statements are the statements that may run, in the order they are written; expressions of PL/pgSQL stand among them
+	// as selects without FROM. In string bodies names were resolved by this package, in SQL-standard ones by the server.
+	Statements []*Query
+	// Value is what the function returns, over its parameters (Param extern); nil where it cannot be said as an expression.
+	Value Expr
+	// Rows is the query whose rows a set-returning function returns; nil where it is not one query.
+	Rows *Query
+	// Dynamic holds the texts of EXECUTE: what they run is not known.
+	Dynamic []string
+	// Opaque says what could not be read or resolved, and why; empty: everything was.
+	Opaque []string
+	// SearchPathMutable is true where a string body is read under the caller's search_path. Its names were resolved under the
+	// database's default: they hold only while nobody who calls it can make objects in a schema.
+	SearchPathMutable bool
+	// TempShadowed are the relations that the body names without a schema while pg_temp comes first: a temporary table of the
+	// caller's is read in their place.
+	TempShadowed []string
+}
+
+// Body reads what a function does. Bodies of LANGUAGE sql and plpgsql are read; of other languages nothing is known, and
+// Opaque says so. It is safe for concurrent use and reads each function once.
+func (r *Reader) Body(f *catalog.Function) (*Body, error) {
+	once, _ := r.bodies.LoadOrStore(f, sync.OnceValues(func() (*Body, error) { return r.readBody(f) }))
+	return once.(func() (*Body, error))()
+}
+
+func (r *Reader) readBody(f *catalog.Function) (*Body, error) {
+	b := &Body{Function: f}
+	switch {
+	case f.Body != nil:
+		return b, r.storedBody(b)
+	case f.Language == "sql":
+		r.sqlBody(b)
+	case f.Language == "plpgsql":
+		r.plpgsqlBody(b)
+	case f.System:
+		b.Opaque = []string{"built-in function " + f.Identity()}
+	default:
+		b.Opaque = []string{"language " + f.Language}
+	}
+	return b, nil
+}
+
+// storedBody reads a SQL-standard body, whose names the server resolved when it was made.
+func (r *Reader) storedBody(b *Body) error {
+	queries, err := r.Action(b.Function.Body)
+	if err != nil {
+		return fmt.Errorf("reading the body of %s: %w", b.Function.Identity(), err)
+	}
+	b.Statements = queries
+	r.sqlResult(b)
+	for _, q := range queries {
+		Queries(q, func(q *Query) { b.Opaque = append(b.Opaque, q.Unknown...) })
+	}
+	return nil
+}
+
+// parseSQL parses statements. The parser is compiled at its first call, which takes seconds: nothing calls this before a
+// string body has to be read.
+func parseSQL(text string) ([]*pgquery.RawStmt, error) {
+	tree, err := wasmquery.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return tree.Stmts, nil
+}
+
+// sqlBody reads a string body of LANGUAGE sql.
+func (r *Reader) sqlBody(b *Body) {
+	stmts, err := parseSQL(b.Function.Source)
+	if err != nil {
+		b.Opaque = append(b.Opaque, "parsing the body: "+err.Error())
+		return
+	}
+	a := r.analyzerFor(b)
+	for _, s := range stmts {
+		if q := a.statement(s.Stmt); q != nil {
+			b.Statements = append(b.Statements, q)
+		}
+	}
+	b.take(a)
+	r.sqlResult(b)
+}
+
+// analyzerFor makes the analyzer of a function's string body.
+func (r *Reader) analyzerFor(b *Body) *analyzer {
+	f := b.Function
+	a := &analyzer{r: r, d: r.dir(), t: r.names, path: r.pathOf(f), fn: f, notes: &notes{}}
+	for i := range f.ArgumentOIDs {
+		a.vars = append(a.vars, variable{name: argumentName(f, i+1), value: a.param(i + 1)})
+	}
+	b.SearchPathMutable = a.path.mutable
+	return a
+}
+
+// take moves what the analyzer noted into the body.
+func (b *Body) take(a *analyzer) {
+	for _, o := range a.notes.opaque {
+		if !slices.Contains(b.Opaque, o) {
+			b.Opaque = append(b.Opaque, o)
+		}
+	}
+	b.TempShadowed = append(b.TempShadowed, a.notes.temp...)
+	sort.Strings(b.TempShadowed)
+	b.TempShadowed = slices.Compact(b.TempShadowed)
+}
+
+// sqlResult says what a SQL function returns: its last statement's first row, or its rows.
+func (r *Reader) sqlResult(b *Body) {
+	f := b.Function
+	if len(b.Statements) != 1 || f.Kind != "function" || f.ResultOID == voidOID {
+		return
+	}
+	q := b.Statements[0]
+	if q.Command != "select" || len(q.Targets) == 0 {
+		return
+	}
+	if f.ReturnsSet {
+		b.Rows = q
+		return
+	}
+	b.Value = r.queryValue(q, f.ResultOID)
+}
+
+// queryValue is the value of a query's first row and only column, as a function's result; nil for several columns.
+func (r *Reader) queryValue(q *Query, typ uint32) Expr {
+	visible := 0
+	for _, t := range q.Targets {
+		if !t.Junk {
+			visible++
+		}
+	}
+	if visible != 1 {
+		return nil
+	}
+	if v := plainValue(q); v != nil {
+		return r.asType(shift(v, -1), typ)
+	}
+	first := *q
+	first.Limit = true
+	return r.asType(&SubLink{Kind: "scalar", Query: &first, TypeOID: q.Targets[0].Expr.Type()}, typ)
+}
+
+// asType coerces a value as an assignment does, outside any function.
+func (r *Reader) asType(e Expr, typ uint32) Expr {
+	if typ == 0 || e.Type() == typ {
+		return e
+	}
+	a := &analyzer{r: r, d: r.dir(), t: r.names, notes: &notes{}}
+	return a.coerce(e, typ, assignmentCast)
+}
+
+// Reads returns the identities of the relations that a body's statements name, in order.
+func (b *Body) Reads() []string {
+	set := map[string]bool{}
+	for _, s := range b.Statements {
+		Queries(s, func(q *Query) {
+			for i := range q.Range {
+				if rel := q.Range[i].Relation; rel != nil && q.Range[i].Kind == "relation" {
+					set[rel.Identity()] = true
+				}
+			}
+		})
+	}
+	return sorted(set)
+}
+
+// Calls returns the identities of the functions that a body's statements call, operators' ones left out.
+func (b *Body) Calls() []string {
+	set := map[string]bool{}
+	for _, s := range b.Statements {
+		WalkQuery(s, func(e Expr, _ int) bool {
+			if c, ok := e.(*Call); ok && c.Func != nil {
+				set[c.Func.Identity()] = true
+			}
+			return true
+		})
+	}
+	return sorted(set)
+}
+
+func sorted(set map[string]bool) []string {
+	out := make([]string, 0, len(set))
+	for k := range set {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Helper reports whether a function only helps to say something: it writes nothing and runs nothing that is not known.
+func (b *Body) Helper() bool {
+	if len(b.Dynamic) > 0 || len(b.Opaque) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(b.Statements, func(q *Query) bool { return q.Command != "select" })
+}
+
+// setsOther reports whether a function runs under settings of its own other than search_path.
+func setsOther(f *catalog.Function) bool {
+	return slices.ContainsFunc(f.Config, func(c string) bool {
+		name, _, _ := strings.Cut(c, "=")
+		return !strings.EqualFold(name, "search_path")
+	})
+}

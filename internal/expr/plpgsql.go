@@ -1,0 +1,253 @@
+package expr
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	wasmquery "github.com/wasilibs/go-pgquery"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
+
+// A plNode is one node of the parser's JSON for PL/pgSQL: the kind, and its fields.
+type plNode struct {
+	kind   string
+	fields map[string]json.RawMessage
+}
+
+// plOf reads {"Kind": {…}}.
+func plOf(raw json.RawMessage) plNode {
+	var outer map[string]json.RawMessage
+	if json.Unmarshal(raw, &outer) != nil {
+		return plNode{}
+	}
+	for kind, inner := range outer {
+		n := plNode{kind: strings.TrimPrefix(kind, "PLpgSQL_")}
+		if json.Unmarshal(inner, &n.fields) == nil {
+			return n
+		}
+	}
+	return plNode{}
+}
+
+func (n plNode) sub(name string) plNode { return plOf(n.fields[name]) }
+
+func (n plNode) list(name string) []plNode {
+	var raw []json.RawMessage
+	if json.Unmarshal(n.fields[name], &raw) != nil {
+		return nil
+	}
+	out := make([]plNode, len(raw))
+	for i, r := range raw {
+		out[i] = plOf(r)
+	}
+	return out
+}
+
+func (n plNode) text(name string) string {
+	var s string
+	_ = json.Unmarshal(n.fields[name], &s) // absent: empty
+	return s
+}
+
+func (n plNode) number(name string) int {
+	var i int
+	_ = json.Unmarshal(n.fields[name], &i) // absent: 0, as the parser writes 0
+	return i
+}
+
+func (n plNode) flag(name string) bool {
+	var b bool
+	_ = json.Unmarshal(n.fields[name], &b) // absent: false
+	return b
+}
+
+// query returns the text of an expression field.
+func (n plNode) query(name string) string { return n.sub(name).text("query") }
+
+// plpgsqlBody reads a body of LANGUAGE plpgsql: every static statement, the texts of the dynamic ones, and, where it only
+// decides and returns, its value.
+func (r *Reader) plpgsqlBody(b *Body) {
+	text, err := wasmquery.ParsePlPgSqlToJSON(definitionOf(b.Function))
+	if err != nil {
+		b.Opaque = append(b.Opaque, "parsing the body: "+err.Error())
+		return
+	}
+	var parsed []json.RawMessage
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil || len(parsed) != 1 {
+		b.Opaque = append(b.Opaque, "parsing the body: no function in it")
+		return
+	}
+	p := &plReader{a: r.analyzerFor(b), body: b}
+	p.a.declared = true
+	fn := plOf(parsed[0])
+	p.declare(fn.list("datums"))
+	p.collect(fn.sub("action"))
+	b.take(p.a)
+	r.plpgsqlValue(b, p, fn)
+}
+
+// definitionOf is the statement that makes a function, as the parser of PL/pgSQL wants it.
+func definitionOf(f *catalog.Function) string {
+	if f.Definition != "" {
+		return f.Definition
+	}
+	var args []string
+	for i, typ := range f.Arguments {
+		args = append(args, catalog.QuoteIdent(argumentName(f, i+1))+" "+typ)
+		if argumentName(f, i+1) == "" {
+			args[i] = typ
+		}
+	}
+	tag := "$body$"
+	for strings.Contains(f.Source, tag) {
+		tag = "$" + tag[1:len(tag)-1] + "y$"
+	}
+	set := ""
+	if f.ReturnsSet {
+		set = "SETOF "
+	}
+	return fmt.Sprintf("CREATE FUNCTION f(%s) RETURNS %s%s LANGUAGE plpgsql AS %s%s%s", strings.Join(args, ", "), set, f.Result, tag, f.Source, tag)
+}
+
+// A plReader reads one PL/pgSQL body.
+type plReader struct {
+	a     *analyzer
+	body  *Body
+	names []string // of each datum
+	types []uint32
+	inits []string // DECLARE v := text
+	args  []bool
+	twice bool // two variables share a name: what a name means depends on the block
+}
+
+// declare reads the variables. Parameters are known to the analyzer already.
+func (p *plReader) declare(datums []plNode) {
+	rec := p.rowVariables()
+	for i, d := range datums {
+		name := d.text("refname")
+		typ := p.typeOf(d.sub("datatype").text("typname"))
+		if d.kind == "rec" {
+			typ = rec[name]
+		}
+		isArg := i < len(p.a.fn.ArgumentOIDs) && d.kind == "var" && p.a.findVariable([]string{name}) != nil
+		p.names, p.types, p.args = append(p.names, name), append(p.types, typ), append(p.args, isArg)
+		p.inits = append(p.inits, d.query("default_val"))
+		if d.kind != "var" && d.kind != "rec" || isArg {
+			continue
+		}
+		if slices.Index(p.names, name) < i && name != "sqlstate" && name != "sqlerrm" {
+			p.twice = true
+		}
+		p.a.vars = append(p.a.vars, variable{name: name, value: &Param{Kind: "variable", ID: i, Name: name, TypeOID: typ}})
+	}
+}
+
+// rowVariables gives NEW and OLD of a trigger function the row type of the one table it stands on.
+func (p *plReader) rowVariables() map[string]uint32 {
+	var rel *catalog.Relation
+	for i := range p.a.r.snap.Relations {
+		t := &p.a.r.snap.Relations[i]
+		for _, trg := range t.Triggers {
+			if trg.Function == p.a.fn.Identity() {
+				if rel != nil && rel != t {
+					return nil
+				}
+				rel = t
+			}
+		}
+	}
+	typ := p.a.rowOID(rel)
+	return map[string]uint32{"new": typ, "old": typ}
+}
+
+// typeOf resolves a declared type; 0 where it is not known.
+func (p *plReader) typeOf(text string) uint32 {
+	text = strings.TrimSpace(text)
+	lower := strings.ToLower(text)
+	switch {
+	case text == "" || lower == "record":
+		return 0
+	case strings.HasSuffix(lower, "%rowtype"):
+		names := splitIdents(strings.ReplaceAll(strings.TrimSpace(text[:len(text)-len("%rowtype")]), ".", ","))
+		if len(names) == 0 {
+			return 0
+		}
+		rel, _ := p.a.relation(strings.Join(names[:len(names)-1], "."), names[len(names)-1])
+		return p.a.rowOID(rel)
+	case strings.HasSuffix(lower, "%type"):
+		names := splitIdents(strings.ReplaceAll(strings.TrimSpace(text[:len(text)-len("%type")]), ".", ","))
+		return p.columnType(names)
+	}
+	for _, t := range p.a.t.system.types { // pg_catalog."boolean" is the parser's own spelling
+		if `pg_catalog."`+t.Format+`"` == text {
+			return t.OID
+		}
+	}
+	stmts, err := parseSQL("SELECT NULL::" + text)
+	if err != nil || len(stmts) != 1 {
+		return 0
+	}
+	targets := stmts[0].Stmt.GetSelectStmt().GetTargetList()
+	if len(targets) != 1 {
+		return 0
+	}
+	return p.a.typeName(targets[0].GetResTarget().GetVal().GetTypeCast().GetTypeName())
+}
+
+func (p *plReader) columnType(names []string) uint32 {
+	if len(names) < 2 {
+		if len(names) == 1 {
+			if v := p.a.findVariable(names); v != nil {
+				return v.Type()
+			}
+		}
+		return 0
+	}
+	schema := ""
+	if len(names) > 2 {
+		schema = names[len(names)-3]
+	}
+	rel, _ := p.a.relation(schema, names[len(names)-2])
+	if rel == nil {
+		return 0
+	}
+	if c := rel.ColumnByName(names[len(names)-1]); c != nil {
+		return c.TypeOID
+	}
+	return 0
+}
+
+// statement resolves the text of a statement; nil, and a reason, where it does not parse.
+func (p *plReader) statement(text string) *Query {
+	stmts, err := parseSQL(text)
+	if err != nil || len(stmts) != 1 {
+		p.a.notes.add(&p.a.notes.opaque, "a statement that does not parse")
+		return nil
+	}
+	return p.a.statement(stmts[0].Stmt)
+}
+
+// expression resolves the text of an expression.
+func (p *plReader) expression(text string) Expr {
+	stmts, err := parseSQL("SELECT " + text)
+	if err != nil || len(stmts) != 1 {
+		return p.a.unknown("EXPRESSION", "an expression that does not parse")
+	}
+	s := stmts[0].Stmt.GetSelectStmt()
+	if len(s.GetTargetList()) != 1 || len(s.GetFromClause()) > 0 || s.GetWhereClause() != nil {
+		q := p.a.statement(stmts[0].Stmt) // RETURN count(*) FROM t
+		if q == nil || len(q.Targets) != 1 {
+			return p.a.unknown("EXPRESSION", "an expression of several columns")
+		}
+		return &SubLink{Kind: "scalar", Query: q, TypeOID: q.Targets[0].Expr.Type()}
+	}
+	b := p.a.in(&Query{Command: "select"})
+	e := b.expr(s.TargetList[0].GetResTarget().GetVal())
+	if b.space.query.Group {
+		return p.a.unknown("EXPRESSION", "an aggregate without a query", e)
+	}
+	return shift(e, -1)
+}

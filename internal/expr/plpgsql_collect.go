@@ -1,0 +1,105 @@
+package expr
+
+import (
+	"slices"
+	"strings"
+)
+
+// collect takes the static statements, the expressions and the texts of dynamic statements, block by block.
+func (p *plReader) collect(n plNode) {
+	switch n.kind {
+	case "stmt_execsql", "stmt_call":
+		p.keep(p.statement(n.query(map[string]string{"stmt_execsql": "sqlstmt", "stmt_call": "expr"}[n.kind])))
+	case "stmt_perform":
+		p.keep(p.statement(n.query("expr")))
+	case "stmt_return_query", "stmt_open", "stmt_fors":
+		p.dynamic(n.query("dynquery"))
+		if text := n.query("query"); text != "" {
+			p.keep(p.statement(text))
+		}
+	case "stmt_forc":
+		p.a.notes.add(&p.a.notes.opaque, "a loop over a cursor")
+	case "stmt_dynexecute", "stmt_dynfors":
+		p.dynamic(n.query("query"))
+	case "stmt_assign":
+		_, text := assignment(n.query("expr"))
+		p.keepExpr(text)
+	default:
+		for _, name := range []string{"cond", "expr", "t_expr", "lower", "upper", "step"} {
+			p.keepExpr(n.query(name))
+		}
+	}
+	for _, e := range n.list("params") {
+		p.keepExpr(e.text("query"))
+	}
+	p.nested(n)
+}
+
+// nested goes into what a statement holds.
+func (p *plReader) nested(n plNode) {
+	for _, name := range []string{"body", "then_body", "else_body", "stmts", "else_stmts", "action", "elsif_list", "case_when_list", "exc_list"} {
+		for _, s := range n.list(name) {
+			p.collect(s)
+		}
+	}
+	if e := n.sub("exceptions"); e.kind != "" {
+		p.nested(e)
+	}
+}
+
+func (p *plReader) keep(q *Query) {
+	if q != nil {
+		p.body.Statements = append(p.body.Statements, q)
+	}
+}
+
+// keepExpr keeps an expression that reads or calls something as a select without FROM.
+func (p *plReader) keepExpr(text string) {
+	if text == "" || plain(text) {
+		return
+	}
+	e := p.expression(text)
+	found := false
+	WalkDeep(e, func(e Expr, _ int) bool {
+		switch e.(type) {
+		case *Call, *SubLink, *Unknown, *SessionValue, *Operation:
+			found = true
+		}
+		return !found
+	})
+	if found {
+		p.keep(&Query{Command: "select", CanSetTag: true, Targets: []Target{{Expr: shift(e, 1), Num: 1}}})
+	}
+}
+
+// plain reports whether a text is one word, which neither reads nor calls anything that is kept.
+func plain(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "null", "true", "false", "new", "old", "found":
+		return true
+	}
+	return false
+}
+
+func (p *plReader) dynamic(text string) {
+	if text != "" && !slices.Contains(p.body.Dynamic, text) {
+		p.body.Dynamic = append(p.body.Dynamic, text)
+	}
+}
+
+// assignment splits target := value.
+func assignment(text string) (target, value string) {
+	for i := 0; i < len(text); i++ {
+		switch {
+		case strings.HasPrefix(text[i:], ":="):
+			return strings.TrimSpace(text[:i]), text[i+2:]
+		case text[i] == '=':
+			return strings.TrimSpace(text[:i]), text[i+1:]
+		case text[i] == '"':
+			if end := strings.IndexByte(text[i+1:], '"'); end >= 0 {
+				i += end + 1
+			}
+		}
+	}
+	return "", text
+}
