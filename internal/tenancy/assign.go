@@ -74,6 +74,8 @@ func (in *inference) claim(rel *catalog.Relation, col *catalog.Column) (claimant
 		return c, false
 	case exact && (spelled || weight > 0):
 		c.rank, c.why, c.sure = 8000, "its policy holds "+col.Name+" against the tenant context", Certain
+	case exact && in.comparedAlike(rel, col.Name):
+		c.rank, c.why, c.sure = 7000, "its policy holds "+col.Name+" against what other tables' tenant key is held against", Certain
 	case spelled:
 		c.rank, c.why, c.sure = 4000, "it carries the tenant key "+col.Name, Likely
 	case toRoot && !otherName(col.Name):

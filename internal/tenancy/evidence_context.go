@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -62,16 +63,33 @@ func (in *inference) count(byKey map[string]*Context, policies map[string]map[in
 		why = "it selects the row of " + r.table + " that says the tenant"
 	}
 	principal := r.principal() || c.member != "" && kind != "membership" || c.principal()
+	if r.table != "" && c.member == "" && kind != "session" {
+		principal = true // it names a session, not a tenant
+	}
+	if c.member == "" && r.table == "" && in.isKey(c) {
+		principal = false // each person is a tenant
+	}
 	if kind == "membership" {
 		principal, why = false, "policies find a person's tenants in it"
 	}
-	if principal {
+	switch {
+	case r.table != "" && c.member == "":
+	case principal:
 		why = "policies compare a person with it"
 	}
 	if kind == "session" {
 		kind = "user"
 	}
 	in.addContext(byKey, policies, c.policy, Context{Kind: kind, Name: name, Path: r.path, Why: why, Principal: principal})
+}
+
+// isKey reports whether what is compared is its table's tenant key.
+func (in *inference) isKey(c *comparison) bool {
+	if c.rel == nil {
+		return false
+	}
+	t := in.model.byRelation[c.rel.Identity()]
+	return t != nil && slices.Contains(t.Key, c.column)
 }
 
 func (in *inference) addContext(byKey map[string]*Context, policies map[string]map[int]bool, policy int, c Context) {
@@ -104,6 +122,9 @@ func (in *inference) fromFunctions() {
 		in.model.Contexts = append(in.model.Contexts, Context{Kind: "setting", Name: name, Why: "a function reads it, and its name is a tenant's; no policy does"})
 	}
 	for _, s := range in.snap.Settings {
+		if s.Role != "" && !slices.Contains(in.model.Applications(), s.Role) || s.Database != "" && s.Database != in.snap.Server.Database {
+			continue
+		}
 		if uses[s.Name] == 0 && strings.Contains(s.Name, ".") && tenantWeight(lastPart(s.Name)) > 40 {
 			uses[s.Name] = 1
 			in.model.Contexts = append(in.model.Contexts, Context{Kind: "setting", Name: s.Name, Why: "a role or database sets it, and its name is a tenant's; no policy reads it"})
@@ -117,14 +138,13 @@ func sortContexts(all []Context) {
 	rank := map[string]int{"setting": 0, "claim": 0, "role": 1, "session_table": 2, "membership": 3, "user": 4}
 	sort.Slice(all, func(i, j int) bool {
 		a, b := all[i], all[j]
-		if a.Principal != b.Principal {
+		switch {
+		case a.Principal != b.Principal:
 			return !a.Principal
-		}
-		if a.Uses != b.Uses {
-			return a.Uses > b.Uses
-		}
-		if rank[a.Kind] != rank[b.Kind] {
+		case rank[a.Kind] != rank[b.Kind]:
 			return rank[a.Kind] < rank[b.Kind]
+		case a.Uses != b.Uses:
+			return a.Uses > b.Uses
 		}
 		if a.Name != b.Name {
 			return a.Name < b.Name
@@ -148,7 +168,7 @@ func (in *inference) told() {
 		for i := range in.model.Contexts {
 			o := &in.model.Contexts[i]
 			if o.Kind == c.Kind && o.Name == c.Name && strings.Join(o.Path, ".") == strings.Join(c.Path, ".") {
-				c.Uses = o.Uses
+				c = *o
 				in.model.Contexts = append(in.model.Contexts[:i], in.model.Contexts[i+1:]...)
 				break
 			}

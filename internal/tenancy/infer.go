@@ -43,8 +43,8 @@ func Infer(snap *catalog.Snapshot, opts Options) (*Model, error) {
 	in.keys()
 	in.roots()
 	in.assignKeys()
-	in.nameContexts()
 	in.nameRoles()
+	in.nameContexts()
 	in.classify()
 	if err := in.configure(); err != nil {
 		return nil, err
@@ -62,10 +62,11 @@ type inference struct {
 	model  *Model
 	found  *finder
 
-	spellings map[string]bool          // columns that are the tenant key
-	given     bool                     // whether spellings were told, not inferred
-	rootOf    map[string]string        // root table → its identifying column
-	compared  map[string][]*comparison // table → what its policies compare
+	spellings   map[string]bool          // columns that are the tenant key
+	readsTenant map[string]bool          // reads that the tenant key is compared with
+	given       bool                     // whether spellings were told, not inferred
+	rootOf      map[string]string        // root table → its identifying column
+	compared    map[string][]*comparison // table → what its policies compare
 }
 
 // names checks every name that was given.

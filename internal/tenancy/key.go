@@ -53,6 +53,7 @@ func (in *inference) keys() {
 		}
 	}
 	in.accept(best)
+	defer in.tenantReads()
 	for _, other := range all[1:] {
 		if in.sameKey(best, other) {
 			in.accept(other)
@@ -66,13 +67,42 @@ func (in *inference) accept(c *candidate) {
 	}
 }
 
+// tenantReads notes what the tenant key is compared with: a column of another name that is compared with the same is a key too.
+func (in *inference) tenantReads() {
+	in.readsTenant = make(map[string]bool)
+	for i := range in.found.comparisons {
+		c := &in.found.comparisons[i]
+		if !in.spellings[c.column] || c.principal() || c.member != "" {
+			continue
+		}
+		for _, r := range c.reads {
+			in.readsTenant[r.key()] = true
+		}
+	}
+}
+
+// comparedAlike reports whether rel's policies hold a column, by an equality, against what the tenant key is held against.
+func (in *inference) comparedAlike(rel *catalog.Relation, column string) bool {
+	for _, c := range in.compared[rel.Identity()] {
+		if c.column != column || !c.exact || c.principal() {
+			continue
+		}
+		for _, r := range c.reads {
+			if in.readsTenant[r.key()] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // equallyGood reports whether two candidates are as good as each other and stand side by side in the same tables, so that
 // one of them must be chosen.
 func equallyGood(a, b *candidate) bool {
 	if a.compared+a.mixed != b.compared+b.mixed && a.compared+a.mixed > 0 || a.nested != b.nested {
 		return false
 	}
-	if b.score()*100 < a.score()*85 {
+	if b.score()*100 < a.score()*85 || b.weight*100 < a.weight*75 {
 		return false
 	}
 	both := 0
