@@ -12,7 +12,7 @@ func detourFault(r Rule, via string) Rule {
 		})
 		name := func(o open) string { h, _ := detour(o.way.Path); return h.Name }
 		for _, g := range byTable(opens, name) {
-			f := g.finding(fmt.Sprintf("%s. Open for %s on %s.", g.answer.Why, list(g.commands), g.way.Relation.Identity()))
+			f := g.finding(fmt.Sprintf("%s. Open for %s on %s.", g.answer.Why, g.does(), g.way.Relation.Identity()))
 			f.Object, f.ObjectType = name(g.open), objectType(via)
 			if r.Fix != "" {
 				f.Fix = &Fix{}

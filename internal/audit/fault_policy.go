@@ -17,7 +17,7 @@ func policyFault(r Rule, reasons ...decide.Reason) Rule {
 			return !around && o.way.Unbound == "" && slices.Contains(reasons, o.answer.Reason)
 		})
 		for _, g := range byTable(opens, func(o open) string { return string(o.answer.Reason) }) {
-			f := g.finding(fmt.Sprintf("%s. Open for %s.", g.answer.Why, list(g.commands)))
+			f := g.finding(fmt.Sprintf("%s. Open for %s.", g.answer.Why, g.does()))
 			if len(g.way.Policies) == 1 {
 				f.Object, f.ObjectType = g.way.Policies[0].Identity(g.way.Relation), "policy"
 			}

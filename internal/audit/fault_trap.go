@@ -51,3 +51,19 @@ func (in *Input) eachPolicy(rule string, visit func(p *catalog.Policy, rel *cata
 		}
 	}
 }
+
+// eachSubquery calls visit for every relation that a sub-query of a policy reads.
+func (in *Input) eachSubquery(rule string, visit func(p *catalog.Policy, rel, read *catalog.Relation)) {
+	in.eachPolicy(rule, func(p *catalog.Policy, rel *catalog.Relation, e expr.Expr) {
+		expr.WalkDeep(e, func(e expr.Expr, _ int) bool {
+			if s, ok := e.(*expr.SubLink); ok {
+				for _, entry := range s.Query.Range {
+					if entry.Relation != nil {
+						visit(p, rel, entry.Relation)
+					}
+				}
+			}
+			return true
+		})
+	})
+}

@@ -90,6 +90,18 @@ func verb(w *reach.Way) string {
 	return string(w.Command) + " (" + strings.ReplaceAll(w.Variant, "_", " ") + ")"
 }
 
+// does lists what is open, for people: a command once where it is open as it stands, its variants where only they are.
+func (g group) does() string {
+	var out []string
+	for _, c := range g.commands {
+		base, _, special := strings.Cut(c, " ")
+		if !special || !slices.Contains(g.commands, base) {
+			out = append(out, c)
+		}
+	}
+	return list(out)
+}
+
 // finding makes the finding of a group on its table.
 func (g group) finding(detail string) Finding {
 	t := g.table.Relation

@@ -21,7 +21,7 @@ Force row level security, and let the application connect as a role that does no
 			return !around && r.RowSecurity && !r.ForceRLS && o.way.Unbound != "" && in.Model.Rights.Owns(o.way.As, r) && plain(o.way)
 		})
 		for _, g := range byTable(opens, func(open) string { return "" }) {
-			f := g.finding(fmt.Sprintf("%s owns the table, and it is not forced: its policies do not bind %s.", g.way.As, list(g.commands)))
+			f := g.finding(fmt.Sprintf("%s owns the table, and it is not forced: its policies do not bind %s.", g.way.As, g.does()))
 			f.Fix = &Fix{SQL: force(g.way.Relation), Why: "the policies bind the owner too"}
 			report(f)
 		}

@@ -30,7 +30,7 @@ Enable and force row level security with a policy that compares the tenant key w
 				return o.table == t && !around && o.way.Unbound != "" && plain(o.way) && !owns(o.way.Path)
 			})
 			for _, g := range byTable(opens, func(open) string { return "" }) {
-				f := g.finding(fmt.Sprintf("Nothing filters %s. Tenants are told apart by %s.", list(g.commands), keyOf(t)))
+				f := g.finding(fmt.Sprintf("Nothing filters %s. Tenants are told apart by %s.", g.does(), keyOf(t)))
 				f.Fix = &Fix{SQL: protect(in.Model, t), Why: "only rows of the tenant in the context are reached from then on"}
 				report(f)
 			}

@@ -71,10 +71,8 @@ func (p *printer) wrapped(indent, text string) {
 
 func (p *printer) audit(a *Audit) {
 	p.heading(a.Server, a.Model)
-	for _, f := range a.Findings {
-		if f.Accepted == nil {
-			p.finding(f)
-		}
+	for _, same := range alike(a.Findings) {
+		p.findings(same)
 	}
 	for _, f := range a.Findings {
 		if f.Accepted != nil {
@@ -119,15 +117,43 @@ func (p *printer) heading(s Server, m Model) {
 	}
 }
 
-func (p *printer) finding(f audit.Finding) {
-	p.line("%s  %s  %s", p.paint(string(f.Severity), fmt.Sprintf("%-8s", strings.ToUpper(string(f.Severity)))), f.ID, p.paint("bold", safe(f.Object)))
-	p.wrapped("    ", safe(f.Title))
-	p.wrapped("    ", safe(f.Detail))
-	if f.Role != "" {
-		p.wrapped("    ", "way: "+way(f.Role, f.Path, f.Command))
+// alike groups findings of one rule and severity that stand together, accepted ones left out.
+func alike(all []audit.Finding) [][]audit.Finding {
+	var out [][]audit.Finding
+	for _, f := range all {
+		if f.Accepted != nil {
+			continue
+		}
+		last := len(out) - 1
+		if last >= 0 && out[last][0].ID == f.ID && out[last][0].Severity == f.Severity {
+			out[last] = append(out[last], f)
+			continue
+		}
+		out = append(out, []audit.Finding{f})
 	}
-	if f.Fix != nil && f.Fix.SQL != "" {
-		p.line("    fix: %s", safe(strings.ReplaceAll(f.Fix.SQL, "\n", " ")))
+	return out
+}
+
+// findings writes what one rule found: its title once, a line for each object, and one fix as the example of all.
+func (p *printer) findings(same []audit.Finding) {
+	first := same[0]
+	count := ""
+	if len(same) > 1 {
+		count = fmt.Sprintf(" (%d)", len(same))
+	}
+	p.line("%s  %s  %s%s", p.paint(string(first.Severity), fmt.Sprintf("%-8s", strings.ToUpper(string(first.Severity)))), first.ID, p.paint("bold", safe(first.Title)), count)
+	for _, f := range same {
+		p.line("    %s", p.paint("bold", safe(f.Object)))
+		p.wrapped("      ", safe(f.Detail))
+		if f.Role != "" && len(f.Path) > 0 {
+			p.wrapped("      ", "way: "+way(f.Role, f.Path, f.Command))
+		}
+	}
+	for _, f := range same {
+		if f.Fix != nil && f.Fix.SQL != "" {
+			p.line("    %s %s", p.paint("dim", "fix:"), safe(strings.ReplaceAll(f.Fix.SQL, "\n", " ")))
+			break
+		}
 	}
 	p.line("")
 }

@@ -1,0 +1,30 @@
+package audit
+
+import (
+	"fmt"
+)
+
+var contextSelfAsserted = Rule{
+	ID:       "CTX006",
+	Name:     "context-self-asserted",
+	Title:    "any SQL that runs as the application can choose the tenant",
+	Severity: Info,
+	Source:   "74; verified attacks that forge the context in one statement",
+	Doc: `The tenant is a setting that the application's role may set to anything: SELECT set_config('app.tenant_id', ...) in an injected statement chooses
+another tenant. Row level security protects against a forgotten filter, and not against injected SQL, unless the context is signed.
+
+Where injected SQL is among the threats, sign the context (context: signed in ringfence.yaml).`,
+
+	Check: func(in *Input, report func(Finding)) {
+		for _, c := range in.Model.Contexts {
+			if c.Kind != "setting" && c.Kind != "claim" || c.Signed {
+				continue
+			}
+			report(Finding{
+				Object: c.Name, ObjectType: "setting",
+				Detail: fmt.Sprintf("%d policies take it as it is.", c.Uses),
+				Fix:    &Fix{Why: "a signed context cannot be made up by SQL"},
+			})
+		}
+	},
+}

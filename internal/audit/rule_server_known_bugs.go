@@ -1,0 +1,131 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
+
+// A serverBug is a published fault of PostgreSQL that lets rows past policies, with the first minor release of each major that
+// mends it. A major that is not named never had it, or is older than what Ringfence supports.
+type serverBug struct {
+	id     string
+	what   string
+	source string
+	fixed  map[int]int // major → version_num of the first good minor
+	severe func(in *Input) (Severity, string)
+}
+
+// serverBugs is the table of known bugs. Sources: postgresql.org/support/security, and the release notes of the minors.
+var serverBugs = []serverBug{
+	{"CVE-2026-120154", "INSERT ... ON CONFLICT DO UPDATE ... WHERE is evaluated on a conflicting row before its policies are", "release notes of 15.20",
+		map[int]int{14: 140025, 15: 150020, 16: 160016, 17: 170012, 18: 180007}, conflictReadable},
+	{"CVE-2026-14666", "a cached plan keeps the policies of a role whose membership was revoked", "release notes of 15.19",
+		map[int]int{14: 140024, 15: 150019, 16: 160015, 17: 170011, 18: 180006}, anyPolicy(Low)},
+	{"CVE-2025-8713", "leaky operators read statistics of partitions and children whose parent has row level security", "release notes of 15.14",
+		map[int]int{14: 140019, 15: 150014, 16: 160010, 17: 170006}, treePolicy},
+	{"CVE-2024-10976", "a plan with a sub-query is used again under another role, with the first one's policies", "release notes of 15.9",
+		map[int]int{14: 140014, 15: 150009, 16: 160005, 17: 170001}, rolePolicy},
+	{"CVE-2023-39418", "MERGE does not enforce policies on the row it makes", "release notes of 15.4",
+		map[int]int{15: 150004}, anyPolicy(High)},
+	{"CVE-2023-2455", "an inlined function keeps the policies of the role that planned it", "release notes of 15.3",
+		map[int]int{14: 140008, 15: 150003}, rolePolicy},
+}
+
+var serverKnownBugs = Rule{
+	ID:       "VER001",
+	Name:     "server-known-bugs",
+	Title:    "the server has a published bug that lets rows past policies",
+	Severity: Medium,
+	Source:   "known defects by version; CVE numbers in the findings",
+	Doc: `The server's minor release is older than the one that mends a published fault of row level security. No policy helps against it; for some a
+change of the schema does, and the finding says so.
+
+Install the newest minor release of the server's major version.`,
+
+	Check: func(in *Input, report func(Finding)) {
+		v := in.Model.Snapshot.Server.VersionNum
+		for _, b := range serverBugs {
+			fixed, ok := b.fixed[v/10000]
+			if !ok || v >= fixed {
+				continue
+			}
+			severity, why := b.severe(in)
+			if severity == "" {
+				continue
+			}
+			report(Finding{
+				Object: catalog.QuoteIdent(in.Model.Snapshot.Server.Database), ObjectType: "database", Severity: severity,
+				Title:  b.id + ": " + b.what,
+				Detail: fmt.Sprintf("The server is %d.%d; %d.%d mends it. %s", v/10000, v%10000, fixed/10000, fixed%10000, why),
+				Fix:    &Fix{Why: "the newest minor release"},
+			})
+		}
+	},
+}
+
+// anyPolicy says that a bug bears on every database that relies on policies.
+func anyPolicy(s Severity) func(*Input) (Severity, string) {
+	return func(in *Input) (Severity, string) {
+		for _, t := range in.Model.TenantTables() {
+			if t.Relation.RowSecurity {
+				return s, ""
+			}
+		}
+		return "", ""
+	}
+}
+
+// conflictReadable: the bug reads a hidden row over a unique key that has not the tenant in it.
+func conflictReadable(in *Input) (Severity, string) {
+	var open []string
+	for _, t := range in.Model.TenantTables() {
+		if !t.Relation.RowSecurity || len(t.Key) == 0 {
+			continue
+		}
+		for i := range t.Relation.Indexes {
+			x := &t.Relation.Indexes[i]
+			if x.Unique && x.Valid && !carries(x, t.Key) && in.canTouch(t.Relation, "INSERT") != nil && in.canTouch(t.Relation, "UPDATE") != nil {
+				open = append(open, x.Identity(t.Relation))
+				break
+			}
+		}
+	}
+	if len(open) == 0 {
+		return "", ""
+	}
+	return High, "Unique keys without the tenant are open to it: " + strings.Join(first(open, 5), ", ") + ". A key led by the tenant closes it on every version."
+}
+
+// treePolicy: the bug needs a parent with row level security.
+func treePolicy(in *Input) (Severity, string) {
+	for _, t := range in.Model.TenantTables() {
+		for _, p := range t.Relation.Parents {
+			if parent := in.Model.Snapshot.Relation(p); parent != nil && parent.RowSecurity {
+				return Medium, "Tables with row level security have partitions or children."
+			}
+		}
+	}
+	return "", ""
+}
+
+// rolePolicy: the bug needs policies that differ by role.
+func rolePolicy(in *Input) (Severity, string) {
+	for _, t := range in.Model.TenantTables() {
+		for _, p := range t.Relation.Policies {
+			if len(p.Roles) > 0 {
+				return High, "Some policies are for certain roles only."
+			}
+		}
+	}
+	return "", ""
+}
+
+// first returns at most n of the words, and says how many more there are.
+func first(words []string, n int) []string {
+	if len(words) <= n {
+		return words
+	}
+	return append(append([]string(nil), words[:n]...), fmt.Sprintf("and %d more", len(words)-n))
+}
