@@ -53,6 +53,15 @@ func (f *readFlags) bindCommon(cmd *cobra.Command) {
 	fl.StringVar(&f.poolerDSN, "pooler-dsn", "", "a `DSN` through the pooler, to act as the application really does")
 }
 
+// bindRun adds what verbs that act on a database take: what they report is text or JSON.
+func (f *readFlags) bindRun(cmd *cobra.Command) {
+	f.bindCommon(cmd)
+	cmd.Flags().StringVar(&f.format, "format", "text", "how to write the document: text, json")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write the document to `FILE` instead of stdout")
+	f.failOn = "none"
+	completeWords(cmd, "format", []string{"text", "json"})
+}
+
 var failOnWords = []string{"critical", "high", "medium", "low", "info", "none"}
 
 // check validates the flags' values against each other.

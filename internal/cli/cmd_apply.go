@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/report"
+)
+
+func applyCmd(w *World) *cobra.Command {
+	var f readFlags
+	var only, allow []string
+	var dryRun bool
+	var mirror string
+	cmd := command("apply DIR [DSN]", "carry out a plan, step by verified step, without downtime",
+		`Runs exactly the steps of the plan in DIR, in their order. Before each it looks who holds locks, and waits within bounds
+instead of queueing in front of the application; after each it asks the catalogue whether the change is in place. What runs
+outside a transaction (index builds) is supervised and shown as it goes.
+
+It resumes by itself: killed at any moment, it is started again with the same words and goes on where the database says it
+is. A plan made for another state is refused (exit 4), and so is a second operator.
+
+  ringfence apply out "$DSN" --dry-run
+  ringfence apply out "$DSN"
+
+Connect directly, as a role that owns the tables: through a transaction pooler it refuses, and names the direct form.`,
+		func(cmd *cobra.Command, args []string) error {
+			o, err := w.runOptions(&f, args[0], argument(args, 1))
+			if err != nil {
+				return err
+			}
+			o.Only, o.Allow, o.DryRun, o.Mirror = only, allow, dryRun, mirror
+			result, err := apply.Run(cmd.Context(), o)
+			return w.ran(&f, report.OfRun("apply", result), err)
+		})
+	cmd.Args = between(1, 2, "the plan's directory, and a DSN")
+	f.bindRun(cmd)
+	cmd.Flags().StringArrayVar(&only, "table", nil, "only the steps of this `TABLE`; may be given again")
+	cmd.Flags().StringArrayVar(&allow, "allow", nil, "allow by `NAME` what an earlier run asked for")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and change nothing")
+	cmd.Flags().StringVar(&mirror, "log", "", "keep a copy of the run log in `FILE`, a JSON object a line")
+	return cmd
+}
+
+func rollbackCmd(w *World) *cobra.Command {
+	var f readFlags
+	var only, allow []string
+	var dryRun, emergency bool
+	var reason, rung string
+	cmd := command("rollback DIR [DSN]", "take back what a plan did: all of it, or one table",
+		`Undoes, in reverse order, the steps that this plan put in place; what was there before it is left alone. A column that the
+plan added and that holds values written since is asked for by name. Ringfence's own schema stays: it holds the record.
+
+  ringfence rollback out "$DSN"
+  ringfence rollback out "$DSN" --table public.orders
+  ringfence rollback out "$DSN" --emergency --reason "orders fail since 14:02"
+
+--emergency does one rung of the ladder at once, and records it with its reason. The first, no-force, gives owners their way
+back and keeps the application isolated. insecure-disable opens isolation: it has to be asked for by that name.`,
+		func(cmd *cobra.Command, args []string) error {
+			o, err := w.runOptions(&f, args[0], argument(args, 1))
+			if err != nil {
+				return err
+			}
+			o.Only, o.Allow, o.DryRun = only, allow, dryRun
+			if emergency && reason == "" {
+				return usage(fmt.Errorf("--emergency needs --reason"), "the reason is kept in the run log")
+			}
+			var result *apply.Result
+			if emergency {
+				result, err = apply.RollbackEmergency(cmd.Context(), o, apply.Emergency{Rung: apply.Rung(rung), Reason: reason})
+			} else {
+				result, err = apply.Rollback(cmd.Context(), o)
+			}
+			return w.ran(&f, report.OfRun("rollback", result), err)
+		})
+	cmd.Args = between(1, 2, "the plan's directory, and a DSN")
+	f.bindRun(cmd)
+	cmd.Flags().StringArrayVar(&only, "table", nil, "only this `TABLE`; may be given again")
+	cmd.Flags().StringArrayVar(&allow, "allow", nil, "allow by `NAME` what an earlier run asked for")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and change nothing")
+	cmd.Flags().BoolVar(&emergency, "emergency", false, "only the first rung, at once; needs --reason")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
+	cmd.Flags().StringVar(&rung, "rung", string(apply.RungNoForce), "how far an emergency return goes: no-force, insecure-disable")
+	completeWords(cmd, "rung", []string{string(apply.RungNoForce), string(apply.RungInsecureDisable)})
+	return cmd
+}
+
+// between limits the number of arguments with an error that says what they are.
+func between(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return usage(fmt.Errorf("%d arguments were given; %s takes %s", len(args), cmd.CommandPath(), what), "see "+cmd.CommandPath()+" --help")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/prove"
+	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/report"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// proveFlags are what prove takes beside the flags of every read-only verb.
+type proveFlags struct {
+	attack    bool
+	clone     bool
+	inference bool
+	require   string
+	yesOn     string
+	tables    []string
+}
+
+var requireWords = []string{"proved", "probed", "none"}
+
+func proveCmd(w *World) *cobra.Command {
+	var f readFlags
+	var pf proveFlags
+	cmd := command("prove [DSN]", "a verdict for every way to a row: proved, probed, leak or unproven",
+		`For every application role, table, command and path it says whether another tenant's rows can be read, made, changed or
+destroyed: by logic over the policies as PostgreSQL stores them (proved, or a leak with a witness), and with --attack by
+trying each way with two tenants' rows in a transaction that is rolled back (probed, or a leak that was executed).
+What cannot be decided is unproven, and unproven is never green.
+
+  ringfence prove "$DSN"
+  ringfence prove "$DSN" --attack --yes-on db.example/app
+  ringfence prove --snapshot app.json --format json
+
+Exit 0: every isolation cell is what --require asks for, or accepted in ringfence.yaml. 3: some is not. 8: logic and a
+probe disagree, which is a fault of Ringfence; the material for a report is written to a file.`,
+		func(cmd *cobra.Command, args []string) error {
+			if err := f.check(formatNames(), args); err != nil {
+				return err
+			}
+			if pf.require == "" {
+				pf.require = map[bool]string{true: "probed", false: "proved"}[pf.attack]
+			}
+			if !slices.Contains(requireWords, pf.require) {
+				return usage(fmt.Errorf("--require %q is not one of %s", pf.require, strings.Join(requireWords, ", ")), "")
+			}
+			return pf.run(cmd.Context(), w, &f, argument(args, 0))
+		})
+	cmd.Args = atMost(1, "one DSN at most")
+	f.bind(cmd, formatNames()...)
+	fl := cmd.Flags()
+	fl.BoolVar(&pf.attack, "attack", false, "try each way with two tenants' rows; everything is rolled back")
+	fl.StringVar(&pf.yesOn, "yes-on", "", "let the attack write on `HOST/DB`, said to the letter")
+	fl.BoolVar(&pf.inference, "inference", false, "let inference cells (what can be guessed) count for the exit code")
+	fl.StringVar(&pf.require, "require", "", "what a cell must be: proved, probed, none (default proved, with --attack probed)")
+	fl.StringArrayVar(&pf.tables, "table", nil, "attack this `TABLE` only; may be given again")
+	completeWords(cmd, "require", requireWords)
+	return cmd
+}
+
+func (pf *proveFlags) run(ctx context.Context, w *World, f *readFlags, dsn string) error {
+	if pf.attack && f.snapshot != "" {
+		return usage(errors.New("--attack needs a database, and --snapshot is a file"), "give the DSN instead")
+	}
+	m, err := f.readModel(ctx, w, dsn)
+	if err != nil {
+		return err
+	}
+	cells := prove.Logic(m, time.Now())
+	var notes []string
+	var wrong []prove.Contradiction
+	if pf.attack {
+		tried, err := pf.try(ctx, w, f, m, dsn)
+		if err != nil {
+			return err
+		}
+		notes = append(tried.Notes, tried.Traces...)
+		cells, wrong = prove.Merge(cells, tried.Entries)
+	}
+	if err := w.write(f, report.OfProve(m, cells, notes)); err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		return contradicted(wrong)
+	}
+	return outcome(pf.exit(cells))
+}
+
+// try runs the probes. Writing ones run where the target was named to the letter, so that nobody attacks production by habit.
+func (pf *proveFlags) try(ctx context.Context, w *World, f *readFlags, m *tenancy.Model, dsn string) (*attack.Result, error) {
+	conn, err := w.dial(ctx, dsn, pg.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	target := conn.Config().Host + "/" + conn.Config().Database
+	if pf.yesOn != "" && pf.yesOn != target {
+		return nil, refused(fmt.Errorf("--yes-on names %s, and the connection is to %s", pf.yesOn, target), "say --yes-on "+target+" where writes, all rolled back, may run there")
+	}
+	bar := w.progress(f.quiet, "attack", 0)
+	defer bar.done()
+	return attack.Run(ctx, attack.Options{
+		Conn: conn, Model: m, Tables: pf.tables, AllowWrites: pf.yesOn != "", Clone: pf.clone,
+		Progress: func(done, total int) { bar.at(int64(done), int64(total), "probes") },
+	})
+}
+
+// exit says what the cells come to: 3 where one that counts is less than what is required.
+func (pf *proveFlags) exit(cells []prove.Cell) int {
+	if pf.require == "none" {
+		return exitClean
+	}
+	for _, c := range cells {
+		if c.Accepted != nil || (c.Kind == reach.Inference && !pf.inference) {
+			continue
+		}
+		if c.Verdict == prove.Leak || c.Verdict == prove.Unproven {
+			return exitFound
+		}
+		if pf.require == "proved" && c.Verdict == prove.Probed {
+			return exitFound
+		}
+	}
+	return exitClean
+}
+
+// contradicted writes the material of a disagreement to a file of its own and ends with exit code 8.
+func contradicted(wrong []prove.Contradiction) error {
+	name := "the material could not be written"
+	if file, err := os.CreateTemp(".", "ringfence-contradiction-*.json"); err == nil {
+		name = file.Name()
+		enc := json.NewEncoder(file)
+		enc.SetIndent("", "  ")
+		if err := errors.Join(enc.Encode(wrong), file.Close()); err != nil {
+			name = "the material could not be written: " + err.Error()
+		}
+	}
+	return &exitError{code: exitContradicted, err: fmt.Errorf("logic and probes disagree on %d cells: %s", len(wrong), name),
+		hint: "this is a fault of Ringfence: please report it with the file, which holds definitions and made-up rows"}
+}

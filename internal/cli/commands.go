@@ -1,0 +1,10 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// commands lists every verb, in the order in which a reader meets them.
+func commands(w *World) []*cobra.Command {
+	return []*cobra.Command{
+		initCmd(w), snapshotCmd(w), auditCmd(w), explainCmd(w), proveCmd(w), applyCmd(w), rollbackCmd(w), reportCmd(w), versionCmd(w),
+	}
+}
