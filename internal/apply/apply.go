@@ -86,6 +86,9 @@ type BuildPolicy struct {
 	// OldTransaction is the age from which a transaction is waited for before a build begins; 1 min.
 	OldTransaction time.Duration
 	Poll           time.Duration // between two looks at the progress; 500 ms
+	// Clean bounds the drop of what a stopped build left: what stopped the build may stop the drop as well, and the next
+	// start drops it anyway; 10 s.
+	Clean time.Duration
 }
 
 // LeasePolicy sets the lease's times, all by the server's clock.
@@ -111,6 +114,7 @@ func (o Options) withDefaults() Options {
 	o.Build.Total = cmp.Or(o.Build.Total, 24*time.Hour)
 	o.Build.OldTransaction = cmp.Or(o.Build.OldTransaction, time.Minute)
 	o.Build.Poll = cmp.Or(o.Build.Poll, 500*time.Millisecond)
+	o.Build.Clean = cmp.Or(o.Build.Clean, 10*time.Second)
 	o.Lease.Heartbeat = cmp.Or(o.Lease.Heartbeat, 5*time.Second)
 	o.Lease.Expiry = cmp.Or(o.Lease.Expiry, 30*time.Second)
 	o.Batch.Pause = cmp.Or(o.Batch.Pause, 20*time.Millisecond)

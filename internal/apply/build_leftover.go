@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
-
-// cleanLimit bounds the drop of a leftover after a stopped build: what stopped the build may stop the drop as well, and
-// the next start drops it anyway.
-const cleanLimit = 10 * time.Second
 
 // indexState is what stands under an index's name.
 type indexState struct {
@@ -47,7 +42,7 @@ func (r *runner) foreignIndexes(ctx context.Context, t task) error {
 			continue
 		}
 		if !ix.create {
-			dropped[ix.index] = true
+			dropped[ix.index] = !ix.reindex
 			continue
 		}
 		if dropped[ix.index] {
@@ -73,6 +68,9 @@ func (r *runner) foreignIndexes(ctx context.Context, t task) error {
 func (r *runner) clearWay(ctx context.Context, t task, ix indexStatement) (needed bool, err error) {
 	if err := r.rewatch(ctx); err != nil {
 		return false, err
+	}
+	if ix.reindex {
+		return true, r.sweepCopies(ctx, t, ix.index)
 	}
 	for {
 		found, err := readIndex(ctx, r.watch, ix.index)
@@ -106,13 +104,49 @@ func (r *runner) dropLeftover(ctx context.Context, t task, index relName) error 
 	return nil
 }
 
+// sweepCopies drops the invalid copies (NAME_ccnew, NAME_ccold) that a stopped REINDEX CONCURRENTLY of ours left. Before
+// this plan's first attempt there are none of ours, and others' are left alone.
+func (r *runner) sweepCopies(ctx context.Context, t task, index relName) error {
+	if !r.hist.step(t.id).tried {
+		return nil
+	}
+	// A name is cut to 63 bytes with its suffix, so the copy's stem may be shorter than the name.
+	const copies = `SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text FROM pg_catalog.pg_class AS o
+		JOIN pg_catalog.pg_namespace AS n ON n.oid = o.relnamespace JOIN pg_catalog.pg_index AS i ON i.indexrelid = o.oid
+		JOIN pg_catalog.pg_index AS k ON k.indrelid = i.indrelid AND NOT k.indisvalid JOIN pg_catalog.pg_class AS c ON c.oid = k.indexrelid,
+		LATERAL pg_catalog.regexp_replace(c.relname, '_cc(new|old)[0-9]*$', '') AS stem
+		WHERE n.nspname = $1 AND o.relname = $2 AND c.oid <> o.oid AND stem <> c.relname
+		AND (stem = o.relname OR pg_catalog.octet_length(c.relname::pg_catalog.text) >= 60 AND pg_catalog.starts_with(o.relname::pg_catalog.text, stem))
+		AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p WHERE p.relid = i.indrelid AND p.datid = (
+		  SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database()))`
+	found, err := rows(ctx, r.watch, func(row pgx.CollectableRow) (n relName, err error) {
+		err = row.Scan(&n.schema, &n.name)
+		return n, err
+	}, copies, index.schema, index.name)
+	if err != nil {
+		return fmt.Errorf("looking for what a stopped rebuild of %s left: %w", index.quoted(), err)
+	}
+	for _, n := range found {
+		if err := r.dropLeftover(ctx, t, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // afterFailure cleans up behind a build that did not get through and gives the error to go on with. Where the cleaning is
 // blocked too, the leftover is named and the next start repairs it.
 func (r *runner) afterFailure(ctx context.Context, t task, ix indexStatement, cause error) error {
-	cleaning, done := context.WithTimeoutCause(context.WithoutCancel(ctx), cleanLimit, errors.New("cleaning up took too long"))
+	cleaning, done := context.WithTimeoutCause(context.WithoutCancel(ctx), r.opts.Build.Clean, errors.New("cleaning up took too long"))
 	defer done()
 	if err := r.rewatch(cleaning); err != nil {
 		return errors.Join(cause, err)
+	}
+	if ix.reindex {
+		if err := r.sweepCopies(cleaning, t, ix.index); err != nil {
+			return fmt.Errorf("%w; the copies of %s that it began were left, and are dropped at the next start", cause, ix.index.quoted())
+		}
+		return cause
 	}
 	found, err := readIndex(cleaning, r.watch, ix.index)
 	if err != nil {

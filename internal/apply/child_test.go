@@ -50,7 +50,9 @@ func childMain(text string) int {
 	s := &shop{}
 	opts := s.options(j.Plan)
 	opts.Connect = func(ctx context.Context) (*pgx.Conn, error) { return pg.Connect(ctx, j.DSN, pg.Options{}) }
-	opts.Locks.Min = j.LockMin
+	if j.LockMin > 0 {
+		opts.Locks.Min, opts.Locks.Max = j.LockMin, j.LockMin
+	}
 	in := bufio.NewReader(os.Stdin)
 	opts.Progress = func(e Event) {
 		line, err := json.Marshal(e)

@@ -77,6 +77,7 @@ func (r *runner) outsideOnce(ctx context.Context, t task, number int) (*logRow, 
 		return nil, err
 	}
 	r.copy.write(row)
+	defer func() { r.hist.step(t.id).tried = true }()
 	for i, sql := range t.sql {
 		if err := r.outsideStatement(ctx, t, sql); err != nil {
 			if len(t.sql) > 1 {

@@ -322,6 +322,13 @@ func (r *runner) giveUp(ctx context.Context, u unit, clock *lockClock, err error
 func (r *runner) hold(ctx context.Context, u unit, clock *lockClock, why string, cause error) error {
 	st := &r.res.Steps[u.tasks[0].index]
 	held := &HeldError{Why: why, Tries: clock.tries, Waited: sinceStart(clock.began), Blockers: st.Blockers, Err: cause}
+	var at *taskError
+	if errors.As(cause, &at) {
+		held.Err = at.err
+	}
 	st.Attempts++
-	return errors.Join(held, r.record(ctx, u.tasks[0], st.Attempts, stateHeld, cause))
+	if err := r.record(ctx, u.tasks[0], st.Attempts, stateHeld, cause); err != nil {
+		return errors.Join(held, err)
+	}
+	return held
 }

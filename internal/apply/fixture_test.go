@@ -47,7 +47,7 @@ func (s *shop) connect(ctx context.Context) (*pgx.Conn, error) {
 // options are quick ones, so that what must be waited for in a test is short.
 func (s *shop) options(p *plan.Plan) Options {
 	return Options{Connect: s.connect, Plan: p,
-		Locks: LockPolicy{Tries: 3, Budget: 20 * time.Second},
+		Locks: LockPolicy{Max: 150 * time.Millisecond, Tries: 3, Budget: 20 * time.Second},
 		Build: BuildPolicy{Poll: 20 * time.Millisecond, Wait: 20 * time.Second},
 		Lease: LeasePolicy{Heartbeat: 200 * time.Millisecond, Expiry: 3 * time.Second}}
 }
@@ -63,7 +63,7 @@ func shopPlan() *plan.Plan {
 		return fmt.Sprintf("SELECT EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid = pg_catalog.to_regclass(%s) AND polname = %s)", pg.Literal(table), pg.Literal(name))
 	}
 	index := func(name string) string {
-		return fmt.Sprintf("SELECT COALESCE((SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass(%s)), false)", pg.Literal(name))
+		return fmt.Sprintf("SELECT COALESCE((SELECT indisvalid AND pg_catalog.pg_get_indexdef(indexrelid, 1, false) = 'org' FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass(%s)), false)", pg.Literal(name))
 	}
 	step := func(s plan.Step) plan.Step {
 		s.Why, s.Danger = []string{}, []string{}

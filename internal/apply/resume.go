@@ -93,6 +93,9 @@ func (r *runner) judge(ctx context.Context) (pending map[int]bool, err error) {
 			res.Outcome = Adopted
 		case done:
 			res.Outcome = Already
+		case st.state == stateEffected && len(s.Undo) == 0 && r.hist.undone[s.Table] > st.fence:
+			*st, res.Rows = stepHistory{}, 0 // it went with a step that was taken back: a filled column with the column
+			pending[i] = true
 		case st.state == stateEffected && r.hist.opened[s.Table] < st.fence:
 			quarrels = append(quarrels, fmt.Sprintf("step %d, %s on %s: the run log says it was done, the catalogue says it is not", i+1, s.Kind, s.Object))
 		default:

@@ -105,6 +105,7 @@ type history struct {
 	steps    map[string]*stepHistory // by step id
 	expected map[string]string       // digest of each object, as the plan's last change left it
 	opened   map[string]int64        // table → fence of the last emergency return on it
+	undone   map[string]int64        // table → fence of the last step taken back on it
 	bound    bool                    // an earlier run found the database as the plan expects it
 }
 
@@ -127,7 +128,7 @@ func (h *history) step(id string) *stepHistory {
 
 // readHistory reads what earlier runs of the plan did, oldest first.
 func readHistory(ctx context.Context, s *session, planID string) (*history, error) {
-	h := &history{steps: map[string]*stepHistory{}, expected: map[string]string{}, opened: map[string]int64{}}
+	h := &history{steps: map[string]*stepHistory{}, expected: map[string]string{}, opened: map[string]int64{}, undone: map[string]int64{}}
 	baselines, err := rows(ctx, s, pgx.RowTo[map[string]string],
 		"SELECT objects FROM ringfence.apply_run WHERE plan = $1 AND objects IS NOT NULL ORDER BY fence LIMIT 1", planID)
 	if err != nil {
@@ -171,6 +172,7 @@ func (h *history) add(row logRow) {
 		st.state, st.fence, st.xid, st.open = row.State, row.Fence, row.XID, nil
 	case stateUndone:
 		*st = stepHistory{state: row.State, fence: row.Fence, xid: row.XID}
+		h.undone[row.Table] = row.Fence
 	case stateExecuting:
 		st.open = append(st.open, row)
 		if st.state == "" {

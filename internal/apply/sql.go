@@ -144,12 +144,13 @@ func parseRel(identity string) (n relName, ok bool) {
 
 // indexStatement is what a statement does to one index outside of a transaction.
 type indexStatement struct {
-	create bool
-	index  relName
-	table  relName // of a create
+	create  bool
+	reindex bool
+	index   relName
+	table   relName // of a create
 }
 
-// parseIndexStatement reads CREATE [UNIQUE] INDEX CONCURRENTLY and DROP INDEX CONCURRENTLY; ok is false for others.
+// parseIndexStatement reads CREATE [UNIQUE], DROP and REINDEX INDEX CONCURRENTLY; ok is false for others.
 func parseIndexStatement(sql string) (st indexStatement, ok bool) {
 	t := tokens(sql)
 	p := &words{t}
@@ -168,6 +169,13 @@ func parseIndexStatement(sql string) (st indexStatement, ok bool) {
 		p.skip("only")
 		st.table, ok = p.qualified()
 		st.index.schema = st.table.schema
+		return st, ok
+	case p.skip("reindex"):
+		if !p.skip("index") || !p.skip("concurrently") {
+			return st, false
+		}
+		st.reindex = true
+		st.index, ok = p.qualified()
 		return st, ok
 	case p.skip("drop"):
 		if !p.skip("index") || !p.skip("concurrently") {
