@@ -15,14 +15,19 @@ func (t Target) onObject() string {
 		return "SCHEMA " + pg.Ident(t.Schema)
 	case "sequence":
 		return "SEQUENCE " + t.sql()
+	case "function":
+		return "ROUTINE " + routine(t.Name, t.Arguments)
 	default:
 		return "TABLE " + t.sql()
 	}
 }
 
 func (t Target) objectIdentity() string {
-	if t.ObjectType == "schema" {
+	switch t.ObjectType {
+	case "schema":
 		return printedIdent(t.Schema)
+	case "function":
+		return routineIdentity(t.Name, t.Arguments)
 	}
 	return t.Identity()
 }
@@ -70,6 +75,9 @@ func (t Target) aclEntries() string {
 	if t.ObjectType == "schema" {
 		return fmt.Sprintf("FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) x"+
 			" WHERE n.nspname = %s AND %s", lit(t.Schema), is)
+	}
+	if t.ObjectType == "function" {
+		return ofRoutine(t, "CROSS JOIN pg_catalog.aclexplode(COALESCE(f.proacl, pg_catalog.acldefault('f', f.proowner))) x") + " AND " + is
 	}
 	if len(t.Columns) > 0 {
 		return ofRelation(t.Name, "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid", "CROSS JOIN pg_catalog.aclexplode(a.attacl) x") +

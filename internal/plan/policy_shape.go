@@ -42,35 +42,38 @@ type ParentTest struct {
 	Rows  Predicate `json:"rows"` // which of the other table's rows are the tenant's
 }
 
-// A Pair is one equality between this table and the other; Cast is applied to both sides where the types differ.
+// A Pair is one equality between this table and the other, each side cast where the types have no equality of their own.
 type Pair struct {
-	Column string `json:"column"` // of this table
-	Ref    string `json:"ref"`    // of the other
-	Cast   string `json:"cast,omitempty"`
+	Column     string `json:"column"` // of this table
+	ColumnCast string `json:"column_cast,omitempty"`
+	Ref        string `json:"ref"` // of the other
+	RefCast    string `json:"ref_cast,omitempty"`
+}
+
+func castSQL(operand, cast string) string {
+	if cast == "" {
+		return operand
+	}
+	return operand + "::" + cast
+}
+
+func castPrinted(operand, cast string) string {
+	if cast == "" {
+		return operand
+	}
+	return "(" + operand + ")::" + cast
 }
 
 func (k KeyTest) sql(qualifier string) string {
 	setting := fmt.Sprintf("NULLIF(current_setting(%s, true), '')", lit(k.Setting))
-	if k.Type != "" {
-		setting += "::" + k.Type
-	}
-	column := qualifier + pg.Ident(k.Column)
-	if k.ColumnCast != "" {
-		column += "::" + k.ColumnCast
-	}
-	return fmt.Sprintf("%s = (SELECT %s)", column, setting)
+	setting = castSQL(setting, k.Type)
+	return fmt.Sprintf("%s = (SELECT %s)", castSQL(qualifier+pg.Ident(k.Column), k.ColumnCast), setting)
 }
 
 func (k KeyTest) printed(qualifier string) string {
 	setting := fmt.Sprintf("NULLIF(current_setting(%s::text, true), ''::text)", printedLiteral(k.Setting))
-	if k.Type != "" {
-		setting = "(" + setting + ")::" + k.Type
-	}
-	column := qualifier + printedIdent(k.Column)
-	if k.ColumnCast != "" {
-		column = "(" + column + ")::" + k.ColumnCast
-	}
-	return fmt.Sprintf(`(%s = ( SELECT %s AS "nullif"))`, column, setting)
+	column := castPrinted(qualifier+printedIdent(k.Column), k.ColumnCast)
+	return fmt.Sprintf(`(%s = ( SELECT %s AS "nullif"))`, column, castPrinted(setting, k.Type))
 }
 
 // sql writes the predicate over table; level counts the sub-queries around it.
@@ -100,10 +103,7 @@ func (t *ParentTest) sql(outer string, level int) string {
 	alias := parentAlias(outer, level)
 	var terms []string
 	for _, on := range t.On {
-		ref, column := alias+"."+pg.Ident(on.Ref), pg.Ident(outer)+"."+pg.Ident(on.Column)
-		if on.Cast != "" {
-			ref, column = ref+"::"+on.Cast, column+"::"+on.Cast
-		}
+		ref, column := castSQL(alias+"."+pg.Ident(on.Ref), on.RefCast), castSQL(pg.Ident(outer)+"."+pg.Ident(on.Column), on.ColumnCast)
 		terms = append(terms, ref+" = "+column)
 	}
 	terms = append(terms, t.Rows.sql(alias, alias+".", level+1))
@@ -114,10 +114,7 @@ func (t *ParentTest) printed(outer string, level int) string {
 	alias, indent := parentAlias(outer, level), strings.Repeat(" ", 8*level)
 	var terms []string
 	for _, on := range t.On {
-		ref, column := alias+"."+printedIdent(on.Ref), printedIdent(outer)+"."+printedIdent(on.Column)
-		if on.Cast != "" {
-			ref, column = "("+ref+")::"+on.Cast, "("+column+")::"+on.Cast
-		}
+		ref, column := castPrinted(alias+"."+printedIdent(on.Ref), on.RefCast), castPrinted(printedIdent(outer)+"."+printedIdent(on.Column), on.ColumnCast)
 		terms = append(terms, "("+ref+" = "+column+")")
 	}
 	terms = append(terms, t.Rows.printed(alias, alias+".", level+1))

@@ -26,11 +26,7 @@ that relied on names elsewhere fails from this step on.`,
 		return oneStatement("ALTER ROUTINE %s SET search_path = %s", routine(t.Name, t.Arguments), identList(*t.WasValue))
 	},
 	Done: func(t Target) string {
-		path := t.searchPath()
-		for i, name := range path {
-			path[i] = printedIdent(name)
-		}
-		return exists(ofRoutine(t), lit("search_path="+strings.Join(path, ", "))+" = ANY (f.proconfig)")
+		return exists(ofRoutine(t), lit("search_path="+t.storedSearchPath())+" = ANY (f.proconfig)")
 	},
 	Object: func(t Target) string { return routineIdentity(t.Name, t.Arguments) },
 }
@@ -42,15 +38,24 @@ func (t Target) searchPath() []string {
 	return []string{"pg_catalog", t.Schema, "pg_temp"}
 }
 
+// storedSearchPath is the path as the server keeps it.
+func (t Target) storedSearchPath() string {
+	path := t.searchPath()
+	for i, name := range path {
+		path[i] = printedIdent(name)
+	}
+	return strings.Join(path, ", ")
+}
+
 // ofRoutine is the start of a catalogue query about one function, f; it finds nothing where there is none.
-func ofRoutine(t Target) string {
+func ofRoutine(t Target, joins ...string) string {
 	types := make([]string, len(t.Arguments))
 	for i, a := range t.Arguments {
 		types[i] = lit(a)
 	}
-	return fmt.Sprintf("FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = %s AND f.proname = %s"+
+	return fmt.Sprintf("FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace %s WHERE n.nspname = %s AND f.proname = %s"+
 		" AND ARRAY(SELECT pg_catalog.format_type(u.t, NULL) FROM pg_catalog.unnest(f.proargtypes) WITH ORDINALITY u(t, i) ORDER BY u.i) = ARRAY[%s]::pg_catalog.text[]",
-		lit(t.Schema), lit(t.Name.Name), strings.Join(types, ", "))
+		strings.Join(joins, " "), lit(t.Schema), lit(t.Name.Name), strings.Join(types, ", "))
 }
 
 // identList writes a stored list of names again: "$user", public. Each name is quoted anew, so that whatever the list held it is

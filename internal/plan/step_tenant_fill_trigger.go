@@ -51,14 +51,10 @@ func (t *ParentTest) walk(outer string, level int) (from, where, key string) {
 	alias := fmt.Sprintf("parent%d", level)
 	from = t.Table.sql() + " " + alias
 	for i, on := range t.On {
-		ref, column := alias+"."+pg.Ident(on.Ref), outer+"."+pg.Ident(on.Column)
-		if on.Cast != "" {
-			ref, column = ref+"::"+on.Cast, column+"::"+on.Cast
-		}
 		if i > 0 {
 			where += " AND "
 		}
-		where += ref + " = " + column
+		where += castSQL(alias+"."+pg.Ident(on.Ref), on.RefCast) + " = " + castSQL(outer+"."+pg.Ident(on.Column), on.ColumnCast)
 	}
 	if t.Rows.Parent == nil {
 		return from, where, alias + "." + pg.Ident(t.Rows.Key.Column)

@@ -103,7 +103,7 @@ func (k *Kind) step(t Target) Step {
 	if t.Schema != "" && k.Lock != NoLock || t.Schema != "" && k.UndoLock != NoLock {
 		s.Table = t.Name.Identity()
 	}
-	if k.Alone || k.Batch > 0 {
+	if k.Alone {
 		s.Transaction = "none"
 	}
 	if k.Object != nil {

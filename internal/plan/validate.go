@@ -38,6 +38,12 @@ func (t Target) validate() error {
 	for _, g := range t.Was {
 		errs = append(errs, checkPrivilege(g.Privilege))
 	}
+	if t.Value != "" && t.Setting == "" && roleAttributes[t.Value].word == "" {
+		errs = append(errs, fmt.Errorf("checking a role's attribute: %.40q is none", t.Value))
+	}
+	if t.ObjectType != "" && defaultObjects[t.ObjectType] == "" {
+		errs = append(errs, fmt.Errorf("checking a grant: %.40q is no kind of object", t.ObjectType))
+	}
 	if t.Reference != nil {
 		errs = append(errs, checkAction(t.Reference.OnDelete), checkAction(t.Reference.OnUpdate))
 	}
@@ -58,7 +64,7 @@ func (p Predicate) types() []string {
 	}
 	if p.Parent != nil {
 		for _, on := range p.Parent.On {
-			out = append(out, on.Cast)
+			out = append(out, on.ColumnCast, on.RefCast)
 		}
 		out = append(out, p.Parent.Rows.types()...)
 	}

@@ -1,0 +1,137 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// policies plans the one policy that the table needs, and takes away what undoes it. Permissive policies are joined by OR, so
+// every one of them must hold; restrictive ones only narrow, and stay.
+func (p *planner) policies(t *tenancy.Table, want PolicyShape) {
+	r := t.Relation
+	want.Name = p.policyName(r)
+	why := slices.Concat(p.wantsFor("create_policy", r.Identity()), p.wantsFor("replace_policy", r.Identity()), p.wantsFor("enable_rls", r.Identity()))
+	slices.Sort(why)
+	why = slices.Compact(why)
+	h := how{group: r.Identity(), why: why}
+
+	var same, named *catalog.Policy
+	holding := map[string]bool{} // commands that a policy which holds serves
+	for i := range r.Policies {
+		pol := &r.Policies[i]
+		switch {
+		case pol.Name == want.Name && !means(r, pol, want):
+			named = pol
+		case means(r, pol, want):
+			same = pol
+		case pol.Permissive && p.judge(r, pol) == Holds:
+			for _, c := range commands(pol.Command) {
+				holding[c] = true
+			}
+		case pol.Permissive:
+			p.drop(r, pol, h)
+		}
+	}
+	if named != nil && (same != nil || serves(holding, want.Command)) && named.Permissive && p.judge(r, named) != Holds {
+		p.drop(r, named, h)
+		return
+	}
+	if same != nil || serves(holding, want.Command) {
+		return
+	}
+	target := Target{Name: nameOf(r), Policy: &want}
+	if named != nil {
+		stored := storedPolicy(named)
+		target.WasPolicy = &stored
+		p.add(&replacePolicy, target, h)
+		return
+	}
+	p.add(&createPolicy, target, h)
+}
+
+func (p *planner) judge(r *catalog.Relation, pol *catalog.Policy) Verdict {
+	if p.in.Judge == nil {
+		return Unjudged
+	}
+	return p.in.Judge(r, pol)
+}
+
+func (p *planner) drop(r *catalog.Relation, pol *catalog.Policy, h how) {
+	stored := storedPolicy(pol)
+	p.add(&dropPolicy, Target{Name: nameOf(r), WasPolicy: &stored}, how{group: h.group, why: p.wantsFor("replace_policy", pol.Identity(r))})
+}
+
+// policyName is the configured name, in which {table} stands for the table's.
+func (p *planner) policyName(r *catalog.Relation) string {
+	name := "ringfence_isolation"
+	if p.config.Plan.PolicyName != "" {
+		name = p.config.Plan.PolicyName
+	}
+	if p.in.Options.PolicyName != "" {
+		name = p.in.Options.PolicyName
+	}
+	name = strings.ReplaceAll(name, "{table}", r.Name)
+	return uniqueName(func(string) bool { return false }, name)
+}
+
+// commands are those that a policy for one command, or for ALL, serves.
+func commands(command string) []string {
+	if command == "ALL" {
+		return []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
+	}
+	return []string{command}
+}
+
+func serves(holding map[string]bool, command string) bool {
+	for _, c := range commands(command) {
+		if !holding[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// means reports whether the stored policy is the wanted one but for its name, the way Done does: the printed form is equal, and
+// no operator or function in the tree is anybody's own.
+func means(r *catalog.Relation, pol *catalog.Policy, want PolicyShape) bool {
+	clause := func(tree *catalog.Tree, sql string) bool {
+		if tree == nil || sql == "" {
+			return tree == nil && sql == ""
+		}
+		return tree.Text == want.Rows.printed(r.Name, "", 0) && systemOnly(tree.Node)
+	}
+	return pol.Permissive && len(pol.Roles) == 0 && pol.Command == want.Command &&
+		clause(pol.Using, want.using(r.Name)) && clause(pol.Check, want.check(r.Name))
+}
+
+// firstUserOID is where the server begins to number what users make (FirstNormalObjectId).
+const firstUserOID = "16384"
+
+// systemOnly reports whether each operator and function that a stored tree calls is PostgreSQL's own. Within names the server
+// writes a blank as an escape, so that no name can hide a field, only pretend one, which errs on the safe side.
+func systemOnly(node string) bool {
+	fields := strings.Fields(node)
+	for i, f := range fields[:max(0, len(fields)-1)] {
+		switch f {
+		case ":opno", ":opfuncid", ":hashfuncid", ":negfuncid", ":funcid", ":aggfnoid", ":winfnoid":
+			if oid := strings.TrimRight(fields[i+1], "})"); len(oid) > len(firstUserOID) || len(oid) == len(firstUserOID) && oid >= firstUserOID {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func storedPolicy(pol *catalog.Policy) StoredPolicy {
+	out := StoredPolicy{Name: pol.Name, Command: pol.Command, Permissive: pol.Permissive, Roles: slices.Clone(pol.Roles), Comment: pol.Comment}
+	if pol.Using != nil {
+		out.Using = pol.Using.Text
+	}
+	if pol.Check != nil {
+		out.Check = pol.Check.Text
+	}
+	return out
+}
