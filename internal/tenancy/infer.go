@@ -81,7 +81,7 @@ func (in *inference) names() error {
 		}
 	}
 	for _, name := range in.namedRoles() {
-		if in.snap.Role(name) == nil {
+		if in.snap.Role(name) == nil && name != in.config.Plan.ApplicationRole { // the plan makes that one
 			return unknownName("role", name, in.roleNames())
 		}
 	}
