@@ -38,6 +38,7 @@ type frame struct {
 	depth   int
 	ctes    map[string]*expr.Query
 	values  bool
+	rows    bool // the query's entries 1 and 2 are OLD and NEW, which the scope holds in its places 1 and 2
 }
 
 // readings returns where q reads rows, its own tables in the rights of as, with current as the role that runs it. Where hard
@@ -105,6 +106,10 @@ func (f *flattener) plain(q *expr.Query, fr frame, project func(*scope, map[int1
 	base := fr.scope.clone()
 	place := make(map[int]int, len(q.Range)) // entry → place in the scope
 	for i := range q.Range {
+		if fr.rows && i < 2 {
+			place[i+1] = i + 1
+			continue
+		}
 		place[i+1] = base.add(source{entry: resolved(q.Range[i], fr.ctes), as: fr.as})
 	}
 	in := func(e expr.Expr) expr.Expr {
@@ -116,7 +121,12 @@ func (f *flattener) plain(q *expr.Query, fr frame, project func(*scope, map[int1
 			columns[t.Num] = in(t.Expr)
 		}
 	}
+	rows := fr.rows
+	fr.rows = false
 	for _, at := range entriesOf(q) {
+		if rows && at <= 2 {
+			continue
+		}
 		s := base.clone()
 		for _, c := range conditionsFor(q, at) {
 			if !escapes(c) {

@@ -64,8 +64,11 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 	}
 	w.calling[f] = true
 	defer delete(w.calling, f)
-	statements, opaque := w.statements(f)
+	statements, opaque := w.statements(f, st.way.Role)
 	for _, q := range statements {
+		if st.given != nil {
+			q = withRows(q, st.on)
+		}
 		w.statement(q, st)
 		w.calls(q, st, depth)
 	}
@@ -87,7 +90,7 @@ func (w *walker) calls(q *expr.Query, st stage, depth int) {
 		if c.Func.SecurityDefiner {
 			inner.as, inner.way.CurrentUser = c.Func.Owner, c.Func.Owner
 		}
-		inner.given, inner.silent = nil, st.silent || silent(c.Func)
+		inner.given, inner.on, inner.silent = nil, nil, st.silent || silent(c.Func)
 		inner.args = st.args || len(c.Func.Arguments) > 0
 		inner.way.Path = joinPath(st.way.Path, Hop{Via: "function", Name: c.Func.Identity()}, nil)
 		w.body(c.Func, inner, depth+1)
@@ -156,7 +159,7 @@ func (w *walker) triggers(app, role string, rel *catalog.Relation, path Path) {
 		if t.EachRow {
 			given = w.givenRows(role, rel, Command(event), t.Timing == "instead")
 		}
-		w.body(f, stage{as: f.Owner, args: true, silent: true, given: given,
+		w.body(f, stage{as: f.Owner, args: true, silent: true, given: given, on: rel,
 			way: Way{Role: app, CurrentUser: f.Owner, Path: joinPath(path, Hop{Via: "trigger", Name: t.Name + " on " + rel.Identity()}, nil)}}, 0)
 	}
 }

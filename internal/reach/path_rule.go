@@ -25,6 +25,7 @@ func (w *walker) rules(app, role string, rel *catalog.Relation, path Path) {
 		st := stage{
 			as: as, silent: true, args: true,
 			way:   Way{Role: app, CurrentUser: role, Path: joinPath(path, Hop{Via: "rule", Name: r.Name + " on " + rel.Identity()}, nil)},
+			on:    rel,
 			given: w.givenRows(role, rel, Command(r.Event), r.Instead),
 		}
 		for _, q := range actions {

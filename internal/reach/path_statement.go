@@ -5,11 +5,12 @@ import (
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
-// A setting says in whose name stored statements run, and what is known of the rows that they were given.
+// A stage says in whose name stored statements run, and what is known of the rows that they were given.
 type stage struct {
-	way   Way    // role, path and current user; the rest is filled in
-	as    string // whose rights count for the statements' own tables
-	given *scope // NEW and OLD as sources 1 and 2, with what is known of them; nil: none
+	way   Way               // role, path and current user; the rest is filled in
+	as    string            // whose rights count for the statements' own tables
+	given *scope            // OLD and NEW as sources 1 and 2, with what is known of them; nil: none
+	on    *catalog.Relation // whose rows they are
 	// silent is true where what the statements read comes out to nobody: a trigger's or a rule's queries.
 	silent bool
 	// args is true where the caller chooses parameters.
@@ -55,7 +56,7 @@ func (w *walker) statementReadings(q *expr.Query, st stage, outer *scope) ([]rea
 		}
 	}
 	f := &flattener{w: w, current: st.way.CurrentUser}
-	f.query(&read, frame{scope: outer, as: st.as, barrier: true, values: values}, nil)
+	f.query(&read, frame{scope: outer, as: st.as, barrier: true, values: values, rows: st.given != nil}, nil)
 	return f.found, f.unknown
 }
 
@@ -125,7 +126,7 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 		place[i+1] = i + 1 + len(outer.sources)
 		s.add(source{entry: q.Range[i], as: st.as})
 	}
-	in := func(e expr.Expr) expr.Expr { return w.within(e, place, outer, q) }
+	in := func(e expr.Expr) expr.Expr { return w.within(e, place, outer) }
 	if way.Old != nil && q.Command != "insert" {
 		at := s.clone()
 		for _, c := range conditionsFor(q, q.Result) {
@@ -163,12 +164,12 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 
 // within puts a condition of a statement into the scope's places; nil where it looks elsewhere. NEW and OLD of a rule are the
 // statement's entries 1 and 2, which the scope holds already.
-func (w *walker) within(e expr.Expr, place map[int]int, outer *scope, q *expr.Query) expr.Expr {
+func (w *walker) within(e expr.Expr, place map[int]int, outer *scope) expr.Expr {
 	if escapes(e) {
 		return nil
 	}
 	return moved(e, func(v *expr.Var) (int, int) {
-		if len(outer.sources) >= 2 && v.RTE <= 2 && q.Result != v.RTE {
+		if len(outer.sources) >= 2 && v.RTE <= 2 {
 			return 0, v.RTE
 		}
 		return 0, place[v.RTE]

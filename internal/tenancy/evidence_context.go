@@ -109,7 +109,7 @@ func (in *inference) fromFunctions() {
 	uses := make(map[string]int)
 	for i := range in.snap.Functions {
 		f := &in.snap.Functions[i]
-		if f.System || f.Extension != "" || f.Schema == ownSchema {
+		if f.System || f.Extension != "" || f.Schema == ownSchema || f.Body == nil && !strings.Contains(f.Source, "current_setting") {
 			continue
 		}
 		in.found.body(f, 1, func(c read) {
@@ -199,9 +199,9 @@ const SignedContext = "ringfence.token"
 
 // bodyOf returns the statements of a function's body, or nil where they cannot be read.
 func (f *finder) bodyOf(fn *catalog.Function) []*expr.Query {
-	queries, err := f.reader.Action(fn.Body)
-	if err != nil {
+	b, err := f.reader.Body(fn)
+	if err != nil || b == nil {
 		return nil
 	}
-	return queries
+	return b.Statements
 }
