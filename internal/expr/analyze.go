@@ -54,6 +54,17 @@ type space struct {
 	items []*item
 	ctes  []*CTE
 	outer *space
+	// windows are the expressions that windows are cut and ordered by; they become columns that are not shown.
+	windows []*pgquery.Node
+}
+
+// window notes what a window is cut and ordered by.
+func (s *space) window(w *pgquery.WindowDef) {
+	s.query.Group = true
+	for _, o := range w.OrderClause {
+		s.windows = append(s.windows, o.GetSortBy().GetNode())
+	}
+	s.windows = append(s.windows, w.PartitionClause...)
 }
 
 // An item is one name that columns can be qualified with; "" for the merged columns of a join.
@@ -209,6 +220,9 @@ func (a *analyzer) findVariable(names []string) Expr {
 	}
 	for i := len(a.vars) - 1; i >= 0; i-- {
 		v := a.vars[i]
+		if len(names) == 2 && v.name == names[0]+"."+names[1] {
+			return v.value
+		}
 		if v.name != names[0] || v.name == "" {
 			continue
 		}

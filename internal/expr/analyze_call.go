@@ -48,17 +48,22 @@ func (a *analyzer) finishCall(n *pgquery.FuncCall, m match, args []Expr, types [
 		if n.AggFilter != nil {
 			g.Filter = a.boolean(n.AggFilter)
 		}
-		if a.space != nil && !g.Window {
+		switch {
+		case a.space == nil:
+		case g.Window:
+			a.space.window(n.Over)
+		default:
 			a.space.query.Group = true
 		}
 		return g
 	}
 	c := &Call{OID: fn.OID, Func: fn, Args: fitted, TypeOID: result, Set: fn.ReturnsSet, Form: "call", Variadic: n.FuncVariadic || m.expanded}
-	c.Collation = a.inputCollation(fitted)
 	if m.expanded {
 		a.packVariadic(c, m)
 	}
-	return a.r.fillDefaults(c)
+	a.r.fillDefaults(c)
+	c.Collation = a.inputCollation(c.Args)
+	return c
 }
 
 // packVariadic puts the variadic arguments into an array, as stored trees have them; VARIADIC "any" has none.

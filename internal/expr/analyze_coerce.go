@@ -77,6 +77,8 @@ func (a *analyzer) scalarLiteral(s string, typ uint32) (string, bool) {
 		return strconv.FormatInt(n, 10), err == nil
 	case 2950:
 		return uuidLiteral(trimmed)
+	case jsonbOID:
+		return jsonbLiteral(trimmed)
 	}
 	if y := a.r.snap.TypeByOID(typ); y != nil {
 		for _, l := range y.Labels {

@@ -223,7 +223,7 @@ func (a *analyzer) collationOf(e Expr) uint32 {
 	case *Var:
 		return e.Collation
 	case *SessionValue:
-		return 950
+		return a.t.collatable(e.TypeOID)
 	case *Cast:
 		if e.Kind == "relabel" {
 			return a.collationOf(e.Arg)

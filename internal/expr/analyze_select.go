@@ -90,12 +90,19 @@ func (a *analyzer) selectStmt(n *pgquery.SelectStmt) {
 		a.from(n.FromClause)
 		q.Where = a.boolean(n.WhereClause)
 		q.Targets = a.targetList(n.TargetList)
+		a.orderBy(n.SortClause)
 		q.Group = q.Group || len(n.GroupClause) > 0 || len(n.DistinctClause) > 0
 		q.Having = a.boolean(n.HavingClause)
 		for _, g := range n.GroupClause {
-			if g.GetGroupingSet() != nil {
+			if a.junk(g); g.GetGroupingSet() != nil {
 				a.incomplete("GROUPING SETS")
 			}
+		}
+		for _, w := range n.WindowClause {
+			a.space.window(w.GetWindowDef())
+		}
+		for _, w := range a.space.windows {
+			a.junk(w)
 		}
 	}
 	if n.LimitCount != nil || n.LimitOffset != nil {
@@ -107,21 +114,28 @@ func (a *analyzer) selectStmt(n *pgquery.SelectStmt) {
 		}
 	}
 	q.RowMarks = len(n.LockingClause) > 0
-	a.orderBy(n.SortClause)
 }
 
 // orderBy keeps the expressions of ORDER BY that are not output columns.
 func (a *analyzer) orderBy(list []*pgquery.Node) {
-	if a.space.query.SetOp != nil {
+	for _, s := range list {
+		a.junk(s.GetSortBy().GetNode())
+	}
+}
+
+// junk keeps an expression of ORDER BY or GROUP BY as a column that is not shown, unless it is shown already.
+func (a *analyzer) junk(n *pgquery.Node) {
+	if a.space.query.SetOp != nil || n.GetAConst() != nil || n.GetGroupingSet() != nil || a.isOutput(n) {
 		return
 	}
-	for _, s := range list {
-		by := s.GetSortBy().GetNode()
-		if by.GetAConst() != nil || a.isOutput(by) {
-			continue
+	q := a.space.query
+	e := a.expr(n)
+	for _, t := range q.Targets {
+		if Equal(t.Expr, e) {
+			return
 		}
-		a.space.query.Targets = append(a.space.query.Targets, Target{Expr: a.expr(by), Num: int16(len(a.space.query.Targets) + 1), Junk: true})
 	}
+	q.Targets = append(q.Targets, Target{Expr: e, Num: int16(len(q.Targets) + 1), Junk: true})
 }
 
 func (a *analyzer) isOutput(n *pgquery.Node) bool {

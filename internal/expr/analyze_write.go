@@ -57,6 +57,7 @@ func (a *analyzer) insert(n *pgquery.InsertStmt) {
 	q.Command = "insert"
 	a.with(n.WithClause)
 	it := a.result(n.Relation, "INSERT")
+	q.Range[q.Result-1].Inherit = false // rows go into this relation, or where it sends them
 	var names []string
 	for _, c := range n.Cols {
 		names = append(names, c.GetResTarget().GetName())

@@ -42,8 +42,13 @@ func (r *Reader) Body(f *catalog.Function) (*Body, error) {
 	return once.(func() (*Body, error))()
 }
 
-func (r *Reader) readBody(f *catalog.Function) (*Body, error) {
+func (r *Reader) readBody(f *catalog.Function) (body *Body, err error) {
 	b := &Body{Function: f}
+	defer func() { // a stranger's text must not end the program; what was not read is said
+		if p := recover(); p != nil {
+			body, err = &Body{Function: f, Opaque: []string{fmt.Sprintf("reading the body: %v", p)}}, nil
+		}
+	}()
 	switch {
 	case f.Body != nil:
 		return b, r.storedBody(b)

@@ -1,8 +1,12 @@
 package expr
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -133,5 +137,61 @@ func jsonString(b *strings.Builder, s string) bool {
 		return false
 	}
 	b.WriteString(strings.TrimSuffix(quoted.String(), "\n"))
+	return true
+}
+
+// jsonbLiteral writes a JSON text as jsonb prints it: keys by length and then bytes, the last of equal ones. Numbers with an
+// exponent are left, for jsonb writes them out.
+func jsonbLiteral(text string) (string, bool) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil || dec.More() {
+		return "", false
+	}
+	var b strings.Builder
+	ok := jsonbWrite(&b, v)
+	return b.String(), ok
+}
+
+func jsonbWrite(b *strings.Builder, v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		keys := slices.SortedFunc(maps.Keys(v), func(x, y string) int { return cmp.Or(len(x)-len(y), strings.Compare(x, y)) })
+		b.WriteByte('{')
+		for i, k := range keys {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			if !jsonString(b, k) {
+				return false
+			}
+			b.WriteString(": ")
+			if !jsonbWrite(b, v[k]) {
+				return false
+			}
+		}
+		b.WriteByte('}')
+	case []any:
+		b.WriteByte('[')
+		for i, e := range v {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			if !jsonbWrite(b, e) {
+				return false
+			}
+		}
+		b.WriteByte(']')
+	case string:
+		return jsonString(b, v)
+	case json.Number:
+		b.WriteString(v.String())
+		return !strings.ContainsAny(v.String(), "eE")
+	case bool:
+		b.WriteString(strconv.FormatBool(v))
+	case nil:
+		b.WriteString("null")
+	}
 	return true
 }

@@ -23,7 +23,7 @@ func (p *printer) query(q *Query) {
 		p.b.WriteString("-")
 		return
 	}
-	p.open(q.Command + when(q.Utility != "", " "+q.Utility) + when(q.Result > 0, " into "+strconv.Itoa(q.Result)))
+	p.open(q.Command + when(q.RunAs != "", " as "+strconv.Quote(q.RunAs)) + when(q.Utility != "", " "+q.Utility) + when(q.Result > 0, " into "+strconv.Itoa(q.Result)))
 	for i := range q.CTEs {
 		p.word("with " + strconv.Quote(q.CTEs[i].Name) + when(q.CTEs[i].Recursive, " recursive") + " ")
 		p.nested(q.CTEs[i].Query)

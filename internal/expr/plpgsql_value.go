@@ -76,7 +76,7 @@ func (s *plRunner) eval(text string, typ uint32) Expr {
 	if typ == 0 {
 		return e
 	}
-	return s.p.a.coerce(e, typ, assignmentCast)
+	return s.p.a.coerce(e, typ, plpgsqlCast)
 }
 
 // replace puts the values of variables in their place.
@@ -260,15 +260,19 @@ func (s *plRunner) execute(n plNode) {
 // into gives each target of SELECT INTO its column of the first row.
 func (s *plRunner) into(n plNode, q *Query) {
 	target := n.sub("target")
-	if target.kind != "row" {
-		s.forget(n, s.env)
-		return
-	}
 	var visible []Target
 	for _, t := range q.Targets {
 		if !t.Junk {
 			visible = append(visible, t)
 		}
+	}
+	if target.kind == "rec" {
+		s.intoRecord(target, q, visible, n.flag("strict"))
+		return
+	}
+	if target.kind != "row" {
+		s.forget(n, s.env)
+		return
 	}
 	for i, f := range s.p.rowFields(target) {
 		if f < 0 || f >= len(s.p.names) {
@@ -278,13 +282,44 @@ func (s *plRunner) into(n plNode, q *Query) {
 			s.env[s.p.names[f]] = &Const{TypeOID: s.p.types[f], Null: true, Known: true}
 			continue
 		}
-		one := *q
-		one.Targets = []Target{visible[i]}
-		v := s.p.a.r.queryValue(&one, s.p.types[f])
-		if n.flag("strict") { // raises where there is no row or more than one
-			v = &Case{TypeOID: s.p.types[f], Whens: []When{{Cond: s.exactly(q), Result: v}}, Else: &Unknown{Tag: "RAISE", Key: "raise", TypeOID: s.p.types[f], Stable: true}}
+		s.env[s.p.names[f]] = s.column(q, visible[i], s.p.types[f], n.flag("strict"))
+	}
+}
+
+// column is one column of a query's first row. A strict SELECT INTO raises where there is no row; that there is only one is
+// left open, for the value of any of them is as good.
+func (s *plRunner) column(q *Query, t Target, typ uint32, strict bool) Expr {
+	one := *q
+	one.Targets = []Target{t}
+	v := s.p.a.r.queryValue(&one, typ)
+	if !strict {
+		return v
+	}
+	raise := &Unknown{Tag: "RAISE", Key: "raise", TypeOID: typ, Stable: true}
+	return &Case{TypeOID: typ, Whens: []When{{Cond: s.exactly(q), Result: v}}, Else: raise}
+}
+
+// intoRecord gives a record the fields of a query's columns. One name with two types on two ways is given up.
+func (s *plRunner) intoRecord(target plNode, q *Query, visible []Target, strict bool) {
+	name := target.text("refname")
+	s.forgetRecord(name, s.env)
+	for _, t := range visible {
+		field, typ := name+"."+t.Name, t.Expr.Type()
+		if old := s.p.a.findVariable([]string{field}); old != nil && old.Type() != typ {
+			s.failed = true
+			return
 		}
-		s.env[s.p.names[f]] = v
+		s.p.a.vars = append(s.p.a.vars, variable{name: field, value: &Param{Kind: "variable", Name: field, TypeOID: typ}})
+		s.env[field] = s.column(q, t, typ, strict)
+	}
+}
+
+// forgetRecord makes a record's fields unknown.
+func (s *plRunner) forgetRecord(name string, env map[string]Expr) {
+	for k, v := range env {
+		if strings.HasPrefix(k, name+".") {
+			env[k] = &Unknown{Tag: "VARIABLE", Key: k, TypeOID: v.Type()}
+		}
 	}
 }
 
@@ -301,6 +336,7 @@ func (s *plRunner) forget(n plNode, env map[string]Expr) {
 	for _, at := range s.p.assigned(n) {
 		if at >= 0 && at < len(s.p.names) && s.p.names[at] != "" {
 			env[s.p.names[at]] = &Unknown{Tag: "VARIABLE", Key: s.p.names[at], TypeOID: s.p.types[at]}
+			s.forgetRecord(s.p.names[at], env)
 		}
 	}
 	env["found"] = &Unknown{Tag: "VARIABLE", Key: "found", TypeOID: boolOID}

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -121,15 +120,21 @@ func wrap(s string) string { return strings.ReplaceAll(s, " {", "\n {") }
 func writeGolden(t *testing.T, got map[string]string) {
 	t.Helper()
 	a := &txtar.Archive{Comment: []byte("The trees of trees.sql as the reader sees them, the same on every version.\n")}
+	writeArchive(t, "testdata/trees.golden", a, got)
+}
+
+// writeArchive adds texts to an archive in order of their names, and writes it.
+func writeArchive(t *testing.T, file string, a *txtar.Archive, got map[string]string) {
+	t.Helper()
 	names := make([]string, 0, len(got))
 	for name := range got {
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	for _, name := range slices.Compact(names) {
+	for _, name := range names {
 		a.Files = append(a.Files, txtar.File{Name: name, Data: []byte(got[name])})
 	}
-	if err := os.WriteFile("testdata/trees.golden", txtar.Format(a), 0o644); err != nil {
+	if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -35,6 +35,7 @@ const (
 	implicitCast   castContext = 'i'
 	assignmentCast castContext = 'a'
 	explicitCast   castContext = 'e'
+	plpgsqlCast    castContext = 'p' // as assignment, and through text where there is no cast
 )
 
 // allows reports whether a cast of pg_cast may be used.
@@ -42,7 +43,7 @@ func (c castContext) allows(cast byte) bool {
 	switch c {
 	case explicitCast:
 		return true
-	case assignmentCast:
+	case assignmentCast, plpgsqlCast:
 		return cast != 'e'
 	default:
 		return cast == 'i'
@@ -63,7 +64,7 @@ func (d *directory) pathway(t *nameTable, source, target uint32, ctx castContext
 	}
 	if c, ok := d.casts[[2]uint32{source, target}]; ok {
 		if !ctx.allows(c.context) {
-			return pathway{kind: "none"}
+			return pathway{kind: map[bool]string{true: "io", false: "none"}[ctx == plpgsqlCast]}
 		}
 		switch c.method {
 		case 'b':
@@ -86,7 +87,7 @@ func (d *directory) pathway(t *nameTable, source, target uint32, ctx castContext
 			return pathway{kind: "array"}
 		}
 	}
-	if ctx == assignmentCast && to.Category == "S" || ctx == explicitCast && (to.Category == "S" || from.Category == "S") {
+	if ctx == plpgsqlCast || ctx == assignmentCast && to.Category == "S" || ctx == explicitCast && (to.Category == "S" || from.Category == "S") {
 		return pathway{kind: "io"}
 	}
 	return pathway{kind: "none"}

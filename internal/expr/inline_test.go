@@ -1,0 +1,57 @@
+package expr
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+)
+
+// TestInline compares, for each policy of inline.txtar, the identity after inlining and the helpers it went through.
+func TestInline(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/inline.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var setup string
+	want := map[string]string{}
+	for _, f := range a.Files {
+		if f.Name == "setup.sql" {
+			setup = string(f.Data)
+		} else {
+			want[f.Name] = string(f.Data)
+		}
+	}
+	r := fixture(t, setup)
+	rel := r.Snapshot().Relation("h.doc")
+	got := map[string]string{}
+	for i := range rel.Policies {
+		p := &rel.Policies[i]
+		e, err := r.Expression(p.Using, rel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		text.WriteString(wrap(r.Identity(r.Inline(e))) + "\n")
+		for _, f := range r.Inlined(e) {
+			b, err := r.Body(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text.WriteString("by " + f.Identity() + when(b.SearchPathMutable, " mutable") + when(len(b.TempShadowed) > 0, " temp "+strings.Join(b.TempShadowed, ",")) + "\n")
+		}
+		for _, c := range Contexts(r.Inline(e)) {
+			text.WriteString("reads " + c.Key() + "\n")
+		}
+		got[p.Name] = text.String()
+	}
+	if *update {
+		out := &txtar.Archive{Comment: a.Comment, Files: []txtar.File{{Name: "setup.sql", Data: []byte(setup)}}}
+		writeArchive(t, "testdata/inline.txtar", out, got)
+		return
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("policies after inlining (-want +got):\n%s", diff)
+	}
+}
