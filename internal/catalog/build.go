@@ -9,6 +9,7 @@ import (
 type builder struct {
 	version int
 	snap    *Snapshot
+	terse   bool // printed forms are not asked for
 
 	roles      map[uint32]string
 	namespaces map[uint32]string
@@ -73,6 +74,14 @@ func (b *builder) since(major int, then, otherwise string) string {
 		return then
 	}
 	return otherwise
+}
+
+// printed is an SQL expression that prints a stored tree or a definition for people, or NULL where that is not asked for.
+func (b *builder) printed(expr string) string {
+	if b.terse {
+		return `NULL::text`
+	}
+	return expr
 }
 
 // words maps one-letter codes of the catalogue to words; an unknown code stays as it is, visible.

@@ -59,7 +59,7 @@ func (b *builder) plainConstraint(k *Constraint, of *relationRow) string {
 	}
 	switch k.Kind {
 	case "check":
-		if k.NoInherit || k.Check == nil {
+		if k.NoInherit || k.Check == nil || k.Check.Text == "" {
 			return ""
 		}
 		return "CHECK (" + k.Check.Text + ")"
@@ -115,7 +115,7 @@ func (b *builder) definitionQueries() []query {
 	return []query{
 		{name: "index definitions", args: []string{oidList(indexes)}, sql: `SELECT x.indexrelid, pg_get_indexdef(x.indexrelid),
 			CASE WHEN x.indexprs IS NOT NULL THEN ARRAY(SELECT pg_get_indexdef(x.indexrelid, n, false) FROM generate_series(1, x.indnkeyatts::int4) n) END
-			FROM pg_index x WHERE x.indexrelid = ANY ($1::oid[])`,
+			FROM pg_index x WHERE x.indexrelid = ANY ($1::oid[])` + b.unlessTerse(""),
 			take: func(r *row) {
 				x := index[r.oid()]
 				definition, texts := r.text(), r.texts()
@@ -130,7 +130,7 @@ func (b *builder) definitionQueries() []query {
 				}
 			}},
 		{name: "constraint definitions", args: []string{oidList(constraints)}, sql: `SELECT k.oid, pg_get_constraintdef(k.oid)
-			FROM pg_constraint k WHERE k.oid = ANY ($1::oid[])`,
+			FROM pg_constraint k WHERE k.oid = ANY ($1::oid[])` + b.unlessTerse(" OR k.contype = 'f'"),
 			take: func(r *row) {
 				k, definition := constraint[r.oid()], r.text()
 				if k != nil {
@@ -138,4 +138,12 @@ func (b *builder) definitionQueries() []query {
 				}
 			}},
 	}
+}
+
+// unlessTerse is a condition that leaves out what would wait for a locked table.
+func (b *builder) unlessTerse(but string) string {
+	if b.terse {
+		return " AND (false" + but + ")"
+	}
+	return ""
 }

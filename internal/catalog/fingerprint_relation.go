@@ -1,9 +1,6 @@
 package catalog
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // relation hashes a relation and all that hangs on it. It works on a copy that lost what does not bear on isolation, so that
 // a field added to Relation enters the hash unless it is taken out here.
@@ -25,8 +22,9 @@ func (p *printer) relation(r *Relation) string {
 		k.OID, k.Operators = 0, nil
 		k.Inherited = k.Inherited && r.Partition == nil
 		k.NoInherit = k.NoInherit && (k.Kind == "check" || k.Kind == "not_null") // PostgreSQL sets it for keys by how they came about
-		if k.Check != nil {
-			k.Check, k.Definition = p.tree(k.Check, r), ""
+		k.Check = p.tree(k.Check, r)
+		if k.Kind != "foreign" {
+			k.Definition = "" // it prints again what stands in the other fields
 		}
 	}
 	c.Indexes = slices.Clone(r.Indexes)
@@ -41,7 +39,8 @@ func (p *printer) relation(r *Relation) string {
 	}
 	c.Triggers = slices.Clone(r.Triggers)
 	for i := range c.Triggers {
-		p.trigger(&c.Triggers[i], r)
+		t := &c.Triggers[i]
+		t.OID, t.Definition, t.When = 0, "", p.tree(t.When, r)
 	}
 	c.Rules = slices.Clone(r.Rules)
 	for i := range c.Rules {
@@ -53,26 +52,11 @@ func (p *printer) relation(r *Relation) string {
 }
 
 func (p *printer) index(x *Index, on *Relation) {
-	x.OID, x.Bytes, x.Scans = 0, 0, 0
+	x.OID, x.Bytes, x.Scans, x.Definition = 0, 0, 0, ""
 	x.Predicate = p.tree(x.Predicate, on)
 	x.Keys = slices.Clone(x.Keys)
-	expression := x.Predicate != nil
 	for i := range x.Keys {
-		if k := &x.Keys[i]; k.Expression != nil {
-			k.Expression, expression = p.tree(k.Expression, on), true
-		}
-	}
-	if expression {
-		x.Definition = "" // it prints the expressions again
-	}
-}
-
-// trigger keeps of the definition what stands nowhere else: the arguments of the function.
-func (p *printer) trigger(t *Trigger, on *Relation) {
-	t.OID = 0
-	t.When = p.tree(t.When, on)
-	if i := strings.LastIndex(t.Definition, " EXECUTE "); i >= 0 {
-		t.Definition = t.Definition[i:]
+		x.Keys[i].Expression = p.tree(x.Keys[i].Expression, on)
 	}
 }
 

@@ -8,14 +8,14 @@ func (b *builder) constraintQueries() []query {
 			FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace`},
 		{name: "constraints", take: b.takeConstraint, sql: `SELECT k.conrelid, k.oid, k.conname::text, k.contype::text, k.conkey, k.confrelid, k.confkey,
 			k.confupdtype::text, k.confdeltype::text, k.confmatchtype::text, k.conexclop, i.relname::text,
-			k.conbin::text, pg_get_expr(k.conbin, k.conrelid), k.convalidated, k.condeferrable, k.condeferred, k.connoinherit, NOT k.conislocal,
+			k.conbin::text, ` + b.printed(`pg_get_expr(k.conbin, k.conrelid)`) + `, k.convalidated, k.condeferrable, k.condeferred, k.connoinherit, NOT k.conislocal,
 			` + b.since(18, `k.conenforced`, `true`) + `
 			FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid LEFT JOIN pg_class i ON i.oid = k.conindid
 			WHERE c.relnamespace IN ` + userSchema},
 		{name: "indexes", take: b.takeIndex, sql: `SELECT x.indrelid, x.indexrelid, c.relname::text, m.amname::text, x.indnkeyatts, x.indkey::int2[], x.indclass::oid[],
 			x.indcollation::oid[], x.indoption::int2[], x.indisunique, ` + b.since(15, `x.indnullsnotdistinct`, `false`) + `, x.indisprimary,
 			x.indisexclusion, x.indisvalid, x.indisready, p.relnamespace, p.relname::text, k.conname::text, c.relpages, pg_stat_get_numscans(c.oid),
-			x.indpred::text, pg_get_expr(x.indpred, x.indrelid), x.indexprs::text, c.reloptions IS NOT NULL
+			x.indpred::text, ` + b.printed(`pg_get_expr(x.indpred, x.indrelid)`) + `, x.indexprs::text, c.reloptions IS NOT NULL
 			FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_am m ON m.oid = c.relam
 			LEFT JOIN pg_inherits h ON h.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = h.inhparent
 			LEFT JOIN pg_constraint k ON k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')

@@ -18,10 +18,10 @@ func (b *builder) functionQueries(where string, args ...string) []query {
 	return []query{{name: "functions", take: b.takeFunction, args: args, sql: `SELECT p.oid, p.pronamespace, p.proname::text, p.proargtypes::oid[],
 		p.proargnames, p.proargmodes::text[], p.proallargtypes, format_type(p.prorettype, NULL), p.prorettype, p.proretset, p.prokind::text, p.prolang,
 		p.proowner, p.prosecdef, p.proleakproof, p.proisstrict, p.provolatile::text, p.proparallel::text, p.procost, p.proconfig,
-		CASE WHEN ` + own + ` THEN p.prosrc ELSE '' END, p.prosqlbody::text, CASE WHEN p.prosqlbody IS NOT NULL THEN pg_get_function_sqlbody(p.oid) END,
+		CASE WHEN ` + own + ` THEN p.prosrc ELSE '' END, p.prosqlbody::text, ` + b.printed(`CASE WHEN p.prosqlbody IS NOT NULL THEN pg_get_function_sqlbody(p.oid) END`) + `,
 		p.proargdefaults::text, pg_get_expr(p.proargdefaults, 0),
 		CASE WHEN ` + own + ` AND p.prokind <> 'a' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid
-			AND d.refclassid = ` + extensionOID + ` AND d.deptype = 'e') THEN pg_get_functiondef(p.oid) ELSE '' END
+			AND d.refclassid = ` + extensionOID + ` AND d.deptype = 'e') THEN ` + b.printed(`pg_get_functiondef(p.oid)`) + ` ELSE '' END
 		FROM pg_proc p WHERE ` + where}}
 }
 

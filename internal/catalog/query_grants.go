@@ -1,9 +1,14 @@
 package catalog
 
+import (
+	"slices"
+	"strings"
+)
+
 // An aclSource says where one kind of object keeps its ACL, and which letter acldefault has for it.
 type aclSource struct {
 	kind   string // key of builder.acls
-	from   string // FROM and WHERE
+	from   string // the catalogue, its alias, and a WHERE
 	oid    string
 	acl    string
 	letter string // an SQL expression
@@ -24,7 +29,10 @@ func (b *builder) aclSources(functions string) []aclSource {
 	if b.version >= 150000 {
 		sources = append(sources, aclSource{"parameter", `pg_parameter_acl a`, "a.oid", "a.paracl", "'p'", "10"})
 	}
-	return sources
+	return slices.DeleteFunc(sources, func(s aclSource) bool {
+		catalog, _, _ := strings.Cut(s.from, " ")
+		return b.denied[catalog]
+	})
 }
 
 // aclQuery expands every distinct ACL once, however many objects carry it, and gives the objects that do. A missing ACL is

@@ -11,7 +11,7 @@ func (b *builder) objectQueries() []query {
 			unnest(s.setconfig) AS c(entry)`},
 		{name: "publications", need: "pg_publication", take: b.takePublication, sql: `SELECT oid, pubname::text, pubowner, puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot FROM pg_publication`},
 		{name: "published tables", need: "pg_publication_rel", take: b.takePublished, sql: `SELECT p.prpubid, p.prrelid, ` +
-			b.since(15, `p.prattrs::int2[], p.prqual::text, pg_get_expr(p.prqual, p.prrelid)`, `NULL::int2[], NULL::text, NULL::text`) +
+			b.since(15, `p.prattrs::int2[], p.prqual::text, `+b.printed(`pg_get_expr(p.prqual, p.prrelid)`), `NULL::int2[], NULL::text, NULL::text`) +
 			` FROM pg_publication_rel p`},
 		{name: "published schemas", need: "pg_publication_namespace", take: b.takePublishedSchema, sql: b.since(15, `SELECT pnpubid, pnnspid FROM pg_publication_namespace`,
 			`SELECT 0::oid, 0::oid WHERE false`)},

@@ -1,17 +1,19 @@
 package catalog
 
+import "bytes"
+
 // policyQueries read policies, triggers and rules: what PostgreSQL itself adds to a statement on a relation.
 func (b *builder) policyQueries() []query {
 	return []query{
 		{name: "policies", take: b.takePolicy, sql: `SELECT p.polrelid, p.oid, p.polname::text, p.polcmd::text, p.polpermissive, p.polroles,
-			p.polqual::text, pg_get_expr(p.polqual, p.polrelid), p.polwithcheck::text, pg_get_expr(p.polwithcheck, p.polrelid) FROM pg_policy p`},
+			p.polqual::text, ` + b.printed(`pg_get_expr(p.polqual, p.polrelid)`) + `, p.polwithcheck::text, ` + b.printed(`pg_get_expr(p.polwithcheck, p.polrelid)`) + ` FROM pg_policy p`},
 		{name: "policy dependencies", take: b.takePolicyColumn, sql: `SELECT DISTINCT d.objid, d.refobjid, d.refobjsubid FROM pg_depend d
 			WHERE d.classid = ` + policyOID + ` AND d.refclassid = ` + classOID + ` AND d.refobjsubid > 0`},
 		{name: "triggers", take: b.takeTrigger, sql: `SELECT t.tgrelid, t.oid, t.tgname::text, t.tgfoid, t.tgtype, t.tgattr::int2[], t.tgenabled::text,
-			t.tgconstraint <> 0, t.tgparentid <> 0, t.tgqual::text, pg_get_triggerdef(t.oid)
+			t.tgconstraint <> 0, t.tgparentid <> 0, t.tgqual::text, t.tgargs, ` + b.printed(`pg_get_triggerdef(t.oid)`) + `
 			FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal AND c.relnamespace IN ` + userSchema},
 		{name: "rules", take: b.takeRule, sql: `SELECT w.ev_class, w.oid, w.rulename::text, w.ev_type::text, w.is_instead, w.ev_enabled::text,
-			w.ev_qual::text, w.ev_action::text, CASE WHEN w.rulename = '_RETURN' THEN pg_get_viewdef(w.ev_class) ELSE pg_get_ruledef(w.oid) END
+			w.ev_qual::text, w.ev_action::text, ` + b.printed(`CASE WHEN w.rulename = '_RETURN' THEN pg_get_viewdef(w.ev_class) ELSE pg_get_ruledef(w.oid) END`) + `
 			FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class WHERE c.relnamespace IN ` + userSchema},
 	}
 }
@@ -69,6 +71,7 @@ func (b *builder) takeTrigger(r *row) {
 	bits, columns := r.int16(), r.int16s()
 	t.Enabled, t.Constraint, t.Inherited = enabled.of(r.text()), r.bool(), r.bool()
 	t.When = nodeOnly(r.text())
+	t.Arguments = triggerArguments(r.take(-1))
 	t.Definition = r.text()
 	if n == nil {
 		return
@@ -86,6 +89,16 @@ func nodeOnly(node string) *Tree {
 		return nil
 	}
 	return &Tree{Node: node}
+}
+
+// triggerArguments splits pg_trigger.tgargs, where each argument ends with a zero byte.
+func triggerArguments(args []byte) []string {
+	var out []string
+	for len(args) > 0 {
+		arg, rest, _ := bytes.Cut(args, []byte{0})
+		out, args = append(out, toText(arg)), rest
+	}
+	return out
 }
 
 func triggerTiming(bits int16) string {

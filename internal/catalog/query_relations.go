@@ -71,7 +71,7 @@ func (b *builder) takeColumn(r *row) {
 // relationPartQueries read what hangs on the user's relations but for constraints, indexes and policies.
 func (b *builder) relationPartQueries() []query {
 	return []query{
-		{name: "column defaults", take: b.takeDefault, sql: `SELECT d.adrelid, d.adnum, d.adbin::text, pg_get_expr(d.adbin, d.adrelid)
+		{name: "column defaults", take: b.takeDefault, sql: `SELECT d.adrelid, d.adnum, d.adbin::text, ` + b.printed(`pg_get_expr(d.adbin, d.adrelid)`) + `
 			FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid WHERE c.relnamespace IN ` + userSchema},
 		{name: "inheritance", take: b.takeParent, sql: `SELECT i.inhrelid, i.inhparent FROM pg_inherits i
 			JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relkind IN ('r', 'p', 'f') ORDER BY i.inhrelid, i.inhseqno`},
@@ -80,7 +80,7 @@ func (b *builder) relationPartQueries() []query {
 		{name: "sequence owners", take: b.takeSequenceOwner, sql: `SELECT d.objid, d.refobjid, d.refobjsubid FROM pg_depend d
 			JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
 			WHERE d.classid = ` + classOID + ` AND d.refclassid = ` + classOID + ` AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')`},
-		{name: "foreign tables", take: b.takeForeignTable, sql: `SELECT f.ftrelid, s.srvname::text
+		{name: "foreign tables", need: "pg_foreign_server", take: b.takeForeignTable, sql: `SELECT f.ftrelid, s.srvname::text
 			FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver`},
 		{name: "comments", need: "pg_description", take: b.takeComment, sql: `SELECT c.relname::text, d.objoid, d.description FROM pg_description d
 			JOIN pg_class c ON c.oid = d.classoid WHERE d.objsubid = 0

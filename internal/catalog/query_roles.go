@@ -9,10 +9,10 @@ func (b *builder) clusterQueries() []query {
 	return []query{
 		{name: "roles", take: b.takeRole, sql: `SELECT oid, rolname::text, rolsuper, rolbypassrls, rolinherit, rolcreaterole,
 			rolcreatedb, rolcanlogin, rolreplication, rolconnlimit FROM pg_roles`},
-		{name: "role memberships", need: "pg_auth_members", take: b.takeMembership, sql: `SELECT m.roleid, m.member, m.grantor, m.admin_option, ` +
+		{name: "role memberships", take: b.takeMembership, sql: `SELECT m.roleid, m.member, m.grantor, m.admin_option, ` +
 			b.since(16, `m.inherit_option, m.set_option`, `r.rolinherit, true`) +
 			` FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member`},
-		{name: "databases", need: "pg_database", take: b.takeDatabase, sql: `SELECT oid, datname::text, datdba, datallowconn, datistemplate FROM pg_database`},
+		{name: "databases", take: b.takeDatabase, sql: `SELECT oid, datname::text, datdba, datallowconn, datistemplate FROM pg_database`},
 		{name: "schemas", take: b.takeNamespace, sql: `SELECT oid, nspname::text, nspowner FROM pg_namespace`},
 		{name: "languages", take: b.takeLanguage, sql: `SELECT oid, lanname::text, lanpltrusted, lanowner FROM pg_language`},
 	}

@@ -4,7 +4,7 @@ import "strings"
 
 // hideable are the catalogues and the function without which a Snapshot can still be made, with that part unknown.
 var hideable = []string{
-	"pg_auth_members", "pg_database", "pg_db_role_setting", "pg_default_acl", "pg_description", "pg_event_trigger", "pg_foreign_server",
+	"pg_db_role_setting", "pg_default_acl", "pg_description", "pg_event_trigger", "pg_foreign_server",
 	"pg_largeobject_metadata", "pg_parameter_acl", "pg_publication", "pg_publication_namespace", "pg_publication_rel", "pg_settings",
 	"pg_subscription", "pg_user_mappings",
 }

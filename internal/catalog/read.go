@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Options say what to read. The zero value reads everything with a statement timeout of two minutes.
@@ -17,8 +18,10 @@ type Options struct {
 	Schemas []string
 	// StatementTimeout limits each query; zero is two minutes.
 	StatementTimeout time.Duration
-	// LockTimeout limits waiting for a table that another session has locked exclusively (printing a stored expression opens
-	// the tables it names); zero is ten seconds.
+	// LockTimeout limits waiting for a table that another session has locked exclusively: printing a stored expression opens
+	// the tables it names. When it is over, all is read without the printed forms (Tree.Text, Function.Definition), and
+	// Server.Unreadable says so; no judgement and no fingerprint needs them. Zero is half a second: below
+	// deadlock_timeout, so that another session's DDL is never the victim of a deadlock with the reading.
 	LockTimeout time.Duration
 }
 
@@ -34,11 +37,53 @@ func Read(ctx context.Context, conn *pgx.Conn, opts Options) (*Snapshot, error) 
 	if conn.PgConn().TxStatus() != 'I' {
 		return nil, errors.New("reading the catalogue: the connection is in a transaction")
 	}
+	terse := false // without the printed forms: they alone wait for locks, and fail where others drop what they print
+	for attempt := 1; ; attempt++ {
+		s, err := readOnce(ctx, conn, opts, terse)
+		switch {
+		case err == nil:
+			return s, nil
+		case (sqlState(err) == lockNotAvailable || sqlState(err) == deadlockDetected) && !terse:
+			terse = true
+		case !overtaken(err) || attempt >= maxAttempts:
+			return nil, err
+		default:
+			terse = attempt >= 2
+		}
+	}
+}
+
+// maxAttempts limits how often reading begins again because others changed what was being read.
+const maxAttempts = 4
+
+const (
+	lockNotAvailable = "55P03"
+	deadlockDetected = "40P01"
+)
+
+func sqlState(err error) string {
+	if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
+}
+
+// overtaken reports whether an error can come from objects that others dropped or made meanwhile: the printing functions look
+// at the newest catalogue, not at the transaction's snapshot, and say "cache lookup failed" or "does not exist".
+func overtaken(err error) bool {
+	switch sqlState(err) {
+	case "XX000", "42P01", "42703", "42704", "42883":
+		return true
+	}
+	return false
+}
+
+func readOnce(ctx context.Context, conn *pgx.Conn, opts Options, terse bool) (*Snapshot, error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return nil, fmt.Errorf("beginning to read the catalogue: %w", err)
 	}
-	s, err := readIn(ctx, conn, opts)
+	s, err := readIn(ctx, conn, opts, terse)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if rollbackErr := tx.Rollback(end); err == nil && rollbackErr != nil {
@@ -50,9 +95,12 @@ func Read(ctx context.Context, conn *pgx.Conn, opts Options) (*Snapshot, error) 
 	return s, nil
 }
 
-func readIn(ctx context.Context, conn *pgx.Conn, opts Options) (*Snapshot, error) {
+func readIn(ctx context.Context, conn *pgx.Conn, opts Options, terse bool) (*Snapshot, error) {
 	s := &Snapshot{Schema: SchemaVersion, Server: Server{Settings: map[string]string{}, Unreadable: []string{}}, OnlySchemas: opts.Schemas}
 	b := newBuilder(s)
+	if b.terse = terse; terse {
+		b.unreadable("printed forms of stored trees (what they name is locked or being changed)")
+	}
 	pc := conn.PgConn()
 	if err := run(ctx, pc, append([]query{sessionQuery(opts)}, b.preludeQueries()...)); err != nil {
 		return nil, err
@@ -76,7 +124,7 @@ func readIn(ctx context.Context, conn *pgx.Conn, opts Options) (*Snapshot, error
 func sessionQuery(opts Options) query {
 	settings := [][2]string{
 		{"search_path", "pg_catalog"}, {"row_security", "off"}, {"client_encoding", "UTF8"}, {"jit", "off"},
-		{"statement_timeout", milliseconds(opts.StatementTimeout, 2*time.Minute)}, {"lock_timeout", milliseconds(opts.LockTimeout, 10*time.Second)},
+		{"statement_timeout", milliseconds(opts.StatementTimeout, 2*time.Minute)}, {"lock_timeout", milliseconds(opts.LockTimeout, 500*time.Millisecond)},
 		{"quote_all_identifiers", "off"}, {"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
 		{"extra_float_digits", "1"}, {"standard_conforming_strings", "on"}, {"max_parallel_workers_per_gather", "0"},
 	}

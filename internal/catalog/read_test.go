@@ -2,10 +2,12 @@ package catalog_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -169,6 +171,11 @@ func testMentions(t *testing.T, db *pgtest.Database) {
 		}
 	}
 	for i := range s.Relations {
+		for _, tr := range s.Relations[i].Triggers {
+			if s.Function(tr.Function) == nil {
+				t.Errorf("the function of trigger %s is not there: %q", tr.Identity(&s.Relations[i]), tr.Function)
+			}
+		}
 		for _, c := range s.Relations[i].Columns {
 			if s.TypeByOID(c.TypeOID) == nil {
 				t.Errorf("the type of %s is not there", s.Relations[i].ColumnIdentity(c.Name))
@@ -181,5 +188,71 @@ func testMentions(t *testing.T, db *pgtest.Database) {
 				t.Errorf("type %d of %s is not there", oid, s.Functions[i].Identity())
 			}
 		}
+	}
+}
+
+// A table that another session holds exclusively costs the printed forms, nothing else.
+func TestReadBesideLock(t *testing.T) {
+	db := everything(t, 0)
+	before := read(t, db.Super)
+	other := db.Conn(t, "")
+	if _, err := other.Exec(t.Context(), `BEGIN; LOCK TABLE org, child, "We ird"."Ta%b""le" IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	s := readWith(t, db.Super, catalog.Options{LockTimeout: 50 * time.Millisecond})
+	if want := []string{"printed forms of stored trees (what they name is locked or being changed)"}; !slices.Equal(s.Server.Unreadable, want) {
+		t.Errorf("unreadable: %q", s.Server.Unreadable)
+	}
+	if diff := cmp.Diff(before.Fingerprints(), s.Fingerprints()); diff != "" {
+		t.Errorf("read differently beside a lock (-before +beside):\n%s", diff)
+	}
+}
+
+// What others drop while it is being read is no error.
+func TestReadBesideDDL(t *testing.T) {
+	db := pgtest.DB(t)
+	pgtest.LoadSQL(t, db, "CREATE TABLE base (id int, v text CHECK (v <> ''))")
+	other := db.Conn(t, "")
+	stop, done, rounds := make(chan struct{}), make(chan error, 1), 0
+	go func() {
+		for {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			rounds++
+			if _, err := other.Exec(context.Background(), `CREATE TABLE x (id int PRIMARY KEY, v text CHECK (v <> 'a')); CREATE INDEX ON x (lower(v));
+				CREATE POLICY p ON x USING (EXISTS (SELECT FROM base b WHERE b.id = x.id)); CREATE VIEW y AS SELECT x.id, base.v FROM x JOIN base USING (id);
+				CREATE FUNCTION z() RETURNS SETOF y LANGUAGE sql BEGIN ATOMIC SELECT * FROM y; END`); err != nil {
+				done <- err
+				return
+			}
+			if _, err := other.Exec(context.Background(), "SELECT count(*) FROM generate_series(1, 50000)"); err != nil {
+				done <- err
+				return
+			}
+			if _, err := other.Exec(context.Background(), "DROP TABLE x CASCADE"); err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	seen := map[bool]int{}
+	for range 25 {
+		s := read(t, db.Super)
+		x := s.Relation("public.x")
+		seen[x != nil]++
+		if x != nil && len(x.Policies) != 1 {
+			t.Error("a table was read without its policy")
+		}
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if rounds < 10 || seen[true] == 0 || seen[false] == 0 {
+		t.Errorf("the positive control failed: %d rounds, seen %v", rounds, seen)
 	}
 }

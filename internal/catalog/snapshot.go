@@ -252,9 +252,10 @@ type Policy struct {
 type Trigger struct {
 	OID        uint32   `json:"oid"`
 	Name       string   `json:"name"`
-	Function   string   `json:"function"` // Name() of the function, with its argument types
-	Timing     string   `json:"timing"`   // before, after, instead
-	Events     []string `json:"events"`   // INSERT, UPDATE, DELETE, TRUNCATE
+	Function   string   `json:"function"`            // Name() of the function, with its argument types
+	Arguments  []string `json:"arguments,omitempty"` // what it is given: TG_ARGV
+	Timing     string   `json:"timing"`              // before, after, instead
+	Events     []string `json:"events"`              // INSERT, UPDATE, DELETE, TRUNCATE
 	Columns    []string `json:"columns,omitempty"`
 	EachRow    bool     `json:"each_row"`
 	When       *Tree    `json:"when,omitempty"`
