@@ -4,7 +4,11 @@ package attack
 func All() []Probe {
 	return []Probe{
 		noContext, emptyContext, malformedContext, othersContext,
-		read,
-		insertForged, updateByKey, blindUpdate, moveRow, stealRow, blindMove, deleteByKey, blindDelete,
+		read, readJoin, readAggregate, readForUpdate, cursor, cursorLeft, lookalike, secondSetting, setRole, setConfig,
+		copyTo, explain, errorChannel, leakyFunction,
+		insertForged, updateByKey, blindUpdate, moveRow, stealRow, blindMove, deleteByKey, blindDelete, copyFrom, returning,
+		merge, onConflictUpdate, onConflictWhere, onConflictNothing, uniqueOracle, exclusion,
+		fkReference, fkCascade, partition, parent, view, viewWrite, function, rule, trigger, escalate, shadow, sequence,
+		matview, statistics, truncate, triggerTap, ddl, dropOwned,
 	}
 }

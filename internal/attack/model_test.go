@@ -1,6 +1,8 @@
 package attack
 
 import (
+	"crypto/md5"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,8 @@ import (
 //	-- tenant: COLUMN …                 tables with one of these columns are owned
 //	-- root: TABLE                      one row a tenant
 //	-- child: TABLE PARENT COLUMN REF   reaches its tenant through the parent
+//	-- signed: NAME                     a signed setting: the tenant, a dot, md5 of the tenant and "salt"
+//	-- attack: TABLE …                  attack these only
 //	-- context: KIND NAME PATH…         as tenancy.Context
 type world struct {
 	db    *pgtest.Database
@@ -74,6 +78,9 @@ func (w *world) read(t *testing.T, script string) {
 		byName[h[0]].Class = tenancy.Child
 		byName[h[0]].Parent = &tenancy.Link{Table: byName[h[1]], Columns: []string{h[2]}, Refs: []string{h[3]}, Source: "foreign_key"}
 	}
+	for _, h := range header["signed"] {
+		w.model.Contexts = append(w.model.Contexts, tenancy.Context{Kind: "setting", Name: h[0], Signed: true})
+	}
 	for _, h := range header["context"] {
 		c := tenancy.Context{Kind: h[0]}
 		if len(h) > 1 {
@@ -100,6 +107,9 @@ func headers(script string) map[string][][]string {
 func (w *world) attack(t *testing.T, opts Options) *Result {
 	t.Helper()
 	opts.Conn, opts.Model, opts.AllowWrites = w.db.Conn(t, "postgres"), w.model, true
+	opts.Sign = func(_, tenant string) (string, error) {
+		return fmt.Sprintf("%s.%x", tenant, md5.Sum([]byte(tenant+"salt"))), nil
+	}
 	before := w.rows(t)
 	r, err := Run(t.Context(), opts)
 	if err != nil {

@@ -80,6 +80,10 @@ type Target struct {
 	trusted []*catalog.Relation // tables that policies look tenants up in
 	make    func(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenant Tenant) (map[string]*string, error)
 
+	seen  *catalog.Relation // the view that is asked in place of the table
+	call  *catalog.Function // the function that is called
+	named string            // a role to take first
+
 	base string   // quoted name of the table the row is stored in
 	s    *session // who tries, and how to look from outside
 }

@@ -97,7 +97,25 @@ func newRunner(ctx context.Context, tx pgx.Tx, opts Options) (*runner, error) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	r.maker = newMaker(r.s, opts.Model, seed, r.limits.Attempts)
+	r.discover()
+	r.s.contexts, r.s.tables = r.settings, r.maker.tables
 	return r, nil
+}
+
+// discover takes the settings that policies read as contexts where the model names none: what each holds, a tenant or
+// something that stands for one, is found out by trying.
+func (r *runner) discover() {
+	if len(r.settings) > 0 || r.roleContext {
+		return
+	}
+	for _, t := range r.tables {
+		for _, name := range r.s.settingsOf(t.Relation) {
+			if !slices.ContainsFunc(r.settings, func(s setting) bool { return s.name == name }) {
+				r.settings = append(r.settings, setting{name: name, paths: [][]string{nil}, principal: []bool{true}})
+				r.note("the model names no context; the setting " + name + " is taken for one, since policies read it")
+			}
+		}
+	}
 }
 
 // chosen returns the tables to attack.

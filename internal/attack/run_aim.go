@@ -15,6 +15,9 @@ import (
 // errNoRow says that the target was not where it should be.
 var errNoRow = errors.New("the row is not in its table")
 
+// errNoLookalike says that no tenant of a like name could be made that reads its own row.
+var errNoLookalike = errors.New("no tenant of a like name works")
+
 // aim returns the two targets in a table: B's row for A to try, and A's row for B. Where rows cannot be made, two that are
 // there are taken, to be read only.
 func (r *runner) aim(ctx context.Context, tx pgx.Tx, t *tenancy.Table) ([2]*Target, error) {
@@ -148,7 +151,7 @@ func (t *Target) control() bool { return t.Actor.Name == t.Owner.Name }
 // through returns the target as it is reached through another relation.
 func (t *Target) through(via string, rel *catalog.Relation) *Target {
 	u := *t
-	u.Relation, u.Path = tableName(rel), append(slices.Clone(t.Path), Hop{via, rel.Identity()})
+	u.seen, u.Relation, u.Path = rel, tableName(rel), append(slices.Clone(t.Path), Hop{via, rel.Identity()})
 	return &u
 }
 

@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -109,6 +110,9 @@ func (r *runner) strangers(ctx context.Context, tx pgx.Tx, p Probe, role string,
 	if p.Stranger == Unset && len(r.settings) > 0 {
 		return []half{r.unset[unsetKey{role, t.Table.Relation.Identity(), p.Name, index}]}
 	}
+	if p.Stranger == Lookalike {
+		return r.alike(ctx, tx, p, role, t)
+	}
 	var out []half
 	for _, actor := range inState(t.Other, p.Stranger, r.settings) {
 		out = append(out, r.run(ctx, tx, p, t.as(role, actor)))
@@ -164,6 +168,8 @@ func judge(control, stranger half) Entry {
 		e.Code, e.Why = ControlFailed, "the owner did not reach its own row this way"
 	case !stranger.ran:
 		e.Code, e.Why = NoContext, "no session without a context was to be had: the rows need one to be made"
+	case errors.Is(stranger.err, errNoLookalike):
+		e.Code, e.Why = ControlFailed, stranger.err.Error()
 	case stranger.err != nil:
 		e.Code, e.SQLState = failure(stranger.err), state(stranger.err)
 		e.Why = "the stranger's try ended in " + describe(stranger.err)

@@ -19,6 +19,19 @@ var outwardWords = []string{"dblink", "http_post", "http_get", "lo_export", "to 
 // unsafeTables returns the tables that must not be written to, with what their triggers, rules and cascades reach: anything
 // that a rollback does not undo. It follows names, and rather says too much than too little.
 func unsafeTables(snap *catalog.Snapshot) map[string]string {
+	w := newWalker(snap)
+	out := map[string]string{}
+	for i := range snap.Relations {
+		r := &snap.Relations[i]
+		if why := w.table(r); why != "" {
+			out[r.Identity()] = why
+		}
+	}
+	return out
+}
+
+// newWalker indexes the functions and relations by name.
+func newWalker(snap *catalog.Snapshot) *walker {
 	w := &walker{snap: snap, functions: map[string][]*catalog.Function{}, relations: map[string][]*catalog.Relation{},
 		functionWhy: map[string]string{}, tableWhy: map[string]string{}, busy: map[string]bool{}}
 	for i := range snap.Functions {
@@ -31,14 +44,7 @@ func unsafeTables(snap *catalog.Snapshot) map[string]string {
 			w.relations[strings.ToLower(r.Name)] = append(w.relations[strings.ToLower(r.Name)], r)
 		}
 	}
-	out := map[string]string{}
-	for i := range snap.Relations {
-		r := &snap.Relations[i]
-		if why := w.table(r); why != "" {
-			out[r.Identity()] = why
-		}
-	}
-	return out
+	return w
 }
 
 // A walker follows triggers, rules, cascades and the names in function bodies.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // A session knows who is connected, becomes others inside savepoints, and looks at rows from outside row security. It is not
@@ -19,6 +20,9 @@ type session struct {
 	superuser  bool
 	seesAll    bool // superuser or BYPASSRLS
 	version    int
+	contexts   []setting
+	tables     map[string]*tenancy.Table
+	byName     *walker  // made when first needed
 	statements []string // what the probe at hand ran
 	touched    bool     // a context was set in this session: unset is no longer to be had
 }

@@ -19,6 +19,8 @@ const (
 	undefinedSetting      = "42704"
 	lockNotAvailable      = "55P03"
 	queryCanceled         = "57014"
+	featureNotSupported   = "0A000"
+	divisionByZero        = "22012"
 )
 
 // pgError returns the server's error in err's chain, or nil.

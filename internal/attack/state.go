@@ -9,6 +9,7 @@ const (
 	Unset                  // never set in this session: what a fresh connection has, role defaults included
 	Empty                  // the empty string: what a pooled connection is left with
 	Malformed              // something that is no tenant: each of a list is tried
+	Lookalike              // the proper context of a third tenant whose name is like the owner's
 )
 
 // String names the state for people.
@@ -20,6 +21,8 @@ func (s State) String() string {
 		return "empty context"
 	case Malformed:
 		return "malformed context"
+	case Lookalike:
+		return "the context of a tenant of a like name"
 	default:
 		return "another tenant's context"
 	}

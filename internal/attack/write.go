@@ -20,7 +20,8 @@ var errNoColumn = errors.New("no column can be set without touching a key")
 func (t *Target) harmless(ctx context.Context, tx pgx.Tx) (string, error) {
 	var names []string
 	for _, c := range t.Table.Relation.Columns {
-		if c.Generated == "" && c.Identity == "" && !t.keyed(c.Name) {
+		shown := t.seen == nil || t.seen.ColumnByName(c.Name) != nil
+		if shown && c.Generated == "" && c.Identity == "" && !t.keyed(c.Name) {
 			names = append(names, c.Name)
 		}
 	}

@@ -1,0 +1,83 @@
+package attack
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pg"
+)
+
+// A conflict is a row of the actor's own that a unique key cannot hold beside the target.
+type conflict struct {
+	columns []string
+	row     map[string]*string
+}
+
+// conflicts returns one conflict for each unique key by whose columns the target may be met.
+func (t *Target) conflicts() []conflict {
+	mine := t.Ours
+	if t.control() {
+		mine = t.Spare
+	}
+	if mine == nil {
+		return nil
+	}
+	var out []conflict
+	for _, x := range t.Table.Relation.Indexes {
+		if !x.Unique || x.Predicate != nil || !x.Valid {
+			continue
+		}
+		if c, ok := t.conflict(mine, keyNames(x)); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// keyNames returns an index's columns, or nil where a key is an expression.
+func keyNames(x catalog.Index) []string {
+	var out []string
+	for _, k := range x.Keys {
+		if k.Expression != nil {
+			return nil
+		}
+		out = append(out, k.Column)
+	}
+	return out
+}
+
+// conflict lends a row the target's values in the key's columns, but for those that say whose the row is: a key that holds
+// the tenant is not met. False where the key holds nothing else, or NULL.
+func (t *Target) conflict(mine map[string]*string, columns []string) (conflict, bool) {
+	row := map[string]*string{}
+	for c, v := range mine {
+		row[c] = v
+	}
+	lent := false
+	for _, c := range columns {
+		if t.Row[c] == nil {
+			return conflict{}, false
+		}
+		if !slices.Contains(t.tenantColumns(), c) {
+			row[c], lent = t.Row[c], true
+		}
+	}
+	return conflict{columns, row}, lent
+}
+
+// target writes the ON CONFLICT target.
+func (c conflict) target() string {
+	var out []string
+	for _, n := range c.columns {
+		out = append(out, pg.Ident(n))
+	}
+	return "(" + strings.Join(out, ", ") + ")"
+}
+
+// conflicting reports whether a stranger's row can meet the target in a unique key at all.
+func conflicting(t *Target) bool {
+	u := *t
+	u.Actor = u.Other
+	return !t.vacate && len(u.conflicts()) > 0
+}

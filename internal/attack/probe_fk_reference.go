@@ -1,0 +1,61 @@
+package attack
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var fkReference = Probe{
+	Name: "fk_reference",
+	Doc: `point a row of one's own at another tenant's row
+
+Row security does not bind the check of a foreign key. Where the key does not hold the tenant, a reference to another tenant's
+row is accepted: it tells that the row exists, and keeps its owner from deleting it.`,
+	Command: "INSERT", Kind: "inference", Writes: true,
+	Applies: func(t *Target) bool { return len(t.references()) > 0 && (t.Ours != nil || t.control()) },
+	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
+		var last error
+		for _, row := range t.references() {
+			if n, err := t.exec(ctx, tx, t.insert(row)); err == nil && n > 0 {
+				return true, nil
+			} else if state(err) != foreignKeyViolation {
+				last = err
+			}
+		}
+		return false, last
+	},
+}
+
+// references returns rows of the actor's own whose foreign keys point at the owner's parents, one for each key. The parent by
+// which a child has its tenant is left out: such a row is a forged one, which another probe makes.
+func (t *Target) references() []map[string]*string {
+	mine := t.Ours
+	if t.control() {
+		mine = t.Spare
+	}
+	if mine == nil || t.vacate {
+		return nil
+	}
+	var out []map[string]*string
+	for _, k := range t.Table.Relation.Constraints {
+		parent := t.Rows[k.RefTable][t.Owner.Name]
+		if k.Kind != "foreign" || parent == nil || len(keyColumns(t.Table)) == 0 {
+			continue
+		}
+		row, lent := map[string]*string{}, false
+		for c, v := range mine {
+			row[c] = v
+		}
+		for i, c := range k.Columns {
+			if !slices.Contains(t.tenantColumns(), c) && i < len(k.RefColumns) {
+				row[c], lent = parent[k.RefColumns[i]], true
+			}
+		}
+		if lent {
+			out = append(out, row)
+		}
+	}
+	return out
+}

@@ -1,0 +1,24 @@
+package attack
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var onConflictNothing = Probe{
+	Name: "on_conflict_nothing",
+	Doc: `learn with DO NOTHING that another tenant has a value
+
+An INSERT that does nothing tells, without any error, that the value is taken in a key that does not hold the tenant.`,
+	Command: "INSERT", Variant: "on_conflict", Kind: "inference", Writes: true, Applies: conflicting,
+	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
+		for _, c := range t.conflicts() {
+			n, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target()+" DO NOTHING")
+			if err != nil || n == 0 {
+				return err == nil, err
+			}
+		}
+		return false, nil
+	},
+}

@@ -1,0 +1,39 @@
+package attack
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var onConflictUpdate = Probe{
+	Name: "on_conflict_update",
+	Doc: `change or take another tenant's row with an upsert
+
+A key that does not hold the tenant lets an INSERT meet another tenant's row; what DO UPDATE may then do, the UPDATE and SELECT
+policies say.`,
+	Command: "UPDATE", Variant: "on_conflict", Kind: "isolation", Writes: true, Applies: conflicting,
+	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
+		var sets []string
+		if set, err := t.harmless(ctx, tx); err == nil {
+			sets = append(sets, set)
+		}
+		if take := t.belongings(t.actors()); len(take) > 0 {
+			sets = append(sets, assignments(take))
+		}
+		var last error
+		for _, c := range t.conflicts() {
+			for _, set := range sets {
+				reached, err := t.changed(ctx, tx, func() error {
+					_, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target()+" DO UPDATE SET "+set)
+					return err
+				})
+				if reached {
+					return true, nil
+				}
+				last = err
+			}
+		}
+		return false, last
+	},
+}

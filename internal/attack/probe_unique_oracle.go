@@ -1,0 +1,28 @@
+package attack
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var uniqueOracle = Probe{
+	Name: "unique_oracle",
+	Doc: `learn from a unique key that another tenant has a value, or take it first
+
+Row security does not bind the check of a unique key. Where the key does not hold the tenant, its error tells that the value
+exists; and a value that one tenant took no other can use.`,
+	Command: "INSERT", Kind: "inference", Writes: true, Applies: conflicting,
+	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
+		for _, c := range t.conflicts() {
+			_, err := t.exec(ctx, tx, t.insert(c.row))
+			if state(err) == uniqueViolation {
+				return true, nil
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+		return false, nil
+	},
+}
