@@ -156,12 +156,17 @@ type how struct {
 	depth int
 	why   []string
 	note  string
+	// undoDanger is what taking it back needs beyond the kind's own.
+	undoDanger []string
 }
 
 // add renders a step, unless it is excluded, not allowed, in doubt or there already.
 func (p *planner) add(k *Kind, t Target, h how) {
 	if err := t.validate(); err != nil {
 		p.withhold(k.Name, t.Identity(), err.Error(), "")
+		return
+	}
+	if major := p.version / 10000; k.Needs > major || k.Until > 0 && k.Until < major {
 		return
 	}
 	t.Version = p.version
@@ -185,6 +190,7 @@ func (p *planner) add(k *Kind, t Target, h how) {
 		s.Wave = h.wave
 	}
 	s.Why = append(s.Why, h.why...)
+	s.UndoDanger = append(s.UndoDanger, h.undoDanger...)
 	if h.note != "" {
 		s.Note = strings.TrimSpace(s.Note + " " + h.note)
 	}

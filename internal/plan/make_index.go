@@ -67,6 +67,9 @@ func (p *planner) indexOn(r *catalog.Relation, shape IndexShape, h how, depth in
 	target.Object.Name = p.relationName(r.Schema, append(parts, "idx")...)
 	p.indexes[r.Identity()] = target.Object.Name
 	h.depth = depth
+	if depth > 0 {
+		h.undoDanger = []string{"locks_partitions"} // it goes with its parent's, and not before
+	}
 	if r.Kind != catalog.Partitioned {
 		p.add(&tenantIndex, target, h)
 		return
@@ -74,6 +77,7 @@ func (p *planner) indexOn(r *catalog.Relation, shape IndexShape, h how, depth in
 	for _, child := range p.children(r) {
 		target.Attach = append(target.Attach, Name{child.Schema, p.indexes[child.Identity()]})
 	}
+	h.undoDanger = nil
 	p.add(&partitionedIndex, target, h)
 }
 

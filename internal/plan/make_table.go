@@ -120,9 +120,7 @@ func (p *planner) closeAgainstNull(t *tenancy.Table, column string) {
 	if !validated {
 		p.add(&notNullValidate, target, h)
 	}
-	if p.version < 180000 {
-		p.add(&notNull, target, h)
-	}
+	p.add(&notNull, target, h)
 }
 
 // nullCheck finds what an interrupted run left: the check by its text, which only Done judges.

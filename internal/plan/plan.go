@@ -37,6 +37,8 @@ type Kind struct {
 	NoUndo string   // why it cannot be taken back; "" when it can
 	// UndoDanger is what must be allowed by name before a person's roll-back runs Undo; an automatic one never does.
 	UndoDanger []string
+	Needs      int // oldest major version whose SQL has it; 0: all
+	Until      int // newest major version that needs it; 0: all
 
 	Lock     Lock // strongest lock Do takes on the table
 	UndoLock Lock // strongest lock Undo takes on the table

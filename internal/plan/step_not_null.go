@@ -12,8 +12,9 @@ var notNull = Kind{
 
 The validated check proves it, so no row is read. The check is dropped by a second statement of the same transaction: in one ALTER
 the drop would come first, and the whole table would be read under an exclusive lock.`,
-	Wave: 6,
-	Lock: AccessExclusive, UndoLock: AccessExclusive,
+	Wave:  6,
+	Until: 17,
+	Lock:  AccessExclusive, UndoLock: AccessExclusive,
 
 	Do: func(t Target) []string {
 		return []string{

@@ -8,8 +8,9 @@ var securityInvoker = Kind{
 
 A view reads its tables as its owner, whom policies may not bind: every tenant then reads all tenants' rows through it. From this step
 on the one who asks needs the right to read the tables beneath, and their policies hold. PostgreSQL 15 and later.`,
-	Wave: 7,
-	Lock: AccessExclusive, UndoLock: AccessExclusive,
+	Wave:  7,
+	Needs: 15,
+	Lock:  AccessExclusive, UndoLock: AccessExclusive,
 
 	Do: func(t Target) []string { return oneStatement("ALTER VIEW %s SET (security_invoker = true)", t.sql()) },
 	Undo: func(t Target) []string {

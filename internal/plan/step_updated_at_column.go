@@ -43,6 +43,9 @@ func (t Target) columnIdentity() string { return t.Identity() + "." + printedIde
 // onPartitions says that Do takes its lock on every partition too.
 func onPartitions(lock Lock) func(Target) map[string]Lock {
 	return func(t Target) map[string]Lock {
+		if len(t.Partitions) == 0 {
+			return nil
+		}
 		out := map[string]Lock{}
 		for _, p := range t.Partitions {
 			out[p.Identity()] = lock
