@@ -37,14 +37,20 @@ func New(s *catalog.Snapshot) *Rights {
 // databaseOwnerRole is the predefined role whose one implicit member is the owner of the current database.
 const databaseOwnerRole = "pg_database_owner"
 
-// edges returns the memberships of member, the implicit one of the database's owner among them.
+// edges returns the memberships of member, the implicit one of the database's owner among them. Before 16 it counts without SET
+// ROLE only where the owner inherits at all.
 func (r *Rights) edges(member string) []catalog.Membership {
 	out := r.members[member]
-	if member == r.snap.Server.DatabaseOwner && member != "" && r.snap.Role(databaseOwnerRole) != nil {
-		out = append(slices.Clone(out), catalog.Membership{Role: databaseOwnerRole, Member: member, Inherit: true, Set: true})
+	self := r.snap.Role(member)
+	if self != nil && member == r.snap.Server.DatabaseOwner && r.snap.Role(databaseOwnerRole) != nil {
+		inherit := self.Inherit || r.snap.Server.VersionNum >= membershipOptions
+		out = append(slices.Clone(out), catalog.Membership{Role: databaseOwnerRole, Member: member, Inherit: inherit, Set: true})
 	}
 	return out
 }
+
+// membershipOptions is the first version in which memberships, not roles, say whether they are inherited.
+const membershipOptions = 160000
 
 // closure returns role and all that it reaches over the memberships that follow allows.
 func (r *Rights) closure(role string, follow func(catalog.Membership) bool) map[string]bool {
