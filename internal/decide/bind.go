@@ -17,6 +17,9 @@ func (c *compiler) bind(n int) {
 		for _, eq := range equalities {
 			for i := range 2 {
 				a, b := eq[i], eq[1-i]
+				if a.row >= 0 && b.context {
+					sub.ties = append(sub.ties, b.settings...)
+				}
 				if a.row >= 0 && !sub.bound[a.row] && (b.context || b.row >= 0 && sub.bound[b.row]) {
 					sub.bound[a.row], changed = true, true
 				}
@@ -41,8 +44,9 @@ func conjuncts(n *node, visit func(*node)) {
 
 // sides says what one side of an equality is made of: one row of the sub-query alone, or the context alone.
 type sides struct {
-	row     int // -1: none, or several
-	context bool
+	row      int // -1: none, or several
+	context  bool
+	settings []int
 }
 
 func (c *compiler) sidesOf(n *node, sub int) sides {
@@ -52,6 +56,7 @@ func (c *compiler) sidesOf(n *node, sub int) sides {
 		switch x.op {
 		case opSetting:
 			out.context = true
+			out.settings = append(out.settings, x.v)
 		case opScalar, opExists:
 			for i := range c.p.subs {
 				if c.p.subs[i].found == x.v && len(c.p.subs[i].bound) > 0 {

@@ -85,7 +85,8 @@ func (k *claim) keyBelongs(e *env, i int) result {
 		}
 	}
 	for n, cols := range k.members {
-		if !e.set[k.p.subs[n].found] || !e.val[k.p.subs[n].found].isTrue() {
+		sub := &k.p.subs[n]
+		if !e.set[sub.found] || !e.val[sub.found].isTrue() || len(sub.ties) > 0 && !slices.ContainsFunc(sub.ties, func(v int) bool { return !e.set[v] || !e.val[v].null }) {
 			continue
 		}
 		for _, c := range cols {

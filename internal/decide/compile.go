@@ -92,7 +92,9 @@ func (c *compiler) compileNode(e expr.Expr, s *scope) *node {
 			return c.caseArgs[len(c.caseArgs)-1]
 		}
 	case *expr.Coalesce:
-		return operation(opCoalesce, c.all(e.Args, s)...)
+		n := operation(opCoalesce, c.all(e.Args, s)...)
+		n.t = c.typeOf(e.TypeOID, -1)
+		return n
 	case *expr.Cast:
 		return c.cast(e, s)
 	case *expr.Collate:
@@ -166,6 +168,7 @@ func (c *compiler) caseOf(e *expr.Case, s *scope) *node {
 		defer func() { c.caseArgs = c.caseArgs[:len(c.caseArgs)-1] }()
 	}
 	n := operation(opCase)
+	n.t = c.typeOf(e.TypeOID, -1)
 	for _, w := range e.Whens {
 		n.args = append(n.args, c.compile(w.Cond, s), c.compile(w.Result, s))
 	}

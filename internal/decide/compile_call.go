@@ -123,7 +123,7 @@ func (c *compiler) convertNode(arg *node, to sqlType, explicit bool, e expr.Expr
 	if cuts || rounds || folds || from.kind == kindBool && to.kind == kindNum || from.kind == kindNum && to.kind == kindBool {
 		c.p.lossy = true
 	}
-	if cuts || rounds || to.domain || to.kind == kindNum && to.bits == 0 && from.kind == kindText {
+	if cuts || rounds || to.kind == kindNum && to.bits == 0 && from.kind == kindText {
 		n.stand, _ = c.freeVariable(e, s, "a cast to "+to.format)
 		free := to
 		free.length, free.domain = 0, false
@@ -164,13 +164,32 @@ func retyped(n *node, t sqlType) *node {
 	return &out
 }
 
+// collationOf is the collation that an operator or function runs with; 0: none.
+func collationOf(e expr.Expr) uint32 {
+	switch e := e.(type) {
+	case *expr.Call:
+		return e.Collation
+	case *expr.Operation:
+		return e.Collation
+	case *expr.Quantified:
+		return e.Collation
+	}
+	return 0
+}
+
 // run makes a node of a function this evaluator can run. In a proof it may be anything, unless its arguments are constant.
 func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
+	if k := c.snapCollation(collationOf(e)); k != nil && !k.Deterministic && f != &unknownFunction {
+		return c.free(e, s, describe(e)+" under a collation that is not deterministic") // many refuse to run
+	}
 	n := &node{op: opCall, fn: f, args: args, t: c.typeOf(e.Type(), -1), stand: -1}
 	if folded := fold(n); folded != n {
 		return folded
 	}
-	n.stand, _ = c.freeVariable(e, s, describe(e))
+	if !f.exact {
+		n.stand, _ = c.freeVariable(e, s, describe(e))
+		c.p.vars[n.stand].notNull = f.strict && f.run != nil && f.name != "?" && !f.extract
+	}
 	if f.pattern {
 		c.p.pattern = true
 	}

@@ -81,7 +81,7 @@ func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 	found := c.p.variable("found/"+strconv.Itoa(n), func() variable {
 		return variable{class: classFound, name: "a row of a sub-query", row: -1, t: boolType, notNull: true}
 	})
-	c.p.subs = append(c.p.subs, subquery{found: found, bound: map[int]bool{}, exact: true, as: c.as})
+	c.p.subs = append(c.p.subs, subquery{found: found, bound: map[int]bool{}, exact: true, known: true, as: c.as})
 	defer func(outer int) { c.sub = outer }(c.sub)
 	c.sub = n
 	where, targets := c.queryBody(q, s)
@@ -100,7 +100,6 @@ func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 			arr := operation(opArray, targets[0])
 			out = operation(opCase, exists, arr, constant(value{k: kindArray}))
 			out.t = c.typeOf(e.TypeOID, -1)
-			c.p.subs[n].exact = false // it may hold more
 			break
 		}
 		out = &node{op: opScalar, v: found, args: targets, stand: -1, t: targets[0].t}
@@ -137,7 +136,18 @@ func (c *compiler) queryBody(q *expr.Query, s *scope) (*node, []*node) {
 	if q.Limit || q.Having != nil || q.Group {
 		c.p.subs[c.sub].exact = false
 	}
-	return conjunction(conds...), c.targets(q, inner)
+	var targets []*node
+	for _, t := range q.Targets {
+		if t.Junk {
+			continue
+		}
+		if elem, where, ok := c.unfolded(t.Expr, inner); ok {
+			targets, conds = append(targets, elem), append(conds, where)
+			continue
+		}
+		targets = append(targets, c.compile(t.Expr, inner))
+	}
+	return conjunction(conds...), targets
 }
 
 // fromItem binds an item of FROM; present is the variable of an outer join's optional side, or -1.
@@ -204,7 +214,7 @@ func (c *compiler) rangeEntry(rte int, s *scope, present int) *node {
 		return c.valuesEntry(e.Values, rte, s)
 	}
 	c.calls++
-	c.p.subs[c.sub].exact = false
+	c.p.subs[c.sub].exact, c.p.subs[c.sub].known = false, false
 	s.bindings[rte] = binding{row: -1, free: c.calls}
 	return nil
 }
@@ -234,7 +244,7 @@ func (c *compiler) relationEntry(rel *catalog.Relation, rte int, s *scope, prese
 	c.p.subs[c.sub].rows = append(c.p.subs[c.sub].rows, r)
 	s.bindings[rte] = binding{row: r}
 	if rel.Kind != catalog.Table && rel.Kind != catalog.Partitioned {
-		c.p.subs[c.sub].exact = false
+		c.p.subs[c.sub].exact, c.p.subs[c.sub].known = false, false
 	}
 	if _, ok := c.p.trusted[rel]; !ok {
 		c.p.trusted[rel] = c.as
@@ -247,6 +257,16 @@ func (c *compiler) relationEntry(rel *catalog.Relation, rte int, s *scope, prese
 		return operation(opOr, operation(opNot, &node{op: opVar, v: present, stand: -1}), visible)
 	}
 	return visible
+}
+
+// unfolded is a target that returns a set: some element of it.
+func (c *compiler) unfolded(e expr.Expr, s *scope) (elem, where *node, ok bool) {
+	call, ok := e.(*expr.Call)
+	if !ok || !call.Set || call.Func == nil || call.Func.Schema != "pg_catalog" || len(call.Args) != 1 {
+		return nil, nil, false
+	}
+	elem, where = c.element(call.Func.Name, c.compile(call.Args[0], s))
+	return elem, where, elem != nil
 }
 
 // functionEntry is FROM unnest(array), or the elements of a JSON array: some element.
@@ -349,7 +369,7 @@ func (c *compiler) leafOf(e *expr.SubLink, s, inner *scope) *node {
 	found := c.p.variable("found/"+strconv.Itoa(n), func() variable {
 		return variable{class: classFound, name: "a row of a sub-query", row: -1, t: boolType, notNull: true}
 	})
-	c.p.subs = append(c.p.subs, subquery{found: found, bound: map[int]bool{}, exact: true, as: c.as})
+	c.p.subs = append(c.p.subs, subquery{found: found, bound: map[int]bool{}, exact: true, known: true, as: c.as})
 	defer func(outer int) { c.sub = outer }(c.sub)
 	c.sub = n
 	where, targets := c.queryBody(e.Query, inner)

@@ -170,6 +170,7 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 	if c.p.root.op != opConst {
 		markPositive(c.p.root)
 	}
+	c.p.early = c.p.planned()
 	c.group(k)
 	c.findMembers(k)
 	return c, k, nil
@@ -212,9 +213,8 @@ func (c *compiler) group(k *claim) {
 	}
 	c.p.joinGroups(roots, together)
 	for _, x := range k.contexts {
-		if x.path != nil {
-			g := c.p.groups[c.p.vars[x.v].group]
-			g.paths = append(g.paths, x.path)
+		if g := c.p.groups[c.p.vars[x.v].group]; x.path != nil && len(g.paths) == 0 {
+			g.paths = append(g.paths, x.path) // nothing reads the document: one that names a tenant is made all the same
 		}
 	}
 }

@@ -21,6 +21,7 @@ type group struct {
 	folded  bool
 	pattern bool
 	list    bool // text is read as a list
+	partial bool // not all documents are tried
 	// shortest is the smallest length limit of a text among them, 0: none.
 	shortest int
 	ordered  bool // compared by order
@@ -172,6 +173,7 @@ func (g *group) learnConversion(x *node) {
 
 func (g *group) learnCall(x *node) {
 	g.pattern = g.pattern || x.fn.pattern || x.fn.lossy
+	g.ordered = g.ordered || x.fn.ordered
 	switch {
 	case x.fn.name == "string_to_array", x.fn.name == "split_part":
 		g.list = true
@@ -231,7 +233,7 @@ func (g *group) size() int {
 
 // truncated reports whether the group has more variables than fresh values: then nothing is proved of it.
 func (g *group) truncated() bool {
-	return len(g.vars) > min(maxFresh, len(g.uuids), len(g.words), len(g.numbers))
+	return g.partial || len(g.vars) > min(maxFresh, len(g.uuids), len(g.words), len(g.numbers))
 }
 
 // domain returns the values to try for a variable, NULL last.
@@ -259,6 +261,12 @@ func (g *group) values(t sqlType, setting bool) []value {
 	case kindNum:
 		for i := range g.size() {
 			set.add(value{k: kindNum, s: g.numbers[i], fresh: uint8(i + 1)})
+		}
+		for _, n := range g.cuts {
+			if n < 9 {
+				set.add(value{k: kindNum, s: "1" + strings.Repeat("0", n)})
+				set.add(value{k: kindNum, s: "1" + strings.Repeat("0", n-1) + "1"})
+			}
 		}
 	case kindArray:
 		return g.arrays(*t.elem)
@@ -297,23 +305,19 @@ func (g *group) constants(t sqlType, set *valueSet) {
 	}
 }
 
-// texts adds strings: the fresh ones in each spelling that the group's conversions take for one, and the constants.
-func (g *group) texts(t sqlType, setting bool, set *valueSet) {
+// strings adds strings: the fresh ones in each spelling that the group's conversions take for one, and the constants.
+func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 	if t.labels != nil {
 		for _, l := range t.labels {
 			set.add(text(l))
 		}
 		return
 	}
-	k := t.kind
-	if k == kindOther {
-		k = kindText
-	}
 	add := func(s string, fresh int) {
 		if t.length > 0 && len(s) > t.length {
 			return
 		}
-		set.add(value{k: k, s: s, fresh: uint8(fresh)})
+		set.add(value{k: t.kind, s: s, fresh: uint8(fresh)})
 	}
 	n := g.size()
 	for i := range n {
@@ -352,11 +356,24 @@ func (g *group) texts(t sqlType, setting bool, set *valueSet) {
 			add("0"+g.numbers[i], i+1)
 		}
 	}
-	if setting {
-		g.structured(add)
-	}
 	if g.pattern {
 		add("%", 0)
+	}
+}
+
+// texts adds what a text column or setting may hold: a plain string, a list, a document.
+func (g *group) texts(t sqlType, setting bool, set *valueSet) {
+	g.strings(t, setting, set)
+	if t.labels != nil {
+		return
+	}
+	add := func(s string, fresh int) {
+		if t.length == 0 || len(s) <= t.length {
+			set.add(value{k: t.kind, s: s, fresh: uint8(fresh)})
+		}
+	}
+	if setting {
+		g.structured(add)
 	}
 	for _, d := range g.documents() {
 		add(d.s, int(d.fresh))
@@ -367,12 +384,14 @@ func (g *group) texts(t sqlType, setting bool, set *valueSet) {
 func (g *group) variants(s string, add func(string)) {
 	if g.citext || g.pattern {
 		add(strings.ToUpper(s))
+		add(strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):])
 	}
 	if g.pattern {
 		add(s + "x")
 		add(s[:min(1, len(s))])
 		add(s + "%")
 		add(s + " ")
+		add(" " + s)
 	}
 	if g.bpchar {
 		add(s + " ")
@@ -396,15 +415,7 @@ func (g *group) structured(add func(string, int)) {
 	if !g.list {
 		return
 	}
-	names := func(i int) string {
-		switch {
-		case g.uuid:
-			return g.uuids[i]
-		case g.num:
-			return g.numbers[i]
-		}
-		return g.words[i]
-	}
+	names := g.names()
 	seps := []string{","}
 	for _, c := range g.consts {
 		if c.k == kindText && len(c.s) == 1 && !slices.Contains(seps, c.s) && !isWord(c.s) {
@@ -412,12 +423,12 @@ func (g *group) structured(add func(string, int)) {
 		}
 	}
 	for _, sep := range seps {
-		add(names(0)+sep+names(1), 0)
-		add(names(1)+sep+names(0), 0)
+		add(names[0]+sep+names[1], 0)
+		add(names[1]+sep+names[0], 0)
 	}
-	add("{"+names(0)+","+names(1)+"}", 0)
-	add("{"+names(0)+"}", 0)
-	add("{"+names(1)+"}", 0)
+	add("{"+names[0]+","+names[1]+"}", 0)
+	add("{"+names[0]+"}", 0)
+	add("{"+names[1]+"}", 0)
 	add("{}", 0)
 }
 

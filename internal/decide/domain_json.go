@@ -3,6 +3,7 @@ package decide
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // documents are JSON documents that hold the members a predicate asks for: each alone and together, with the values of the
@@ -34,10 +35,10 @@ func (g *group) documents() []value {
 			out = append(out, value{s: string(b), fresh: fresh})
 		}
 	}
-	if len(leaves) > 2 || len(names) > 12 {
+	if len(leaves) > 2 || len(leaves) == 2 && len(names) > 40 {
+		g.partial = true
 		for i := range names { // all members alike, and each alone
-			pick := slices.Repeat([]int{i}, len(leaves))
-			build(pick)
+			build(slices.Repeat([]int{i}, len(leaves)))
 			for j := range leaves {
 				alone := slices.Repeat([]int{-1}, len(leaves))
 				alone[j] = i
@@ -66,32 +67,37 @@ type memberValue struct {
 	fresh uint8
 }
 
+// memberValues are what a member may hold: the group's strings, and where elements are taken, short lists of them.
 func (g *group) memberValues() []memberValue {
+	set := &valueSet{seen: map[string]bool{}}
+	g.strings(textType, true, set)
 	var out []memberValue
-	for i := range min(g.size(), 3) {
-		switch {
-		case g.uuid:
-			out = append(out, memberValue{g.uuids[i], uint8(i + 1)})
-		case g.num:
-			out = append(out, memberValue{g.numbers[i], uint8(i + 1)})
-		default:
-			out = append(out, memberValue{g.words[i], uint8(i + 1)})
-		}
+	for _, v := range set.list {
+		out = append(out, memberValue{v.s, v.fresh})
 	}
 	if g.elems || g.list {
-		a, b := out[0].x, out[1].x
-		out = append(out, memberValue{x: []any{a}}, memberValue{x: []any{b}}, memberValue{x: []any{a, b}})
-	}
-	out = append(out, memberValue{x: ""})
-	for _, c := range g.consts {
-		if c.k == kindText && c.s != "" && !slices.ContainsFunc(g.paths, func(p []string) bool { return slices.Contains(p, c.s) }) {
-			out = append(out, memberValue{x: c.s})
+		names := g.names()
+		a, b := names[0], names[1]
+		out = append(out, memberValue{x: []any{a}}, memberValue{x: []any{b}}, memberValue{x: []any{a, b}}, memberValue{x: []any{}})
+		if g.citext || g.folded || g.pattern {
+			out = append(out, memberValue{x: []any{strings.ToUpper(a)}}, memberValue{x: []any{strings.ToUpper(b)}})
 		}
 	}
 	if g.boolean {
 		out = append(out, memberValue{x: true})
 	}
 	return out
+}
+
+// names are the group's fresh values in the form that its conversions read.
+func (g *group) names() []string {
+	switch {
+	case g.uuid:
+		return g.uuids
+	case g.num:
+		return g.numbers
+	}
+	return g.words
 }
 
 // leafPaths leaves out what is only a step on the way to another path.

@@ -49,7 +49,7 @@ func (e *env) get(i int) result {
 // eval evaluates n. Deciding is a matter of many small evaluations, so this is one switch.
 func (e *env) eval(n *node) result {
 	if n.stand >= 0 && e.mode.proof {
-		return e.get(n.stand)
+		return e.standIn(n)
 	}
 	switch n.op {
 	case opConst:
@@ -87,6 +87,18 @@ func (e *env) eval(n *node) result {
 		return result{st: raises}
 	}
 	return e.apply(n)
+}
+
+// standIn is the value of a node that a proof does not run: NULL and errors come through, the rest is open.
+func (e *env) standIn(n *node) result {
+	if n.op == opConvert || n.op == opCall && n.fn.strict {
+		for _, a := range n.args {
+			if r := e.eval(a); r.st != known || r.v.null {
+				return r
+			}
+		}
+	}
+	return e.get(n.stand)
 }
 
 // connect is AND and OR when the order of evaluation is open.

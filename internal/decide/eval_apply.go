@@ -16,6 +16,13 @@ func (e *env) apply(n *node) result {
 	case raised:
 		return result{st: raises}
 	case opaque:
+		if e.mode.proof && n.op == opConvert && n.to.domain {
+			plain := n.to
+			plain.domain = false // its checks can only make it raise
+			if v, how = convert(vals[0], plain, n.explicit); how == done {
+				return is(v)
+			}
+		}
 		return result{st: stuck, need: -1}
 	}
 	return is(v)

@@ -8,6 +8,9 @@ type function struct {
 	strict  bool
 	pattern bool // matches more than one value: LIKE, prefix, …
 	lossy   bool // maps different values to one
+	ordered bool // looks at the order of values
+	// exact: the groups' spellings cover what it tells apart, so that a proof may run it.
+	exact   bool
 	extract bool // takes a part of a structured value
 	path    []string
 	run     func([]value) (value, outcome)

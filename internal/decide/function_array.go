@@ -17,7 +17,7 @@ var subscriptFunction = function{name: "subscript", args: 2, strict: true, extra
 }}
 
 func minMax(greatest bool) *function {
-	return &function{name: "minmax", args: -1, run: func(v []value) (value, outcome) {
+	return &function{name: "minmax", ordered: true, args: -1, run: func(v []value) (value, outcome) {
 		out := null
 		for _, x := range v {
 			if x.null {

@@ -12,11 +12,11 @@ import (
 
 // functions are the functions of pg_catalog that can be run, by name. Operators are here by their function's name.
 var functions = map[string]function{
-	"lower":           {name: "lower", args: 1, strict: true, lossy: true, run: mapASCII(strings.ToLower)},
-	"upper":           {name: "upper", args: 1, strict: true, lossy: true, run: mapASCII(strings.ToUpper)},
-	"btrim":           {name: "btrim", args: 1, strict: true, lossy: true, run: mapText(func(s string) string { return strings.Trim(s, " ") })},
-	"ltrim":           {name: "ltrim", args: 1, strict: true, lossy: true, run: mapText(func(s string) string { return strings.TrimLeft(s, " ") })},
-	"rtrim":           {name: "rtrim", args: 1, strict: true, lossy: true, run: mapText(func(s string) string { return strings.TrimRight(s, " ") })},
+	"lower":           {name: "lower", args: 1, strict: true, lossy: true, exact: true, run: mapASCII(strings.ToLower)},
+	"upper":           {name: "upper", args: 1, strict: true, lossy: true, exact: true, run: mapASCII(strings.ToUpper)},
+	"btrim":           {name: "btrim", args: 1, strict: true, lossy: true, exact: true, run: mapText(func(s string) string { return strings.Trim(s, " ") })},
+	"ltrim":           {name: "ltrim", args: 1, strict: true, lossy: true, exact: true, run: mapText(func(s string) string { return strings.TrimLeft(s, " ") })},
+	"rtrim":           {name: "rtrim", args: 1, strict: true, lossy: true, exact: true, run: mapText(func(s string) string { return strings.TrimRight(s, " ") })},
 	"length":          {name: "length", args: 1, strict: true, lossy: true, run: textLength},
 	"char_length":     {name: "char_length", args: 1, strict: true, lossy: true, run: textLength},
 	"md5":             {name: "md5", args: 1, strict: true, run: hashText(func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) })},

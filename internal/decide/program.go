@@ -47,9 +47,11 @@ type subquery struct {
 	rows  []int
 	// bound lists its rows that a comparison ties to the context: a membership of the principal, a session's row.
 	bound map[int]bool
-	// exact is false where the sub-query was widened (GROUP BY, LIMIT, …): good for proofs, not for refutations.
-	exact bool
-	as    string // whose rights it uses
+	ties  []int // the settings that tie them: where all are unset there is no principal
+	// exact is false where the row found stands for less than the sub-query asks (GROUP BY, LIMIT, …): good for proofs, not
+	// for refutations. known is false where it reads what is not a table: then it may find rows when its tables are empty.
+	exact, known bool
+	as           string // whose rights it uses
 }
 
 // A program is a predicate over a row, compiled, with all its variables.
@@ -60,6 +62,7 @@ type program struct {
 	subs    []subquery
 	groups  []*group
 	byKey   map[string]int // variable by what it stands for
+	early   []*node        // what the planner evaluates
 	checks  []*node        // table constraints of the judged row: not FALSE
 	unique  []uniqueKey
 	pattern bool // it runs a pattern, prefix or the like over something

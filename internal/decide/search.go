@@ -173,8 +173,15 @@ func (s *search) confirm() (bool, int) {
 		s.lenient = true
 		return false, -1
 	}
+	if ok, need := s.plans(); !ok {
+		return false, need
+	}
 	for i := range s.k.p.subs {
-		if sub := &s.k.p.subs[i]; s.env.set[sub.found] && (!sub.exact || s.env.val[sub.found].isFalse() && s.populated(i)) {
+		sub := &s.k.p.subs[i]
+		if !s.env.set[sub.found] {
+			continue
+		}
+		if there := s.env.val[sub.found].isTrue(); there && !sub.exact || !there && (!sub.known || s.populated(i)) {
 			s.inexact = true
 			return false, -1
 		}
