@@ -88,6 +88,11 @@ func (a *analyzer) unknown(tag, reason string, args ...Expr) *Unknown {
 	return &Unknown{Tag: tag, Key: reason, Args: args}
 }
 
+// follows stands for what cannot be resolved because an operand could not: the operand's own reason was noted.
+func (a *analyzer) follows(tag, reason string, args ...Expr) *Unknown {
+	return &Unknown{Tag: tag, Key: reason, Args: args}
+}
+
 // in returns the analyzer for a query inside the present one.
 func (a *analyzer) in(q *Query) *analyzer {
 	b := *a
@@ -241,7 +246,7 @@ func (a *analyzer) fieldOf(e Expr, name string) Expr {
 	rel := a.r.rowType(e.Type())
 	if rel == nil {
 		if p, ok := e.(*Param); ok && p.Kind == "variable" {
-			return &Unknown{Tag: "RECORD", Key: p.Name + "." + name}
+			return a.unknown("RECORD", fmt.Sprintf("field %q of a record", p.Name+"."+name))
 		}
 		return nil
 	}

@@ -15,7 +15,7 @@ func (a *analyzer) call(n *pgquery.FuncCall) Expr {
 	types := typesOf(args)
 	for _, t := range types {
 		if t == 0 {
-			return a.unknown("CALL", fmt.Sprintf("call of %s with an argument of unknown type", name), args...)
+			return a.follows("CALL", fmt.Sprintf("call of %s with an argument of unknown type", name), args...)
 		}
 	}
 	m, ok := a.findFunction(schema, name, types, named)

@@ -18,6 +18,11 @@ func (a *analyzer) coerce(e Expr, target uint32, ctx castContext) Expr {
 	if c, ok := e.(*Const); ok && source == unknownOID {
 		return a.literalAs(c, target)
 	}
+	if u, ok := e.(*Unknown); ok && source == 0 { // whatever it is, it is of that type now
+		typed := *u
+		typed.TypeOID = target
+		return &typed
+	}
 	if source == 0 || source == recordOID {
 		return a.unknown("CAST", fmt.Sprintf("a value of unknown type as %s", a.r.typeName(target)), e)
 	}

@@ -74,7 +74,7 @@ func (a *analyzer) apply(schema, name string, args []Expr) Expr {
 	types := typesOf(args)
 	for _, t := range types {
 		if t == 0 {
-			return a.unknown("OPERATOR", fmt.Sprintf("operator %s over an operand of unknown type", name), args...)
+			return a.follows("OPERATOR", fmt.Sprintf("operator %s over an operand of unknown type", name), args...)
 		}
 	}
 	m, ok := a.d.operator(a.t, schema, name, types, a.path.schemas)
@@ -109,11 +109,14 @@ func (a *analyzer) nullif(e Expr) Expr {
 // quantified resolves expr OP ANY (array): the operator is over the element's type.
 func (a *analyzer) quantified(schema, name string, left, right Expr, any bool) Expr {
 	y := a.t.typeOf(a.t.base(right.Type()))
+	if right.Type() == 0 || left.Type() == 0 {
+		return a.follows("QUANTIFIED", name+" over an operand of unknown type", left, right)
+	}
 	if right.Type() == unknownOID {
 		right = a.coerce(right, a.t.arrayOf(left.Type()), implicitCast)
 		y = a.t.typeOf(right.Type())
 	}
-	if y == nil || y.Element == 0 || left.Type() == 0 {
+	if y == nil || y.Element == 0 {
 		return a.unknown("QUANTIFIED", fmt.Sprintf("%s ANY over something that is no array", name), left, right)
 	}
 	types := []uint32{left.Type(), y.Element}

@@ -81,6 +81,8 @@ func (r *Reader) storedBody(b *Body) error {
 // parseSQL parses statements. The parser is compiled at its first call, which takes seconds: nothing calls this before a
 // string body has to be read.
 func parseSQL(text string) ([]*pgquery.RawStmt, error) {
+	parser.Lock()
+	defer parser.Unlock()
 	tree, err := wasmquery.Parse(text)
 	if err != nil {
 		return nil, err
@@ -88,14 +90,25 @@ func parseSQL(text string) ([]*pgquery.RawStmt, error) {
 	return tree.Stmts, nil
 }
 
+// parsePLpgSQL parses the statement that makes a PL/pgSQL function, to JSON.
+func parsePLpgSQL(text string) (string, error) {
+	parser.Lock()
+	defer parser.Unlock()
+	return wasmquery.ParsePlPgSqlToJSON(text)
+}
+
+// parser keeps calls one after the other: the library compiles another parser, for seconds, for each call that comes while
+// all it has are busy. A statement takes some twenty microseconds.
+var parser sync.Mutex
+
 // sqlBody reads a string body of LANGUAGE sql.
 func (r *Reader) sqlBody(b *Body) {
+	a := r.analyzerFor(b)
 	stmts, err := parseSQL(b.Function.Source)
 	if err != nil {
 		b.Opaque = append(b.Opaque, "parsing the body: "+err.Error())
 		return
 	}
-	a := r.analyzerFor(b)
 	for _, s := range stmts {
 		if q := a.statement(s.Stmt); q != nil {
 			b.Statements = append(b.Statements, q)

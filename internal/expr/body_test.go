@@ -2,9 +2,14 @@ package expr
 
 import (
 	"fmt"
+	goparser "go/parser"
+	"go/token"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
@@ -90,4 +95,94 @@ func (r *Reader) body(t testing.TB, identity string) *Body {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// A bodyFacts is what TestBodies compares of a body.
+type bodyFacts struct {
+	Reads, Calls, Dynamic, Opaque, Temp []string
+	Statements                          int
+	Mutable, Value, Rows                bool
+}
+
+// TestBodies reads bodies of every sort that can and cannot be read.
+func TestBodies(t *testing.T) {
+	r := fixture(t, `CREATE SCHEMA p;
+CREATE TABLE p.log (id int, what text);
+CREATE FUNCTION p.writes(x uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = p, s, pg_temp AS $$
+DECLARE r record; n int := 0;
+BEGIN
+  INSERT INTO log (what) VALUES ('a');
+  FOR r IN SELECT * FROM s.acc WHERE tenant = x LOOP
+    UPDATE s.acc SET n = writes.n + 1 WHERE id = r.id;
+  END LOOP;
+  EXECUTE 'DELETE FROM ' || 'log' USING x;
+  EXECUTE format('DELETE FROM %I', 'member');
+  PERFORM set_config('app.tenant', x::text, true);
+  RAISE NOTICE 'done %', (SELECT count(*) FROM s.member);
+EXCEPTION WHEN OTHERS THEN
+  DELETE FROM s.member WHERE usr = 'x';
+END $$;
+CREATE FUNCTION p.temp() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = p AS $$ SELECT count(*) FROM log $$;
+CREATE FUNCTION p.free() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM p.log $$;
+CREATE FUNCTION p.unqualified() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM log); END $$;
+CREATE FUNCTION p.qualified() RETURNS SETOF p.log LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT * FROM p.log; RETURN; END $$;
+CREATE FUNCTION p.dynrows() RETURNS SETOF p.log LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'SELECT * FROM p.log'; END $$;
+CREATE FUNCTION p.two() RETURNS int LANGUAGE sql AS $$ INSERT INTO p.log (id) VALUES (1); SELECT 1 $$;
+CREATE FUNCTION p.out(OUT o text) LANGUAGE plpgsql AS $$ BEGIN o := current_user; END $$;
+CREATE FUNCTION p.trg() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO p.log (id, what) VALUES (NEW.id, OLD.what); RETURN NEW; END $$;
+CREATE TRIGGER trg AFTER UPDATE ON p.log FOR EACH ROW EXECUTE FUNCTION p.trg();
+CREATE FUNCTION p.clash() RETURNS int LANGUAGE plpgsql AS $$ DECLARE id int; BEGIN RETURN (SELECT count(*) FROM p.log WHERE id = 3); END $$;
+CREATE FUNCTION p.atomic() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM p.log; END;
+CREATE FUNCTION p.rowtype() RETURNS int LANGUAGE plpgsql AS $$ DECLARE r p.log%ROWTYPE; BEGIN SELECT * INTO r FROM p.log; r.id := 3; RETURN r.id; END $$;`)
+	got := map[string]bodyFacts{}
+	for i := range r.Snapshot().Functions {
+		f := &r.Snapshot().Functions[i]
+		if f.Schema != "p" {
+			continue
+		}
+		b, err := r.Body(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[f.Name] = bodyFacts{b.Reads(), b.Calls(), b.Dynamic, b.Opaque, b.TempShadowed, len(b.Statements), b.SearchPathMutable, b.Value != nil, b.Rows != nil}
+	}
+	log := []string{"p.log"}
+	count := []string{}
+	want := map[string]bodyFacts{
+		"writes": {Reads: []string{"p.log", "s.acc", "s.member"}, Calls: []string{"pg_catalog.format(pg_catalog.text,pg_catalog.\"any\")", "pg_catalog.set_config(pg_catalog.text,pg_catalog.text,boolean)"},
+			Dynamic: []string{"'DELETE FROM ' || 'log'", "format('DELETE FROM %I', 'member')"}, Statements: 8},
+		"temp":        {Reads: log, Calls: count, Temp: []string{"log"}, Statements: 1, Value: true},
+		"free":        {Reads: log, Calls: count, Statements: 1, Mutable: true, Value: true},
+		"unqualified": {Reads: []string{}, Calls: count, Opaque: []string{`relation "log" is not known`}, Temp: []string{"log"}, Statements: 1, Mutable: true, Value: true},
+		"qualified":   {Reads: log, Calls: count, Statements: 1, Mutable: true, Rows: true},
+		"dynrows":     {Reads: []string{}, Calls: count, Dynamic: []string{"'SELECT * FROM p.log'"}, Mutable: true},
+		"two":         {Reads: log, Calls: count, Statements: 2, Mutable: true},
+		"out":         {Reads: []string{}, Calls: count, Statements: 1, Mutable: true, Value: true},
+		"trg":         {Reads: log, Calls: count, Statements: 1, Mutable: true},
+		"clash":       {Reads: log, Calls: count, Opaque: []string{`"id" is a column and a variable`}, Statements: 1, Mutable: true, Value: true},
+		"atomic":      {Reads: log, Calls: count, Statements: 1, Value: true},
+		"rowtype":     {Reads: log, Calls: count, Statements: 1, Mutable: true, Value: true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("bodies (-want +got):\n%s", diff)
+	}
+}
+
+// TestImports keeps regular expressions out: what is judged here is read, never matched.
+func TestImports(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, name := range files {
+		f, err := goparser.ParseFile(token.NewFileSet(), name, nil, goparser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range f.Imports {
+			if i.Path.Value == `"regexp"` {
+				t.Errorf("%s imports regexp", name)
+			}
+		}
+	}
 }

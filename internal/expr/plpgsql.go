@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	wasmquery "github.com/wasilibs/go-pgquery"
-
 	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
@@ -70,7 +68,13 @@ func (n plNode) query(name string) string { return n.sub(name).text("query") }
 // plpgsqlBody reads a body of LANGUAGE plpgsql: every static statement, the texts of the dynamic ones, and, where it only
 // decides and returns, its value.
 func (r *Reader) plpgsqlBody(b *Body) {
-	text, err := wasmquery.ParsePlPgSqlToJSON(definitionOf(b.Function))
+	p := &plReader{a: r.analyzerFor(b), body: b}
+	text, err := parsePLpgSQL(definitionOf(b.Function))
+	if err != nil { // the parser has no catalogue: it takes a row type for a plain one, and refuses its fields
+		if again, e := parsePLpgSQL(withoutRowTypes(definitionOf(b.Function))); e == nil {
+			text, err = again, nil
+		}
+	}
 	if err != nil {
 		b.Opaque = append(b.Opaque, "parsing the body: "+err.Error())
 		return
@@ -80,13 +84,32 @@ func (r *Reader) plpgsqlBody(b *Body) {
 		b.Opaque = append(b.Opaque, "parsing the body: no function in it")
 		return
 	}
-	p := &plReader{a: r.analyzerFor(b), body: b}
 	p.a.declared = true
 	fn := plOf(parsed[0])
 	p.declare(fn.list("datums"))
 	p.collect(fn.sub("action"))
 	b.take(p.a)
 	r.plpgsqlValue(b, p, fn)
+}
+
+// withoutRowTypes writes record for table%ROWTYPE, whose fields the parser then takes as they come.
+func withoutRowTypes(text string) string {
+	var b strings.Builder
+	for {
+		at := strings.Index(strings.ToLower(text), "%rowtype")
+		if at < 0 {
+			b.WriteString(text)
+			return b.String()
+		}
+		start, quoted := at, false
+		for start > 0 && (quoted || !strings.ContainsRune(" \t\r\n;", rune(text[start-1]))) {
+			start--
+			quoted = quoted != (text[start] == '"')
+		}
+		b.WriteString(text[:start])
+		b.WriteString("record")
+		text = text[at+len("%rowtype"):]
+	}
 }
 
 // definitionOf is the statement that makes a function, as the parser of PL/pgSQL wants it.

@@ -8,14 +8,16 @@ import (
 // collect takes the static statements, the expressions and the texts of dynamic statements, block by block.
 func (p *plReader) collect(n plNode) {
 	switch n.kind {
-	case "stmt_execsql", "stmt_call":
-		p.keep(p.statement(n.query(map[string]string{"stmt_execsql": "sqlstmt", "stmt_call": "expr"}[n.kind])))
+	case "stmt_execsql":
+		p.keep(p.fields(n.sub("target"), p.statement(n.query("sqlstmt"))))
+	case "stmt_call":
+		p.keep(p.statement(n.query("expr")))
 	case "stmt_perform":
 		p.keep(p.statement(n.query("expr")))
 	case "stmt_return_query", "stmt_open", "stmt_fors":
 		p.dynamic(n.query("dynquery"))
 		if text := n.query("query"); text != "" {
-			p.keep(p.statement(text))
+			p.keep(p.fields(n.sub("var"), p.statement(text)))
 		}
 	case "stmt_forc":
 		p.a.notes.add(&p.a.notes.opaque, "a loop over a cursor")
@@ -37,14 +39,21 @@ func (p *plReader) collect(n plNode) {
 
 // nested goes into what a statement holds.
 func (p *plReader) nested(n plNode) {
-	for _, name := range []string{"body", "then_body", "else_body", "stmts", "else_stmts", "action", "elsif_list", "case_when_list", "exc_list"} {
-		for _, s := range n.list(name) {
-			p.collect(s)
-		}
+	for _, s := range inside(n) {
+		p.collect(s)
 	}
-	if e := n.sub("exceptions"); e.kind != "" {
-		p.nested(e)
+}
+
+// fields declares the fields of a record that takes a query's rows.
+func (p *plReader) fields(rec plNode, q *Query) *Query {
+	if rec.kind != "rec" {
+		return q
 	}
+	for _, c := range queryColumns(q, nil) {
+		name := rec.text("refname") + "." + c.name
+		p.a.vars = append(p.a.vars, variable{name: name, value: &Param{Kind: "variable", Name: name, TypeOID: c.value.Type()}})
+	}
+	return q
 }
 
 func (p *plReader) keep(q *Query) {
@@ -84,6 +93,7 @@ func plain(text string) bool {
 func (p *plReader) dynamic(text string) {
 	if text != "" && !slices.Contains(p.body.Dynamic, text) {
 		p.body.Dynamic = append(p.body.Dynamic, text)
+		p.keepExpr(text)
 	}
 }
 

@@ -109,8 +109,7 @@ func (s *plRunner) run(list []plNode, env map[string]Expr) Expr {
 			return s.block(n, rest)
 		case "stmt_return":
 			if n.query("expr") == "" {
-				s.failed = true // OUT arguments
-				return s.unknown("RETURN")
+				return s.out()
 			}
 			return s.eval(n.query("expr"), s.typ)
 		case "stmt_if":
@@ -129,6 +128,27 @@ func (s *plRunner) run(list []plNode, env map[string]Expr) Expr {
 		}
 	}
 	return s.unknown("RAISE")
+}
+
+// out is what a RETURN without a value gives: the one OUT argument's value. The parser also puts one at the end of a body
+// that may run out, which raises where there is no such argument.
+func (s *plRunner) out() Expr {
+	f := s.p.a.fn
+	var outs []string
+	for i, m := range f.ArgumentModes {
+		if m != "in" && m != "variadic" && i < len(f.ArgumentNames) {
+			outs = append(outs, f.ArgumentNames[i])
+		}
+	}
+	if len(outs) == 0 {
+		return s.unknown("RAISE")
+	}
+	v, ok := s.env[outs[0]]
+	if !ok || len(outs) > 1 {
+		s.failed = true
+		return s.unknown("RETURN")
+	}
+	return s.p.a.coerce(v, s.typ, plpgsqlCast)
 }
 
 func (s *plRunner) unknown(tag string) Expr {
