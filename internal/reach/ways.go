@@ -96,6 +96,7 @@ func (w *walker) emitOnce(way Way) {
 		return
 	}
 	have := &w.out[at]
+	wasOpen := open(have)
 	if have.Old != nil && way.Old != nil {
 		have.Old = or(have.Old, way.Old)
 	}
@@ -109,9 +110,17 @@ func (w *walker) emitOnce(way Way) {
 	}
 	have.Args = have.Args || way.Args
 	have.Opaque, have.Note = cmp.Or(have.Opaque, way.Opaque), cmp.Or(have.Note, way.Note)
+	if wasOpen || open(&way) {
+		have.Opaque = "" // what is not understood cannot open it further
+	}
 	if way.Soft != nil {
 		have.Soft = way.Soft
 	}
+}
+
+// open reports whether a way is known to lead to every row.
+func open(way *Way) bool {
+	return way.Opaque == "" && (way.Old == nil || constant(way.Old, true)) && (way.New == nil || constant(way.New, true))
 }
 
 // union joins two lists of columns.
