@@ -136,7 +136,7 @@ func writeStatements(b *strings.Builder, s Step, statements []string) {
 // batchSQL runs a back-fill's statement until it changes nothing, a transaction each time.
 func batchSQL(s Step) string {
 	statement := strings.ReplaceAll(s.Do[0], "$1", fmt.Sprint(s.Batch))
-	return "DO " + lit("DECLARE changed bigint; BEGIN LOOP "+statement+"; GET DIAGNOSTICS changed = ROW_COUNT; COMMIT; EXIT WHEN changed = 0; END LOOP; END")
+	return "DO " + lit("DECLARE changed bigint; BEGIN LOOP PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true); "+statement+"; GET DIAGNOSTICS changed = ROW_COUNT; COMMIT; EXIT WHEN changed = 0; END LOOP; END")
 }
 
 // comment keeps a name from ending the comment it stands in.
