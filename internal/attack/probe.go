@@ -83,6 +83,7 @@ type Target struct {
 	seen  *catalog.Relation // the view that is asked in place of the table
 	call  *catalog.Function // the function that is called
 	named string            // a role to take first
+	kind  string            // of the way, where it is another than the probe's
 
 	base string   // quoted name of the table the row is stored in
 	s    *session // who tries, and how to look from outside

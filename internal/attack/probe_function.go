@@ -28,6 +28,9 @@ query, answers whoever asks. It is called with the row in place and without it: 
 				continue
 			}
 			u := *t
+			if f.Result == "boolean" || f.Result == "void" {
+				u.kind = "inference" // a yes or no tells that the row is there, and no more
+			}
 			u.call, u.Path = f, Path{{"function", f.Identity()}}
 			out = append(out, &u)
 		}

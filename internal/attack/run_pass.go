@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func (r *runner) failAll(code Code, why string) {
 // add completes an entry and keeps it.
 func (r *runner) add(p Probe, role string, t *tenancy.Table, e Entry) {
 	e.Role, e.Table, e.Probe = role, t.Relation.Identity(), p.Name
-	e.Command, e.Variant, e.Kind, e.Informational = p.Command, p.Variant, p.Kind, p.Informational
+	e.Command, e.Variant, e.Kind, e.Informational = p.Command, p.Variant, cmp.Or(e.Kind, p.Kind), p.Informational
 	if e.Path == nil {
 		e.Path = Path{}
 	}

@@ -93,7 +93,7 @@ func (r *runner) duel(ctx context.Context, tx pgx.Tx, p Probe, role string, t *T
 		}
 	}
 	e := judge(control, stranger)
-	e.Path = t.path()
+	e.Path, e.Kind = t.path(), t.kind
 	e.Statement = statement(role, stranger)
 	if e.Outcome == Leaked {
 		e.Why = fmt.Sprintf("%s: tenant %s's row was reached in %s", title(p.Doc), t.Owner.Name, p.Stranger)
