@@ -225,7 +225,7 @@ func catalogue(t *testing.T, db *pgtest.Database) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString(dump(t, db))
-	for _, query := range []string{clusterQuery, indexQuery} {
+	for _, query := range []string{clusterQuery, indexQuery, ownQuery} {
 		for _, row := range db.Query(t, query) {
 			b.WriteString(strings.Join(row, " ") + "\n")
 		}
@@ -271,6 +271,11 @@ ORDER BY 1`
 const indexQuery = `
 SELECT 'index', i.indexrelid::regclass, i.indisvalid, i.indisready FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' ORDER BY i.indexrelid::regclass::text`
+
+// ownQuery reads Ringfence's own schema, which fingerprints leave out.
+const ownQuery = `
+SELECT 'own', p.oid::regprocedure, md5(p.prosrc), p.proconfig FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+ WHERE n.nspname = 'ringfence' ORDER BY p.oid::regprocedure::text`
 
 // dropLawRoles drops every role that the case made: cases run one after another and have the server to themselves.
 func dropLawRoles(t *testing.T, db *pgtest.Database) {
