@@ -19,8 +19,20 @@ func BenchmarkRead(b *testing.B) {
 			catalogtest.Load(b, db, tables)
 			s := read(b, db.Super)
 			b.Run("read", func(b *testing.B) {
+				defer reportCPU(b, db.Super)()
 				for b.Loop() {
 					read(b, db.Super)
+				}
+			})
+			b.Run("read_on_a_fresh_connection", func(b *testing.B) {
+				for b.Loop() {
+					b.StopTimer()
+					conn := db.Conn(b, "")
+					b.StartTimer()
+					read(b, conn)
+					b.StopTimer()
+					conn.Close(b.Context())
+					b.StartTimer()
 				}
 			})
 			b.Run("fingerprints", func(b *testing.B) {

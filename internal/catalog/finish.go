@@ -6,11 +6,6 @@ import (
 
 // finish names what could not be named while reading, keeps what is asked for or mentioned, and sorts all.
 func (b *builder) finish(m *mentions, opts Options) {
-	for oid := range m.functions {
-		if f := b.functions[oid]; f != nil {
-			f.named = true
-		}
-	}
 	b.finishObjects()
 	b.finishFunctions(m)
 	b.finishRelations(m, opts)

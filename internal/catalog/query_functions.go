@@ -3,7 +3,6 @@ package catalog
 // A functionRow is a Function while it is being read.
 type functionRow struct {
 	Function
-	named bool // a tree, an operator or a trigger names it
 }
 
 // A triggerEntry is a Trigger whose function is not named yet.

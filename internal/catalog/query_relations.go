@@ -25,8 +25,7 @@ func (b *builder) relationQueries(where string, args ...string) []query {
 		{name: "columns", take: b.takeColumn, args: args, sql: `SELECT a.attrelid, a.attnum, a.attname::text, CASE WHEN a.atttypmod <> -1 OR a.atttypid IN (1042, 1560) THEN format_type(a.atttypid, a.atttypmod) END,
 			a.atttypid, a.atttypmod, a.attcollation, a.attnotnull, a.attidentity::text, a.attgenerated::text, a.attislocal
 			FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-			WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND a.attnum > 0 AND NOT a.attisdropped AND c.` + where + `
-			ORDER BY a.attrelid, a.attnum`},
+			WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND a.attnum > 0 AND NOT a.attisdropped AND c.` + where},
 	}
 }
 

@@ -8,14 +8,12 @@ type typeRow struct {
 	collation uint32
 	relation  uint32
 	array     uint32
-	named     bool
 }
 
 // An operatorRow is an Operator while it is being read.
 type operatorRow struct {
 	Operator
 	left, right, function uint32
-	named                 bool
 }
 
 // typeQueries read types, collations, operators and casts.

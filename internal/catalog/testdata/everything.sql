@@ -54,7 +54,7 @@ CREATE POLICY "p'1" ON "We ird"."Ta%b""le" TO app, "select"
 	WITH CHECK (org_id = (SELECT current_org()) AND "te xt" IS DISTINCT FROM 'No' AND m @> ARRAY['ok'::mood]);
 CREATE POLICY p2 ON "We ird"."Ta%b""le" AS RESTRICTIVE FOR UPDATE USING (true);
 COMMENT ON POLICY p2 ON "We ird"."Ta%b""le" IS 'why';
-CREATE POLICY "for" ON org FOR SELECT USING (state = 'ok' AND name LIKE 'a%' AND CURRENT_USER <> 'x' AND name::text ~ COALESCE(current_setting('x', true), 'y'));
+CREATE POLICY "for" ON org FOR SELECT USING (state = 'ok' AND name LIKE 'a%' AND name COLLATE "POSIX" > 'a' AND CURRENT_USER <> 'x' AND name::text ~ COALESCE(current_setting('x', true), 'y'));
 
 CREATE INDEX ix ON "We ird"."Ta%b""le" (lower("te xt"), org_id DESC) INCLUDE (p) WHERE p IS NOT NULL;
 CREATE FUNCTION trg() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN new; END$$;
@@ -101,3 +101,6 @@ CREATE VIEW overdropped AS SELECT x.c, y.d FROM dropped x JOIN dropped y USING (
 ALTER TABLE dropped ADD COLUMN e int DEFAULT 7;
 CREATE PUBLICATION "pub lication" FOR TABLE org, child WITH (publish = 'insert, delete');
 CREATE PUBLICATION pub_all FOR ALL TABLES;
+SELECT lo_create(4711);
+GRANT SELECT ON LARGE OBJECT 4711 TO app;
+ALTER ROLE app SET work_mem = '8MB';
