@@ -26,8 +26,47 @@ func rowsRelation(r *catalog.Relation) bool {
 	}
 }
 
+// A spot is what was last asked of one role at one relation: verbs ask the same things one after another.
+type spot struct {
+	role   string
+	rel    *catalog.Relation
+	exempt string
+	known  bool
+	sets   map[Command]*composed
+}
+
+// spot returns the spot of role and rel.
+func (w *walker) spot(role string, rel *catalog.Relation) *spot {
+	if w.here.rel != rel || w.here.role != role {
+		w.here = spot{role: role, rel: rel}
+	}
+	return &w.here
+}
+
+// policies is the composer's, remembered for the spot.
+func (w *walker) policies(rel *catalog.Relation, role string, command Command) *composed {
+	at := w.spot(role, rel)
+	if c := at.sets[command]; c != nil {
+		return c
+	}
+	c := w.composer.policies(rel, role, command)
+	if at.sets == nil {
+		at.sets = make(map[Command]*composed, 4)
+	}
+	at.sets[command] = c
+	return c
+}
+
 // exempt says why row security does not bind role on rel, or "".
 func (w *walker) exempt(role string, rel *catalog.Relation) string {
+	at := w.spot(role, rel)
+	if !at.known {
+		at.exempt, at.known = w.whyExempt(role, rel), true
+	}
+	return at.exempt
+}
+
+func (w *walker) whyExempt(role string, rel *catalog.Relation) string {
 	switch {
 	case rel.Kind == catalog.Foreign:
 		return "a foreign table has no row security"

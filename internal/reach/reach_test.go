@@ -66,7 +66,7 @@ type fixture struct {
 	names   map[string]string // role as written → as made
 }
 
-func load(t *testing.T, file string) *fixture {
+func load(t testing.TB, file string) *fixture {
 	t.Helper()
 	a, err := txtar.ParseFile(file)
 	if err != nil {
