@@ -55,7 +55,8 @@ type walker struct {
 	eq       map[string]*catalog.Operator
 	definer  []*catalog.Function
 	calling  map[*catalog.Function]bool
-	skip     bool            // paths that the role itself can use are left out
+	skip     bool // paths that the role itself can use are left out
+	here     spot
 	once     map[onceKey]int // ways by path, to join those that come to the same place twice
 }
 
