@@ -24,7 +24,6 @@ type compiler struct {
 	recursion *catalog.Relation
 	caseArgs  []*node
 	subCols   []*node
-	callStack []*catalog.Function
 	calls     int
 	nodes     int
 }

@@ -199,51 +199,14 @@ func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
 	return n
 }
 
-// userCall inlines a function written in SQL, and takes any other for what it is: opaque, unless the model says that it
-// gives the tenant.
+// userCall takes a function that could not be inlined for what it is: opaque, unless the model says that it gives the
+// tenant.
 func (c *compiler) userCall(e *expr.Call, s *scope) *node {
-	f := e.Func
 	if v, ok := c.contextFunction(e); ok {
 		return v
 	}
-	if c.d != nil && c.d.inline != nil && len(c.callStack) < maxCallDepth {
-		if body, ok := c.d.inline(e); ok {
-			c.p.functions[f] = true
-			if f.SecurityDefiner {
-				defer func(as, user string) { c.as, c.user = as, user }(c.as, c.user)
-				c.as, c.user = f.Owner, f.Owner
-			}
-			c.callStack = append(c.callStack, f)
-			defer func() { c.callStack = c.callStack[:len(c.callStack)-1] }()
-			n := c.compile(body, s)
-			if f.Strict {
-				return c.strictly(n, c.all(e.Args, s))
-			}
-			return n
-		}
-	}
-	c.p.functions[f] = true
+	c.p.functions[e.Func] = true
 	return c.free(e, s, describe(e))
-}
-
-// maxCallDepth bounds functions that call functions.
-const maxCallDepth = 8
-
-// strictly is NULL when an argument is.
-func (c *compiler) strictly(n *node, args []*node) *node {
-	out := operation(opCase)
-	for _, a := range args {
-		if a.op == opConst && !a.val.null {
-			continue
-		}
-		out.args = append(out.args, operation(opIsNull, a), constant(null))
-	}
-	if len(out.args) == 0 {
-		return n
-	}
-	out.args = append(out.args, n)
-	out.t = n.t
-	return out
 }
 
 // contextFunction is a call without arguments of a function that the model lists as a context (a signed one).

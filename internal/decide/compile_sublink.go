@@ -14,6 +14,10 @@ func (c *compiler) subLink(e *expr.SubLink, s *scope) *node {
 	if q == nil || q.Command != "select" {
 		return c.free(e, s, describe(e))
 	}
+	if e.RunAs != "" {
+		defer func(as string) { c.as = as }(c.as)
+		c.as = e.RunAs
+	}
 	if q.SetOp != nil {
 		return c.setOperation(e, s)
 	}
@@ -125,6 +129,10 @@ func (c *compiler) quantifiedSub(e *expr.SubLink, s *scope, where *node, targets
 
 // queryBody compiles FROM and WHERE of a query into what its row fulfils, and its targets.
 func (c *compiler) queryBody(q *expr.Query, s *scope) (*node, []*node) {
+	if q.RunAs != "" {
+		defer func(as string) { c.as = as }(c.as)
+		c.as = q.RunAs
+	}
 	inner := c.newScope(s, q)
 	var conds []*node
 	for i := range q.From {

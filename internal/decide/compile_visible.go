@@ -51,7 +51,7 @@ func (c *compiler) policy(tree *catalog.Tree, rel *catalog.Relation, r int) *nod
 	if e == nil {
 		return c.freeKeyed("policy/"+rel.Identity()+tree.Text, boolType, "a policy of "+rel.Identity(), false)
 	}
-	return c.compile(e, c.rowScope(r))
+	return c.compile(c.inlined(e), c.rowScope(r))
 }
 
 // exempt reports whether the compiler's role passes row security of rel: superuser, BYPASSRLS, or its owner unless forced.

@@ -15,7 +15,6 @@ import (
 	"sync"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
-	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
@@ -78,12 +77,11 @@ type Decider struct {
 	shapes sync.Map // shape → *verdict
 	exprs  sync.Map // expression → exprShape
 	writes sync.Map // *catalog.Relation → []reach.Way that write it
-	inline func(*expr.Call) (expr.Expr, bool)
 	waysTo func(*tenancy.Model, ...*catalog.Relation) []reach.Way
 	mutant mutant
 }
 
 // New returns a Decider over m.
 func New(m *tenancy.Model) *Decider {
-	return &Decider{m: m, waysTo: reach.WaysTo, inline: inlineWith(m.Reader)}
+	return &Decider{m: m, waysTo: reach.WaysTo}
 }

@@ -146,7 +146,7 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 	if way.Unbound == "" && way.Relation.RowSecurity {
 		c.stack = append(c.stack, way.Relation)
 	}
-	c.p.root = c.compile(pred.e, c.rowScope(0))
+	c.p.root = c.compile(c.inlined(pred.e), c.rowScope(0))
 	switch {
 	case c.recursion != nil:
 		return nil, nil, &verdict{verdict: Proved, unusable: true, why: "the policies of " + c.recursion.Identity() + " ask for themselves: every statement fails (infinite recursion)"}
@@ -174,6 +174,29 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 	c.group(k)
 	c.findMembers(k)
 	return c, k, nil
+}
+
+// inlined brings functions that can be read to the expressions they compute, and notes that they are believed.
+func (c *compiler) inlined(e expr.Expr) expr.Expr {
+	if c.m.Reader == nil || !callsUser(e) {
+		return e
+	}
+	for _, f := range c.m.Reader.Inlined(e) {
+		c.p.functions[f] = true
+	}
+	return c.m.Reader.Inline(e)
+}
+
+// callsUser reports whether an expression calls any function that is not PostgreSQL's own.
+func callsUser(e expr.Expr) bool {
+	hit := false
+	expr.WalkDeep(e, func(x expr.Expr, _ int) bool {
+		if call, ok := x.(*expr.Call); ok && call.Func != nil && !call.Func.System {
+			hit = true
+		}
+		return !hit
+	})
+	return hit
 }
 
 // share marks the sentinel tenants, whose rows are everybody's to read.

@@ -78,7 +78,7 @@ func (d *Decider) broken(way, w reach.Way, p *verdict, out *Decision) {
 	rel := w.Relation.Identity()
 	switch {
 	case p.verdict == Leak:
-		out.Verdict, out.Reason = Leak, SelfAsserted
+		out.Verdict, out.Reason, out.Unusable = Leak, SelfAsserted, false
 		out.Why = subject(way) + ": it trusts " + rel + ", which role " + w.Role + " can write itself into (" + string(w.Command) + ")"
 		if p.witness != nil {
 			out.Witness = &Witness{Row: map[string]*string{}, Context: p.witness.Context, Others: map[string]map[string]*string{rel: p.witness.Row}}
@@ -99,18 +99,34 @@ func (d *Decider) broken(way, w reach.Way, p *verdict, out *Decision) {
 	}
 }
 
+// shadowed says why a caller decides what a function's body reads, or "".
+func (d *Decider) shadowed(f *catalog.Function) string {
+	if d.m.Reader == nil || f.System {
+		return ""
+	}
+	b, err := d.m.Reader.Body(f)
+	if err != nil || len(b.TempShadowed) == 0 {
+		return ""
+	}
+	return "it trusts function " + f.Identity() + ", which reads " + b.TempShadowed[0] + " from the caller's temporary schema first: pg_temp is not last on its search_path"
+}
+
 // unclassified is why nothing is claimed of a table that nobody classified.
 const unclassified = "nobody said whether its rows belong to tenants"
 
 // replaceable looks for a function that an application role may replace.
 func (d *Decider) replaceable(functions map[*catalog.Function]bool, out *Decision) {
 	for f := range functions {
+		if why := d.shadowed(f); why != "" {
+			out.Verdict, out.Reason, out.Why, out.Unusable = Leak, SelfAsserted, why, false
+			return
+		}
 		out.Premises = append(out.Premises, f.Identity()+" is replaced by no application role")
 		for _, app := range d.m.Applications() {
 			if f.System || f.Owner == "" || d.m.Rights == nil || !d.m.Rights.MemberOf(app, f.Owner) || d.m.Rights.Superuser(app) {
 				continue
 			}
-			out.Verdict, out.Reason = Leak, SelfAsserted
+			out.Verdict, out.Reason, out.Unusable = Leak, SelfAsserted, false
 			out.Why = "it trusts function " + f.Identity() + ", which role " + app + " may replace"
 			return
 		}
