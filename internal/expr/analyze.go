@@ -160,7 +160,7 @@ func (a *analyzer) columnsOf(s *space, it *item, names []string) []Expr {
 			return []Expr{a.use(s, c.value)}
 		}
 		if num := systemNumber(last); num != 0 && it.relation != nil {
-			return []Expr{a.use(s, &Var{RTE: it.rte, Num: num, Name: last, TypeMod: -1})}
+			return []Expr{a.use(s, &Var{RTE: it.rte, Num: num, Name: last, TypeOID: systemType(num), TypeMod: -1})}
 		}
 	}
 	return nil
@@ -178,6 +178,20 @@ func (it *item) column(name string, qualified bool) *column {
 		}
 	}
 	return nil
+}
+
+// systemType is the type of a system column.
+func systemType(num int16) uint32 {
+	switch num {
+	case -1:
+		return 27 // tid
+	case -2, -4:
+		return 28 // xid
+	case -6:
+		return 26
+	default:
+		return 29 // cid
+	}
 }
 
 func systemNumber(name string) int16 {

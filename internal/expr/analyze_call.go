@@ -12,19 +12,22 @@ import (
 func (a *analyzer) call(n *pgquery.FuncCall) Expr {
 	schema, name := nameParts(n.Funcname)
 	args, named := a.arguments(n.Args)
+	if n.AggWithinGroup {
+		for _, o := range n.AggOrder {
+			args = append(args, a.expr(o.GetSortBy().GetNode()))
+		}
+	}
 	types := typesOf(args)
 	for _, t := range types {
 		if t == 0 {
 			return a.follows("CALL", fmt.Sprintf("call of %s with an argument of unknown type", name), args...)
 		}
 	}
+	if t := a.castByName(schema, name, types, named); t != 0 {
+		return a.coerce(args[0], t, explicitCast)
+	}
 	m, ok := a.findFunction(schema, name, types, named)
 	if !ok {
-		if len(args) == 1 && named == nil { // type(value) is a cast where there is such a type and no such function
-			if t := a.findType(schema, name); t != 0 {
-				return a.coerce(args[0], t, explicitCast)
-			}
-		}
 		return a.unknown("CALL", fmt.Sprintf("function %s(%s) is not known or not certain", name, a.typeList(types)), args...)
 	}
 	if named != nil {
@@ -38,6 +41,27 @@ func (a *analyzer) call(n *pgquery.FuncCall) Expr {
 		return a.unknown("CALL", fmt.Sprintf("the result type of %s does not follow", name), args...)
 	}
 	return a.finishCall(n, m, args, types, result)
+}
+
+// castByName returns the type that type(value) casts to, where there is one and no function takes exactly the value's type;
+// only casts that need no function count, and literals.
+func (a *analyzer) castByName(schema, name string, types []uint32, named []string) uint32 {
+	if len(types) != 1 || named != nil {
+		return 0
+	}
+	for _, m := range a.d.candidates(a.d.functions, schema, name, 1, a.path.schemas) {
+		if equalOIDs(m.args, types) {
+			return 0
+		}
+	}
+	t := a.findType(schema, name)
+	if t == 0 || types[0] == unknownOID {
+		return t
+	}
+	if p := a.d.pathway(a.t, types[0], t, explicitCast); p.kind == "relabel" || p.kind == "io" && !a.isRow(types[0]) {
+		return t
+	}
+	return 0
 }
 
 func (a *analyzer) finishCall(n *pgquery.FuncCall, m match, args []Expr, types []uint32, result uint32) Expr {

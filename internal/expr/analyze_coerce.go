@@ -3,8 +3,10 @@ package expr
 import (
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
+	"time"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 )
@@ -23,6 +25,14 @@ func (a *analyzer) coerce(e Expr, target uint32, ctx castContext) Expr {
 		typed.TypeOID = target
 		return &typed
 	}
+	if target == recordOID && a.isRow(source) {
+		return e
+	}
+	if row, ok := e.(*Row); ok && source == recordOID {
+		if typed := a.rowAs(row, target, ctx); typed != nil {
+			return typed
+		}
+	}
 	if source == 0 || source == recordOID {
 		return a.unknown("CAST", fmt.Sprintf("a value of unknown type as %s", a.r.typeName(target)), e)
 	}
@@ -35,7 +45,8 @@ func (a *analyzer) coerce(e Expr, target uint32, ctx castContext) Expr {
 	case "io":
 		return &Cast{Kind: "io", Arg: e, TypeOID: target, TypeMod: -1}
 	case "array":
-		return &Cast{Kind: "array", Arg: e, TypeOID: target, TypeMod: -1}
+		elem := a.coerce(&CaseArg{TypeOID: a.elementOf(source)}, a.elementOf(target), ctx)
+		return &Cast{Kind: "array", Arg: e, TypeOID: target, TypeMod: -1, Elem: elem}
 	case "function":
 		form := "implicit"
 		if ctx == explicitCast {
@@ -44,6 +55,19 @@ func (a *analyzer) coerce(e Expr, target uint32, ctx castContext) Expr {
 		return &Call{OID: p.function, Func: a.r.function(p.function), Args: []Expr{e}, TypeOID: target, Form: form, Collation: a.inputCollation([]Expr{e})}
 	}
 	return a.unknown("CAST", fmt.Sprintf("no cast from %s to %s", a.r.typeName(source), a.r.typeName(target)), e)
+}
+
+// rowAs makes ROW(…) a row of a named type, field by field; nil where the numbers differ or the type is not of rows.
+func (a *analyzer) rowAs(row *Row, target uint32, ctx castContext) Expr {
+	rel := a.r.rowType(target)
+	if rel == nil || len(rel.Columns) != len(row.Fields) {
+		return nil
+	}
+	out := &Row{TypeOID: target}
+	for i, f := range row.Fields {
+		out.Fields = append(out.Fields, a.coerce(f, rel.Columns[i].TypeOID, ctx))
+	}
+	return out
 }
 
 // literalAs reads a literal of unknown type as a type's input function would. What it would refuse, or what is not read
@@ -84,6 +108,13 @@ func (a *analyzer) scalarLiteral(s string, typ uint32) (string, bool) {
 		return uuidLiteral(trimmed)
 	case jsonbOID:
 		return jsonbLiteral(trimmed)
+	case 1700:
+		return numericLiteral(trimmed)
+	case 1082:
+		_, err := time.Parse(time.DateOnly, trimmed)
+		return trimmed, err == nil
+	case 2205:
+		return a.regclass(trimmed)
 	}
 	if y := a.r.snap.TypeByOID(typ); y != nil {
 		for _, l := range y.Labels {
@@ -94,6 +125,41 @@ func (a *analyzer) scalarLiteral(s string, typ uint32) (string, bool) {
 		return s, y.Name == "citext" && y.Extension == "citext"
 	}
 	return "", false
+}
+
+// regclass names the relation that a literal names now, as the server does when it reads the literal.
+func (a *analyzer) regclass(s string) (string, bool) {
+	names := splitIdents(strings.ReplaceAll(s, ".", ","))
+	if len(names) == 0 || len(names) > 2 {
+		return "", false
+	}
+	rel, _ := a.relation(strings.Join(names[:len(names)-1], ""), names[len(names)-1])
+	if rel == nil {
+		return "", false
+	}
+	return rel.Identity(), true
+}
+
+// numericLiteral writes a number without exponent, with the digits that numeric_in keeps.
+func numericLiteral(s string) (string, bool) {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(s), "e")
+	e := 0
+	if exponent != "" {
+		var err error
+		if e, err = strconv.Atoi(exponent); err != nil || e > 1000 || e < -1000 {
+			return "", false
+		}
+	}
+	_, fraction, _ := strings.Cut(mantissa, ".")
+	r, ok := new(big.Rat).SetString(mantissa)
+	if !ok || strings.ContainsAny(mantissa, "/_x") {
+		return "", false
+	}
+	ten := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(e, -e))), nil))
+	if e < 0 {
+		ten.Inv(ten)
+	}
+	return r.Mul(r, ten).FloatString(max(0, len(fraction)-e)), true
 }
 
 // boolLiteral reads what boolin reads: any unambiguous beginning of true, false, yes, no, on, off, and 1 and 0.

@@ -32,7 +32,8 @@ func (a *analyzer) expr(n *pgquery.Node) Expr {
 	case *pgquery.Node_SubLink:
 		return a.subLink(n.SubLink)
 	case *pgquery.Node_NullTest:
-		return &NullTest{Arg: a.expr(n.NullTest.Arg), Not: n.NullTest.Nulltesttype == pgquery.NullTestType_IS_NOT_NULL}
+		arg := a.expr(n.NullTest.Arg)
+		return &NullTest{Arg: arg, Not: n.NullTest.Nulltesttype == pgquery.NullTestType_IS_NOT_NULL, Row: a.isRow(arg.Type())}
 	case *pgquery.Node_BooleanTest:
 		kind := int(n.BooleanTest.Booltesttype) - 1
 		if kind < 0 || kind > 5 {
@@ -41,6 +42,12 @@ func (a *analyzer) expr(n *pgquery.Node) Expr {
 		return &TruthTest{Arg: a.boolean(n.BooleanTest.Arg), Want: [...]string{"true", "false", "unknown"}[kind/2], Not: kind%2 == 1}
 	}
 	return a.choice(n)
+}
+
+// isRow reports whether a type is of rows.
+func (a *analyzer) isRow(typ uint32) bool {
+	y := a.t.typeOf(typ)
+	return typ == recordOID || y != nil && y.Kind == "composite"
 }
 
 // choice resolves the forms that choose or build a value.
@@ -104,7 +111,8 @@ func literal(c *pgquery.A_Const) Expr {
 		if _, err := strconv.ParseInt(v.Fval.Fval, 10, 64); err == nil {
 			return &Const{TypeOID: 20, Known: true, Text: v.Fval.Fval}
 		}
-		return &Const{TypeOID: 1700, Known: true, Text: v.Fval.Fval}
+		text, ok := numericLiteral(v.Fval.Fval)
+		return &Const{TypeOID: 1700, Known: ok, Text: text, Raw: "text:" + v.Fval.Fval}
 	case *pgquery.A_Const_Sval:
 		return &Const{TypeOID: unknownOID, Known: true, Text: v.Sval.Sval}
 	}

@@ -24,7 +24,8 @@ func (a *analyzer) operatorExpr(n *pgquery.A_Expr) Expr {
 		return a.inList(schema, name, n)
 	case pgquery.A_Expr_Kind_AEXPR_LIKE, pgquery.A_Expr_Kind_AEXPR_ILIKE, pgquery.A_Expr_Kind_AEXPR_SIMILAR:
 		return a.apply(schema, name, []Expr{a.expr(n.Lexpr), a.expr(n.Rexpr)})
-	case pgquery.A_Expr_Kind_AEXPR_BETWEEN, pgquery.A_Expr_Kind_AEXPR_NOT_BETWEEN:
+	case pgquery.A_Expr_Kind_AEXPR_BETWEEN, pgquery.A_Expr_Kind_AEXPR_NOT_BETWEEN,
+		pgquery.A_Expr_Kind_AEXPR_BETWEEN_SYM, pgquery.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
 		return a.between(n)
 	}
 	return a.unknown("OPERATOR", fmt.Sprintf("%s is not modelled", n.Kind))
@@ -38,7 +39,7 @@ func (a *analyzer) plainOperator(schema, name string, n *pgquery.A_Expr) Expr {
 	left, right := a.expr(n.Lexpr), a.expr(n.Rexpr)
 	l, lok := left.(*Row)
 	r, rok := right.(*Row)
-	if lok && rok && len(l.Fields) == len(r.Fields) && (name == "=" || name == "<>") {
+	if lok && rok && len(l.Fields) == len(r.Fields) {
 		return a.rows(schema, name, l, r)
 	}
 	return a.apply(schema, name, []Expr{left, right})
@@ -59,12 +60,28 @@ func (a *analyzer) negative(name string, e Expr) Expr {
 
 // rows compares rows: = is AND of the fields, <> is OR.
 func (a *analyzer) rows(schema, name string, l, r *Row) Expr {
+	if name != "=" && name != "<>" {
+		return a.rowCompare(schema, name, l, r)
+	}
 	out := &Logic{Op: "and"}
 	if name == "<>" {
 		out.Op = "or"
 	}
 	for i := range l.Fields {
 		out.Args = append(out.Args, a.apply(schema, name, []Expr{l.Fields[i], r.Fields[i]}))
+	}
+	return out
+}
+
+// rowCompare resolves (a, b) < (c, d) and its kin.
+func (a *analyzer) rowCompare(schema, name string, l, r *Row) Expr {
+	out := &RowCompare{Strategy: map[string]int{"<": 1, "<=": 2, ">=": 4, ">": 5}[name]}
+	for i := range l.Fields {
+		o, ok := a.apply(schema, name, []Expr{l.Fields[i], r.Fields[i]}).(*Operation)
+		if !ok || out.Strategy == 0 {
+			return a.unknown("OPERATOR", "a comparison of rows by "+name, l, r)
+		}
+		out.Ops, out.Left, out.Right = append(out.Ops, o.OID), append(out.Left, o.Args[0]), append(out.Right, o.Args[1])
 	}
 	return out
 }
@@ -177,10 +194,21 @@ func (a *analyzer) between(n *pgquery.A_Expr) Expr {
 		return a.unknown("BETWEEN", "BETWEEN without two bounds")
 	}
 	e, low, high := a.expr(n.Lexpr), a.expr(bounds[0]), a.expr(bounds[1])
-	if n.Kind == pgquery.A_Expr_Kind_AEXPR_NOT_BETWEEN {
+	outside := func(low, high Expr) Expr {
 		return &Logic{Op: "or", Args: []Expr{a.apply("", "<", []Expr{e, low}), a.apply("", ">", []Expr{e, high})}}
 	}
-	return &Logic{Op: "and", Args: []Expr{a.apply("", ">=", []Expr{e, low}), a.apply("", "<=", []Expr{e, high})}}
+	inside := func(low, high Expr) Expr {
+		return &Logic{Op: "and", Args: []Expr{a.apply("", ">=", []Expr{e, low}), a.apply("", "<=", []Expr{e, high})}}
+	}
+	switch n.Kind {
+	case pgquery.A_Expr_Kind_AEXPR_NOT_BETWEEN:
+		return outside(low, high)
+	case pgquery.A_Expr_Kind_AEXPR_BETWEEN_SYM:
+		return &Logic{Op: "or", Args: []Expr{inside(low, high), inside(high, low)}}
+	case pgquery.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
+		return &Logic{Op: "and", Args: []Expr{outside(low, high), outside(high, low)}}
+	}
+	return inside(low, high)
 }
 
 func typesOf(args []Expr) []uint32 {
@@ -220,17 +248,22 @@ func (a *analyzer) inputCollation(args []Expr) uint32 {
 }
 
 func (a *analyzer) collationOf(e Expr) uint32 {
+	own := a.t.collatable(e.Type())
 	switch e := e.(type) {
 	case *Collate:
 		return e.Collation
 	case *Var:
 		return e.Collation
-	case *SessionValue:
-		return a.t.collatable(e.TypeOID)
-	case *Cast:
-		if e.Kind == "relabel" {
-			return a.collationOf(e.Arg)
-		}
+	case *SubLink, *Case:
+		return own
+	case *Const, *Param, *SessionValue:
+		return own
 	}
-	return a.t.collatable(e.Type())
+	if own == 0 {
+		return 0
+	}
+	if c := a.inputCollation(e.Children()); c != 0 { // what is made of collatable things has their collation
+		return c
+	}
+	return own
 }

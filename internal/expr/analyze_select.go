@@ -89,6 +89,9 @@ func (a *analyzer) selectStmt(n *pgquery.SelectStmt) {
 	default:
 		a.from(n.FromClause)
 		q.Where = a.boolean(n.WhereClause)
+		for _, w := range n.WindowClause {
+			a.space.window(w.GetWindowDef())
+		}
 		q.Targets = a.targetList(n.TargetList)
 		a.orderBy(n.SortClause)
 		q.Group = q.Group || len(n.GroupClause) > 0 || len(n.DistinctClause) > 0
@@ -97,9 +100,6 @@ func (a *analyzer) selectStmt(n *pgquery.SelectStmt) {
 			if a.junk(g); g.GetGroupingSet() != nil {
 				a.incomplete("GROUPING SETS")
 			}
-		}
-		for _, w := range n.WindowClause {
-			a.space.window(w.GetWindowDef())
 		}
 		for _, w := range a.space.windows {
 			a.junk(w)

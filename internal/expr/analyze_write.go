@@ -67,7 +67,7 @@ func (a *analyzer) insert(n *pgquery.InsertStmt) {
 			names = append(names, c.name)
 		}
 	}
-	for i, e := range a.insertSource(n.SelectStmt.GetSelectStmt()) {
+	for i, e := range a.insertSource(n.SelectStmt.GetSelectStmt(), it, names) {
 		if i < len(names) {
 			t := a.assign(it, names[i], e)
 			q.Targets = append(q.Targets, t)
@@ -83,7 +83,7 @@ func (a *analyzer) insert(n *pgquery.InsertStmt) {
 }
 
 // insertSource resolves where an INSERT's rows come from: one row of values directly, anything else as a range entry.
-func (a *analyzer) insertSource(s *pgquery.SelectStmt) []Expr {
+func (a *analyzer) insertSource(s *pgquery.SelectStmt, it *item, names []string) []Expr {
 	q := a.space.query
 	if s == nil { // DEFAULT VALUES
 		return nil
@@ -96,7 +96,7 @@ func (a *analyzer) insertSource(s *pgquery.SelectStmt) []Expr {
 		return out
 	}
 	if len(s.ValuesLists) > 1 {
-		return a.insertRows(s)
+		return a.insertRows(s, it, names)
 	}
 	sub := a.statement(&pgquery.Node{Node: &pgquery.Node_SelectStmt{SelectStmt: s}})
 	cols := queryColumns(sub, nil)
@@ -109,12 +109,17 @@ func (a *analyzer) insertSource(s *pgquery.SelectStmt) []Expr {
 	return out
 }
 
-func (a *analyzer) insertRows(s *pgquery.SelectStmt) []Expr {
+// insertRows resolves several rows of values, each in the type of the column it goes to.
+func (a *analyzer) insertRows(s *pgquery.SelectStmt, it *item, names []string) []Expr {
 	e := RangeEntry{Kind: "values", Alias: "*VALUES*"}
 	for _, l := range s.ValuesLists {
 		var row []Expr
-		for _, v := range l.GetList().GetItems() {
-			row = append(row, a.value(v))
+		for i, v := range l.GetList().GetItems() {
+			value := a.value(v)
+			if i < len(names) {
+				value = a.assign(it, names[i], value).Expr
+			}
+			row = append(row, value)
 		}
 		e.Values = append(e.Values, row)
 	}

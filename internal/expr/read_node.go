@@ -33,6 +33,8 @@ func (b *builder) expr(n *node) Expr {
 		return b.truthTest(n)
 	case "SUBLINK":
 		return b.subLink(n)
+	case "SETTODEFAULT":
+		return &Unknown{Tag: n.tag, Key: "default", TypeOID: n.get("typeId").oid()}
 	case "AGGREF", "WINDOWFUNC":
 		return b.aggregate(n)
 	case "SQLVALUEFUNCTION":

@@ -15,6 +15,9 @@ const (
 	triggerOID  = 2279
 	anyArrayOID = 2277
 	anyElemOID  = 2283
+
+	int2vectorOID = 22 // arrays by category that nothing is coerced to element by element
+	oidvectorOID  = 30
 )
 
 // polymorphic reports whether a type stands for whatever it is given, and whether it is one of the "compatible" kind.
@@ -79,7 +82,7 @@ func (d *directory) pathway(t *nameTable, source, target uint32, ctx castContext
 	if from == nil || to == nil {
 		return pathway{kind: "none"}
 	}
-	if from.Element != 0 && to.Element != 0 && from.Category == "A" && to.Category == "A" {
+	if target != oidvectorOID && target != int2vectorOID && from.Element != 0 && to.Element != 0 && from.Category == "A" && to.Category == "A" {
 		if p := d.pathway(t, from.Element, to.Element, ctx); p.kind != "none" {
 			if p.kind == "relabel" {
 				return p

@@ -50,3 +50,60 @@ SELECT rank() OVER (ORDER BY n) FROM acc
 SELECT name COLLATE "C" < t, name = sys FROM acc
 SELECT a = tenant, t = name, n = big, n = small, r = d FROM acc
 SELECT set_config('app.tenant', a::text, true)
+SELECT acc, acc.ctid, acc.tableoid FROM acc WHERE acc IS NOT NULL
+INSERT INTO member (account, usr) VALUES (a, 'x'), (a, t)
+INSERT INTO member VALUES (a, t, 'r', NULL)
+INSERT INTO member (account) VALUES (DEFAULT)
+INSERT INTO member DEFAULT VALUES
+SELECT name::varchar(3), code::char(2), name::bpchar FROM acc
+SELECT id FROM acc WHERE id = 'AAAAAAAA-bbbb-4ccc-8ddd-eeeeeeeeeeee' AND flag = 'yes' AND flag <> 'off' AND tags = '{}' AND nums = '{1,2}' AND n = '5'
+SELECT j.tenant, j.usr FROM (acc JOIN member USING (tenant)) AS j WHERE j.role = t
+SELECT tenant FROM acc FULL JOIN member USING (tenant) WHERE tenant = a
+SELECT x.id FROM acc x RIGHT JOIN member m ON m.account = x.id CROSS JOIN acc z
+SELECT id FROM acc WHERE id = ANY (SELECT account FROM member) AND n > ALL (SELECT 3) AND (id, tenant) IN (SELECT account, tenant FROM member)
+SELECT id FROM acc WHERE tenant NOT IN (SELECT tenant FROM member WHERE usr = t)
+SELECT id FROM acc WHERE n IN (1, big) OR n IN (1) OR name NOT IN ('a', 'b')
+SELECT id FROM acc WHERE flag IS UNKNOWN OR (flag IS FALSE) IS NOT FALSE OR name = user OR name = current_catalog
+SELECT id FROM acc EXCEPT (SELECT account FROM member INTERSECT SELECT id FROM acc)
+SELECT current_timestamp, localtimestamp, current_time, localtime, current_role, current_schema
+SELECT 1.5, 10000000000, -1.5, -n, +n, NULL, 'x', true, e'a\n', 1e3 FROM acc
+SELECT ARRAY[1, 2, NULL], ARRAY[]::text[], ARRAY[t, 'x'], ARRAY[ARRAY[1], ARRAY[2]], ROW(1, t)
+SELECT id FROM acc WHERE name IS DISTINCT FROM t OR n IS NOT DISTINCT FROM 3 OR NULLIF(n, 3) = 2
+SELECT coalesce(n, 0), coalesce(big, n), coalesce(NULL, t), coalesce(name, 'x') FROM acc
+SELECT v.x FROM (SELECT 1 AS x UNION SELECT n FROM acc) v
+SELECT md5(name), encode(raw, 'hex'), to_jsonb(acc), row_to_json(acc), pg_has_role(t, 'x'), has_table_privilege('s.acc', 'SELECT') FROM acc
+SELECT jsonb_build_object('a', n, 'b', name), jsonb_extract_path_text(doc, 'a', 'b'), doc ? 'x', doc || '{"b":2}', doc -> 0, jsonb_array_elements_text(doc) FROM acc
+SELECT age(at), day + 1, date_trunc('day', at), now() - at, to_char(at, 'YYYY') FROM acc
+SELECT string_to_array(name, ','), array_length(tags, 1), unnest(nums), tags || t, array_position(tags, t), cardinality(nums), array_append(nums, n) FROM acc
+SELECT string_to_array(current_setting('app.tenants', true), ',')::uuid[]
+SELECT a = ANY (string_to_array(current_setting('app.tenants', true), ',')::uuid[])
+SELECT e.k, e.v FROM acc, jsonb_each_text(doc) AS e(k, v)
+SELECT x.key FROM acc, jsonb_each(doc) x WHERE x.value = doc
+SELECT r.a, r.b FROM jsonb_to_record('{}') AS r(a int, b text)
+SELECT g.n, g.ordinality FROM generate_series(1, 3) WITH ORDINALITY g(n)
+SELECT member.* FROM member, LATERAL (SELECT 1 AS one) x WHERE x.one = 1
+SELECT DISTINCT tenant FROM acc ORDER BY tenant DESC LIMIT 1 OFFSET 2
+SELECT DISTINCT ON (tenant) id FROM acc ORDER BY tenant, n
+SELECT id FROM acc FOR UPDATE
+SELECT sum(n) FILTER (WHERE flag), percentile_cont(0.5) WITHIN GROUP (ORDER BY n), avg(amount) FROM acc
+SELECT row_number() OVER w, lag(n) OVER (PARTITION BY tenant ORDER BY id) FROM acc WINDOW w AS (ORDER BY name)
+SELECT tenant, count(*) FROM acc GROUP BY 1
+SELECT name AS x FROM acc GROUP BY x
+UPDATE acc SET (name, n) = (t, 3) WHERE id = a
+UPDATE acc SET name = DEFAULT WHERE id = a
+UPDATE acc x SET name = (SELECT usr FROM member WHERE account = x.id) FROM member m JOIN acc y ON y.id = m.account WHERE m.account = x.id
+WITH gone AS (DELETE FROM member WHERE usr = t RETURNING account) SELECT account FROM gone
+WITH x AS (SELECT id FROM acc) INSERT INTO member (account) SELECT id FROM x
+SELECT (SELECT (SELECT acc.tenant) FROM member WHERE member.account = acc.id) FROM acc
+SELECT EXISTS (SELECT FROM member WHERE usr = session_user::text AND account IN (SELECT id FROM acc WHERE acc.n = member.role::int))
+SELECT s.acc.id FROM s.acc
+SELECT uuid(t), int4(n), text(sys) FROM acc
+SELECT inet_client_addr(), pg_backend_pid(), txid_current(), gen_random_uuid(), version()
+SELECT regexp_replace(name, 'a', 'b', 'g'), split_part(name, '@', 2), left(name, 2), concat(name, n, t), format('%s', n), starts_with(name, t) FROM acc
+SELECT (at AT TIME ZONE 'UTC')::date = day, extract(epoch FROM at)::int, n::numeric / 3, n / 2.0, round(amount, 1), n::text || t FROM acc
+SELECT name SIMILAR TO 'a%', name NOT LIKE 'x', name !~* 'y', name ~~ 'z', name LIKE 'a!%' ESCAPE '!' FROM acc
+SELECT n BETWEEN SYMMETRIC 1 AND 5, (n, big) < (1, 2), (n, name) <> (1, t) FROM acc
+SELECT CASE WHEN flag THEN 1 ELSE 2.5 END, CASE t WHEN 'a' THEN NULL ELSE n END FROM acc
+SELECT id FROM acc WHERE p = ROW(1, 'x')::s.pair
+SELECT 's.acc'::regclass, 'x'::name, '2024-01-01'::date, '{1,2}'::int[], 'sad'::s.mood
+SELECT nextval('s.seq'), currval('s.seq'::regclass)
