@@ -30,6 +30,7 @@ type job struct {
 	Undo string // "" to apply, else to take back
 	// LockMin is the lock timeout of the first try; 0 is the default.
 	LockMin time.Duration
+	Expiry  time.Duration // of the lease; 0 is the tests' own
 }
 
 func TestMain(m *testing.M) {
@@ -52,6 +53,9 @@ func childMain(text string) int {
 	opts.Connect = func(ctx context.Context) (*pgx.Conn, error) { return pg.Connect(ctx, j.DSN, pg.Options{}) }
 	if j.LockMin > 0 {
 		opts.Locks.Min, opts.Locks.Max = j.LockMin, j.LockMin
+	}
+	if j.Expiry > 0 {
+		opts.Lease.Expiry = j.Expiry
 	}
 	in := bufio.NewReader(os.Stdin)
 	opts.Progress = func(e Event) {
@@ -137,6 +141,9 @@ func (c *child) goOn(t testing.TB) {
 	}
 }
 
+// goOnIfAlive is goOn for a child that may have ended.
+func (c *child) goOnIfAlive() { _, _ = c.in.Write([]byte{'\n'}) }
+
 // until lets the child continue up to the first event that fits; the child then waits there.
 func (c *child) until(t testing.TB, fits func(Event) bool) Event {
 	t.Helper()
@@ -168,14 +175,11 @@ func (c *child) kill(t testing.TB) {
 	}
 }
 
-// finish lets the child run to its end.
+// finish lets a child that waits at an event run to its end.
 func (c *child) finish(t testing.TB) {
 	t.Helper()
-	for {
-		if _, ok := c.next(t); !ok {
-			break
-		}
-		c.goOn(t)
+	for ok := true; ok; _, ok = c.next(t) {
+		c.goOnIfAlive()
 	}
 	if err := c.cmd.Wait(); err != nil {
 		t.Fatalf("the child ended with %v: %s", err, c.stderr.String())

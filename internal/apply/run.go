@@ -205,6 +205,9 @@ func (r *runner) runUnit(ctx context.Context, u unit) (failed int, err error) {
 	if err := r.rewatch(ctx); err != nil {
 		return failed, err
 	}
+	if err := checkFence(ctx, r.watch, r.lease.fence); err != nil {
+		return failed, err
+	}
 	if err := r.unchanged(ctx, u); err != nil {
 		return failed, err
 	}
