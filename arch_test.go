@@ -20,7 +20,7 @@ const module = "github.com/ringfencehq/ringfence"
 // other.
 var layers = [][]string{
 	{"internal/pg", "internal/catalog", "internal/metrics", "internal/bench"},
-	{"internal/pgtest", "internal/expr"},
+	{"internal/pgtest", "internal/expr", "internal/rights"},
 	{"internal/tenancy"},
 	{"internal/reach"},
 	{"internal/decide"},
@@ -29,10 +29,12 @@ var layers = [][]string{
 	{"internal/plan"},
 	{"internal/impact", "internal/drift"},
 	{"internal/apply"},
+	{"internal/harden"},
 	{"internal/rollout"},
 	{"internal/report"},
 	{"internal/monitor", "internal/console"},
 	{"examples/callcenter"},
+	{"internal/demo"},
 	{"internal/cli"},
 	{"cmd/ringfence", "internal/gen"},
 }

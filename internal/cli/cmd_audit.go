@@ -64,7 +64,11 @@ func formatNames() []string {
 // write writes a report in the format asked for.
 func (w *World) write(f *readFlags, r *report.Report) error {
 	format, _ := report.FormatNamed(f.format)
+	return w.deliver(f.output, func(b *bytes.Buffer) error { return format.Write(b, r, w.options(f)) })
+}
+
+// options say for whom a document is written: colour only for a person at a terminal who has not declined it.
+func (w *World) options(f *readFlags) report.Options {
 	_, noColor := w.Env("NO_COLOR")
-	o := report.Options{Color: w.ColorTerminal && f.output == "" && !f.noColor && !noColor, Width: w.Width}
-	return w.deliver(f.output, func(b *bytes.Buffer) error { return format.Write(b, r, o) })
+	return report.Options{Color: w.ColorTerminal && f.output == "" && !f.noColor && !noColor, Width: w.Width}
 }

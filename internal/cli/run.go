@@ -30,24 +30,9 @@ func (w *World) runOptions(f *readFlags, dir, dsn string) (apply.Options, error)
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
 			return pg.Connect(ctx, target, pg.Options{SimpleProtocol: true})
 		},
-		Fingerprint: fingerprints,
+		Fingerprint: catalog.FingerprintsOf,
 		Progress:    w.follow(f.quiet),
 	}, nil
-}
-
-// fingerprints gives the present fingerprint of each of the objects, as the planner computes it.
-func fingerprints(ctx context.Context, conn *pgx.Conn, objects []string) (map[string]string, error) {
-	s, err := catalog.Read(ctx, conn, catalog.Options{})
-	if err != nil {
-		return nil, err
-	}
-	all, out := s.Fingerprints(), make(map[string]string, len(objects))
-	for _, o := range objects {
-		if f, ok := all[o]; ok {
-			out[o] = f
-		}
-	}
-	return out, nil
 }
 
 // follow returns a listener that tells a person how a run goes: one line for each step, a bar for what takes long.

@@ -27,6 +27,10 @@ var textFormat = Format{
 			p.prove(r.Prove)
 		case r.Run != nil:
 			p.run(r.Run)
+		case r.Plan != nil:
+			p.plan(r.Plan)
+		case r.Check != nil:
+			p.verify(r.Check)
 		}
 		return b.Flush()
 	},

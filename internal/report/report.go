@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/ringfencehq/ringfence/internal/audit"
+	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -20,6 +21,8 @@ type Report struct {
 	Audit *Audit
 	Prove *Prove
 	Run   *Run
+	Plan  *plan.Plan
+	Check *Verify
 }
 
 // A Server says where a document comes from.
@@ -110,6 +113,10 @@ func (r *Report) Document() any {
 		return r.Prove
 	case r.Run != nil:
 		return r.Run
+	case r.Plan != nil:
+		return r.Plan
+	case r.Check != nil:
+		return r.Check
 	}
 	return r.Audit
 }
@@ -142,6 +149,12 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case RunVersion:
 		r := &Report{Run: &Run{}}
 		return r, decode(raw, r.Run)
+	case plan.SchemaVersion:
+		r := &Report{Plan: &plan.Plan{}}
+		return r, decode(raw, r.Plan)
+	case VerifyVersion:
+		r := &Report{Check: &Verify{}}
+		return r, decode(raw, r.Check)
 	case "":
 		return nil, fmt.Errorf("reading the report: it has no schema; only documents that ringfence wrote as JSON can be read")
 	}

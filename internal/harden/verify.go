@@ -1,0 +1,57 @@
+package harden
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/prove"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// A Verdict is what logic, and an attack where there was one, say of a plan's tables.
+type Verdict struct {
+	Cells []prove.Cell
+	Tried *attack.Result        // nil: not attacked
+	Wrong []prove.Contradiction // cells that logic proved and a probe broke
+}
+
+// Reason proves the plan's tables by logic.
+func Reason(m *tenancy.Model, p *plan.Plan) Verdict {
+	tables := Tables(p, m)
+	cells := prove.Logic(m, time.Now())
+	return Verdict{Cells: slices.DeleteFunc(cells, func(c prove.Cell) bool { return !slices.Contains(tables, c.Relation) })}
+}
+
+// Attack proves the plan's tables and then tries each way to their rows on conn, in one transaction that is rolled back. The
+// connection must be able to act as the tables' owners and as the application's roles.
+func Attack(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan, progress func(done, total int)) (Verdict, error) {
+	v := Reason(m, p)
+	tables := Tables(p, m)
+	if len(tables) == 0 {
+		return v, nil
+	}
+	tried, err := attack.Run(ctx, attack.Options{Conn: conn, Model: m, Tables: tables, AllowWrites: true, Progress: progress})
+	if err != nil {
+		return v, err
+	}
+	v.Tried = tried
+	v.Cells, v.Wrong = prove.Merge(v.Cells, tried.Entries)
+	return v, nil
+}
+
+// Tables lists the tables that a plan touches and that belong to tenants; all of the model's where the plan touches none.
+func Tables(p *plan.Plan, m *tenancy.Model) []string {
+	var out []string
+	for _, t := range m.TenantTables() {
+		id := t.Relation.Identity()
+		if len(p.Steps) == 0 || slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Table == id || s.Object == id }) {
+			out = append(out, id)
+		}
+	}
+	return out
+}

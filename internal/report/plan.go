@@ -1,0 +1,75 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/plan"
+)
+
+// OfPlan makes the report of a plan; its document is plan.json itself.
+func OfPlan(p *plan.Plan) *Report { return &Report{Plan: p} }
+
+// plan writes the steps in their order, wave by wave, those of one kind in one block, and what is withheld.
+func (p *printer) plan(d *plan.Plan) {
+	if len(d.Steps) == 0 {
+		p.line("%s", p.paint("good", "Nothing to do: everything that is planned for is in place."))
+	}
+	for _, b := range blocks(d.Steps) {
+		p.line("wave %d  %s  %s", b.first.Wave, p.paint("bold", fmt.Sprintf("%-22s", b.first.Kind)), p.paint("dim", lockWords(b.first)))
+		p.wrapped("        ", fmt.Sprintf("%d: %s", len(b.objects), strings.Join(b.objects, ", ")))
+	}
+	if len(d.Withheld) > 0 {
+		p.line("\nWithheld:")
+	}
+	for _, w := range d.Withheld {
+		allow := ""
+		if w.Allow != "" {
+			allow = " (--allow " + w.Allow + ")"
+		}
+		p.wrapped("  ", fmt.Sprintf("%s on %s: %s%s", w.Kind, safe(w.Object), safe(w.Why), allow))
+	}
+	p.line("\n%d steps, %d withheld", len(d.Steps), len(d.Withheld))
+}
+
+// A block is the steps of one kind in one wave.
+type block struct {
+	first   plan.Step
+	objects []string
+}
+
+// blocks gathers steps by wave and kind, in the order in which each is met first.
+func blocks(steps []plan.Step) []block {
+	var out []block
+	at := map[string]int{}
+	for _, s := range steps {
+		key := fmt.Sprint(s.Wave, s.Kind)
+		i, ok := at[key]
+		if !ok {
+			i, at[key] = len(out), len(out)
+			out = append(out, block{first: s})
+		}
+		out[i].objects = append(out[i].objects, safe(s.Object))
+	}
+	return out
+}
+
+// lockWords say what a step's lock means for the application.
+func lockWords(s plan.Step) string {
+	words := "blocks nothing"
+	switch s.Lock {
+	case plan.AccessExclusive:
+		words = "blocks reads and writes for an instant"
+	case plan.ShareRowExclusive, plan.Share:
+		words = "blocks writes for an instant"
+	case plan.ShareUpdateExclusive:
+		words = "blocks neither reads nor writes"
+	}
+	if s.Transaction == "none" {
+		words += ", runs outside a transaction"
+	}
+	if s.Batch > 0 {
+		words += fmt.Sprintf(", %d rows at a time", s.Batch)
+	}
+	return words
+}

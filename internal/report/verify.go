@@ -1,0 +1,99 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/prove"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// VerifyVersion names the JSON form of a verification.
+const VerifyVersion = "ringfence/verify/v1"
+
+// A Verify is the document of ringfence verify: what the catalogue says of every step, then what logic and an attack say of the
+// plan's tables.
+type Verify struct {
+	Schema  string               `json:"schema"`
+	Server  Server               `json:"server"`
+	Steps   []apply.VerifyResult `json:"steps"`
+	Cells   []prove.Cell         `json:"cells"`
+	Probes  []attack.Entry       `json:"probes"`
+	Notes   []string             `json:"notes"`
+	Summary VerifySummary        `json:"summary"`
+}
+
+// A VerifySummary counts what a Verify holds.
+type VerifySummary struct {
+	Done         int         `json:"done"`
+	NotDone      int         `json:"not_done"`
+	Unknown      int         `json:"unknown"`
+	Isolation    prove.Count `json:"isolation"`
+	Held         int         `json:"held"`
+	Leaked       int         `json:"leaked"`
+	Inconclusive int         `json:"inconclusive"`
+}
+
+// OfVerify makes the document of a verification of m.
+func OfVerify(m *tenancy.Model, steps []apply.VerifyResult, cells []prove.Cell, tried *attack.Result) *Report {
+	v := &Verify{Schema: VerifyVersion, Server: ServerOf(m), Steps: some(steps), Cells: some(cells), Probes: []attack.Entry{}, Notes: []string{}}
+	for _, s := range steps {
+		switch {
+		case s.Done == nil:
+			v.Summary.Unknown++
+		case *s.Done:
+			v.Summary.Done++
+		default:
+			v.Summary.NotDone++
+		}
+	}
+	v.Summary.Isolation, _, _ = prove.Summary(cells)
+	if tried != nil {
+		v.Probes, v.Notes = some(tried.Entries), append(some(tried.Notes), tried.Traces...)
+		for _, e := range tried.Entries {
+			v.Summary.count(e)
+		}
+	}
+	return &Report{Check: v}
+}
+
+// count adds a probe's outcome; what a role may not even try, and what any plain setting gives way to, is not counted.
+func (s *VerifySummary) count(e attack.Entry) {
+	switch {
+	case e.Code == attack.NoPrivilege || e.Informational:
+	case e.Outcome == attack.Held:
+		s.Held++
+	case e.Outcome == attack.Leaked:
+		s.Leaked++
+	default:
+		s.Inconclusive++
+	}
+}
+
+func (p *printer) verify(v *Verify) {
+	for _, s := range v.Steps {
+		if s.Done == nil || !*s.Done {
+			p.line("%s  step %d, %s on %s %s", p.paint("critical", "NOT DONE"), s.Step, s.Kind, safe(s.Object), safe(s.Why))
+		}
+	}
+	for _, c := range v.Cells {
+		if c.Verdict == prove.Leak && c.Kind == "isolation" && c.Accepted == nil {
+			p.leak(c)
+		}
+	}
+	p.unproven(v.Cells)
+	for _, e := range v.Probes {
+		if e.Outcome == attack.Leaked && !e.Informational {
+			p.line("%s  %s: %s on %s: %s", p.paint("critical", "LEAKED"), e.Probe, e.Command, safe(e.Table), safe(e.Why))
+			p.line("    %s", safe(e.Statement))
+		}
+	}
+	for _, n := range v.Notes {
+		p.wrapped("note: ", safe(n))
+	}
+	s := v.Summary
+	p.line("steps: %s, %d not done, %d unknown", p.paint("good", fmt.Sprintf("%d done", s.Done)), s.NotDone, s.Unknown)
+	p.line("logic: %s, %d leak, %d unproven", p.paint("good", fmt.Sprintf("%d proved", s.Isolation.Proved)), s.Isolation.Leak, s.Isolation.Unproven)
+	p.line("attack: %s, %d leaked, %d inconclusive", p.paint("good", fmt.Sprintf("%d probes held", s.Held)), s.Leaked, s.Inconclusive)
+}
