@@ -122,6 +122,9 @@ func (a *analyzer) arguments(list []*pgquery.Node) (args []Expr, names []string)
 // findFunction chooses among the functions of a name. With named arguments only one candidate may be left.
 func (a *analyzer) findFunction(schema, name string, types []uint32, named []string) (match, bool) {
 	list := a.d.candidates(a.d.functions, schema, name, len(types), a.path.schemas)
+	if homes := a.d.homes[name]; len(list) == 0 && schema == "" && a.path.mutable && len(homes) == 1 {
+		list = a.d.candidates(a.d.functions, homes[0], name, len(types), nil) // as with relations
+	}
 	if named == nil {
 		return a.d.choose(a.t, list, types)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
-// relation finds a relation by name under the search path; temp is true where a temporary one would be found first.
+// relation finds a relation by name under the search path; temp is true where a temporary one would be found first. Where
+// the path is the caller's, and the default one does not lead to the name, the only relation of that name is meant.
 func (a *analyzer) relation(schema, name string) (rel *catalog.Relation, temp bool) {
 	if schema != "" {
 		return a.d.relations[qualified{schema, name}], false
@@ -18,6 +19,9 @@ func (a *analyzer) relation(schema, name string) (rel *catalog.Relation, temp bo
 		if rel := a.d.relations[qualified{s, name}]; rel != nil {
 			return rel, a.path.tempFirst
 		}
+	}
+	if all := a.d.byName[name]; a.path.mutable && len(all) == 1 {
+		return all[0], a.path.tempFirst // the caller's path finds this one, or nothing, or what somebody planted
 	}
 	return nil, a.path.tempFirst
 }

@@ -224,14 +224,6 @@ func sorted(set map[string]bool) []string {
 	return out
 }
 
-// Helper reports whether a function only helps to say something: it writes nothing and runs nothing that is not known.
-func (b *Body) Helper() bool {
-	if len(b.Dynamic) > 0 || len(b.Opaque) > 0 {
-		return false
-	}
-	return !slices.ContainsFunc(b.Statements, func(q *Query) bool { return q.Command != "select" })
-}
-
 // setsOther reports whether a function runs under settings of its own other than search_path.
 func setsOther(f *catalog.Function) bool {
 	return slices.ContainsFunc(f.Config, func(c string) bool {

@@ -125,6 +125,9 @@ END $$;
 CREATE FUNCTION p.temp() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = p AS $$ SELECT count(*) FROM log $$;
 CREATE FUNCTION p.free() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM p.log $$;
 CREATE FUNCTION p.unqualified() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM log); END $$;
+CREATE TABLE p.twin (id int);
+CREATE TABLE s.twin (id int);
+CREATE FUNCTION p.ambiguous() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM twin); END $$;
 CREATE FUNCTION p.qualified() RETURNS SETOF p.log LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT * FROM p.log; RETURN; END $$;
 CREATE FUNCTION p.dynrows() RETURNS SETOF p.log LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'SELECT * FROM p.log'; END $$;
 CREATE FUNCTION p.two() RETURNS int LANGUAGE sql AS $$ INSERT INTO p.log (id) VALUES (1); SELECT 1 $$;
@@ -153,7 +156,8 @@ CREATE FUNCTION p.rowtype() RETURNS int LANGUAGE plpgsql AS $$ DECLARE r p.log%R
 			Dynamic: []string{"'DELETE FROM ' || 'log'", "format('DELETE FROM %I', 'member')"}, Statements: 8},
 		"temp":        {Reads: log, Calls: count, Temp: []string{"log"}, Statements: 1, Value: true},
 		"free":        {Reads: log, Calls: count, Statements: 1, Mutable: true, Value: true},
-		"unqualified": {Reads: []string{}, Calls: count, Opaque: []string{`relation "log" is not known`}, Temp: []string{"log"}, Statements: 1, Mutable: true, Value: true},
+		"unqualified": {Reads: log, Calls: count, Temp: []string{"log"}, Statements: 1, Mutable: true, Value: true},
+		"ambiguous":   {Reads: []string{}, Calls: count, Opaque: []string{`relation "twin" is not known`}, Temp: []string{"twin"}, Statements: 1, Mutable: true, Value: true},
 		"qualified":   {Reads: log, Calls: count, Statements: 1, Mutable: true, Rows: true},
 		"dynrows":     {Reads: []string{}, Calls: count, Dynamic: []string{"'SELECT * FROM p.log'"}, Mutable: true},
 		"two":         {Reads: log, Calls: count, Statements: 2, Mutable: true},

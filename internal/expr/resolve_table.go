@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -14,6 +15,7 @@ type directory struct {
 	relations map[qualified]*catalog.Relation
 	byName    map[string][]*catalog.Relation
 	functions map[qualified][]*callable
+	homes     map[string][]string // schemas that hold a user function of the name
 	operators map[qualified][]*callable
 	types     map[qualified]uint32
 	casts     map[[2]uint32]builtinCast
@@ -30,13 +32,11 @@ type callable struct {
 	opFunc   uint32
 }
 
-// directoryOf builds the directory once.
-func (r *Reader) directoryOf() *directory { return r.dir() }
-
+// newDirectory returns what builds the directory once.
 func newDirectory(r *Reader) func() *directory {
 	return sync.OnceValue(func() *directory {
 		d := &directory{relations: map[qualified]*catalog.Relation{}, byName: map[string][]*catalog.Relation{},
-			functions: map[qualified][]*callable{}, operators: map[qualified][]*callable{}, types: map[qualified]uint32{}, casts: map[[2]uint32]builtinCast{}}
+			functions: map[qualified][]*callable{}, homes: map[string][]string{}, operators: map[qualified][]*callable{}, types: map[qualified]uint32{}, casts: map[[2]uint32]builtinCast{}}
 		d.addBuiltins(r.names.system)
 		d.addSnapshot(r)
 		return d
@@ -90,6 +90,9 @@ func (d *directory) addSnapshot(r *Reader) {
 	}
 	for i := range s.Functions {
 		if f := &s.Functions[i]; f.Schema != "pg_catalog" {
+			if !slices.Contains(d.homes[f.Name], f.Schema) {
+				d.homes[f.Name] = append(d.homes[f.Name], f.Schema)
+			}
 			d.functions[qualified{f.Schema, f.Name}] = append(d.functions[qualified{f.Schema, f.Name}], r.userCallable(f))
 		}
 	}
