@@ -80,14 +80,19 @@ type planner struct {
 	config   tenancy.Config
 	version  int
 	setting  string
+	path     []string // of the claim in it
 	allow    map[string]bool
 	exclude  map[string]bool
 	drafts   []draft
 	seen     map[string]bool
 	withheld []Withheld
-	names    map[string]bool   // relation names taken, as schema.name
-	indexes  map[string]string // partition → its index that serves, or will
-	groups   map[string]bool   // tables that get policies or ENABLE
+	names    map[string]bool     // relation names taken, as schema.name
+	indexes  map[string]string   // partition → its index that serves, or will
+	rules    map[string][]string // kind and table → the rules that ask for it
+
+	noContext error           // why no policy can be written; nil: it can
+	bypassed  bool            // whether somebody sees all rows once row security is forced
+	holders   map[string]bool // through whom applications hold privileges
 }
 
 // A draft is a step with what puts it in its place.
@@ -102,7 +107,7 @@ func newPlanner(in Input) *planner {
 	p := &planner{
 		in: in, m: in.Model, snap: in.Model.Snapshot, version: in.Model.Snapshot.Server.VersionNum,
 		allow: map[string]bool{}, exclude: map[string]bool{}, seen: map[string]bool{}, names: map[string]bool{},
-		indexes: map[string]string{}, groups: map[string]bool{},
+		indexes: map[string]string{}, rules: map[string][]string{},
 	}
 	if in.Model.Config != nil {
 		p.config = *in.Model.Config
@@ -123,7 +128,10 @@ func newPlanner(in Input) *planner {
 			p.names[Name{r.Schema, r.Indexes[k].Name}.Identity()] = true
 		}
 	}
-	p.setting = p.contextSetting()
+	p.findContext()
+	p.indexWants()
+	p.bypassed = p.somebodyBypasses()
+	p.holders = p.grantees()
 	return p
 }
 
@@ -136,17 +144,26 @@ func (p *planner) allowed() []string {
 	return out
 }
 
-// contextSetting is the setting that policies read.
-func (p *planner) contextSetting() string {
+// findContext chooses what policies read: the setting or the claim that names the tenant. Where the database learns its tenant in
+// another way, by the user or by a table, the plan writes no policy at all: one on another context would be open to nobody.
+func (p *planner) findContext() {
+	p.setting = "app.tenant_id"
 	if p.in.Options.Context != "" {
-		return p.in.Options.Context
+		p.setting = p.in.Options.Context
+		return
 	}
-	for _, c := range p.m.Contexts {
-		if c.Kind == "setting" && !c.Principal {
-			return c.Name
+	for _, kind := range []string{"setting", "claim"} {
+		for _, c := range p.m.Contexts {
+			if c.Kind == kind && !c.Principal && !c.Signed {
+				p.setting, p.path = c.Name, c.Path
+				return
+			}
 		}
 	}
-	return "app.tenant_id"
+	if len(p.m.Contexts) > 0 {
+		c := p.m.Contexts[0]
+		p.noContext = fmt.Errorf("the database learns its tenant by %s %s, for which a person has to write the policy; --context names a setting instead", c.Kind, c.Name)
+	}
 }
 
 // A how says where a step stands and why.
@@ -171,7 +188,7 @@ func (p *planner) add(k *Kind, t Target, h how) {
 	}
 	t.Version = p.version
 	s := k.step(t)
-	if p.exclude[k.Name] || p.exclude[s.Table] && s.Table != "" || p.exclude[k.Name+" "+s.Object] {
+	if p.exclude[k.Name] || p.exclude[s.Table] && s.Table != "" || p.exclude[s.Object] || p.exclude[k.Name+" "+s.Object] {
 		p.withhold(k.Name, s.Object, "it was excluded by name", "")
 		return
 	}
@@ -213,16 +230,20 @@ func kindRank(k *Kind) int {
 	return slices.IndexFunc(Kinds(), func(other *Kind) bool { return other.Name == k.Name })
 }
 
-// wantsFor lists the rules that ask for a kind on a table.
-func (p *planner) wantsFor(kind, table string) []string {
-	var out []string
+// indexWants sorts the rules by kind and table.
+func (p *planner) indexWants() {
 	for _, w := range p.in.Wants {
-		if w.Kind == kind && (w.Table == table || w.Object == table) && w.Rule != "" && !slices.Contains(out, w.Rule) {
-			out = append(out, w.Rule)
+		for _, identity := range []string{w.Table, w.Object} {
+			key := w.Kind + "\x00" + identity
+			if w.Rule != "" && identity != "" && !slices.Contains(p.rules[key], w.Rule) {
+				p.rules[key] = append(p.rules[key], w.Rule)
+				slices.Sort(p.rules[key])
+			}
 		}
 	}
-	slices.Sort(out)
-	return out
 }
+
+// wantsFor lists the rules that ask for a kind on a table, or on another object.
+func (p *planner) wantsFor(kind, identity string) []string { return p.rules[kind+"\x00"+identity] }
 
 func nameOf(r *catalog.Relation) Name { return Name{r.Schema, r.Name} }

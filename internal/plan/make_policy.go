@@ -23,33 +23,33 @@ func (p *planner) policies(t *tenancy.Table, want PolicyShape) {
 	for i := range r.Policies {
 		pol := &r.Policies[i]
 		switch {
-		case pol.Name == want.Name && !means(r, pol, want):
-			named = pol
 		case means(r, pol, want):
 			same = pol
-		case pol.Permissive && p.judge(r, pol) == Holds:
+		case !pol.Permissive:
+		case p.judge(r, pol) == Holds:
 			for _, c := range commands(pol.Command) {
 				holding[c] = true
 			}
-		case pol.Permissive:
+		case pol.Name == want.Name:
+			named = pol
+		default:
 			p.drop(r, pol, h)
 		}
 	}
-	if named != nil && (same != nil || serves(holding, want.Command)) && named.Permissive && p.judge(r, named) != Holds {
+	enough := same != nil || serves(holding, want.Command)
+	switch {
+	case enough && named != nil:
 		p.drop(r, named, h)
-		return
-	}
-	if same != nil || serves(holding, want.Command) {
-		return
-	}
-	target := Target{Name: nameOf(r), Policy: &want}
-	if named != nil {
+	case enough:
+	case named != nil:
 		stored := storedPolicy(named)
-		target.WasPolicy = &stored
-		p.add(&replacePolicy, target, h)
-		return
+		p.add(&replacePolicy, Target{Name: nameOf(r), Policy: &want, WasPolicy: &stored}, h)
+	default:
+		want.Name = uniqueName(func(n string) bool {
+			return slices.ContainsFunc(r.Policies, func(pol catalog.Policy) bool { return pol.Name == n })
+		}, want.Name)
+		p.add(&createPolicy, Target{Name: nameOf(r), Policy: &want}, h)
 	}
-	p.add(&createPolicy, target, h)
 }
 
 func (p *planner) judge(r *catalog.Relation, pol *catalog.Policy) Verdict {

@@ -36,8 +36,11 @@ func (p *planner) keyPredicate(c *catalog.Column) (Predicate, error) {
 	if p.blursValues(c) {
 		return Predicate{}, fmt.Errorf("the collation of its tenant key %s takes different values for equal", c.Name)
 	}
+	if p.noContext != nil {
+		return Predicate{}, p.noContext
+	}
 	cast, columnCast := p.keyTypes(c)
-	return Predicate{Key: &KeyTest{Column: c.Name, ColumnCast: columnCast, Type: cast, Setting: p.setting}}, nil
+	return Predicate{Key: &KeyTest{Column: c.Name, ColumnCast: columnCast, Type: cast, Setting: p.setting, Path: p.path}}, nil
 }
 
 // keyTypes gives what the setting is cast to, and the column, so that equality is PostgreSQL's own and is identity: text for all

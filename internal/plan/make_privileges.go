@@ -9,6 +9,9 @@ import (
 // dangerous are the privileges that no tenant's request needs and that policies do not look at.
 var dangerous = []string{"TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
 
+// everyPrivilege lists all that a table's grants can hold.
+var everyPrivilege = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
+
 func (p *planner) dangerousPrivileges(r *catalog.Relation) {
 	p.revokeFrom(r, dangerous, p.wantsFor("revoke", r.Identity()))
 }
@@ -31,7 +34,7 @@ func (p *planner) grantees() map[string]bool {
 // revokeFrom takes privileges on a relation from all through whom an application has them, but for the owner, whose they are by
 // nature. Column grants of the same privilege go with the table's; those that stand alone are taken column by column.
 func (p *planner) revokeFrom(r *catalog.Relation, privileges, why []string) {
-	for _, role := range sortedKeys(p.grantees()) {
+	for _, role := range sortedKeys(p.holders) {
 		if role == r.Owner || p.isService(role) {
 			continue
 		}
@@ -83,7 +86,7 @@ func (p *planner) revokeTable(r *catalog.Relation, role string, privileges, why 
 
 // defaultPrivileges keeps future tables from handing out what no tenant's request needs.
 func (p *planner) defaultPrivileges() {
-	grantees := p.grantees()
+	grantees := p.holders
 	for _, d := range p.snap.DefaultPrivileges {
 		if d.Object != "table" {
 			continue

@@ -19,6 +19,8 @@ func (p *planner) table(t *tenancy.Table) {
 		p.tenantTable(t)
 	case t.Class == tenancy.Global:
 		p.globalTable(t)
+	case t.Class == tenancy.Infrastructure:
+		p.infrastructure(t)
 	case t.Class == tenancy.Unclassified:
 		p.withhold("enable_rls", t.Relation.Identity(), "nobody has said what the table is to the tenants: "+t.Why, "")
 	}
@@ -58,6 +60,21 @@ func (p *planner) globalTable(t *tenancy.Table) {
 	}
 }
 
+// infrastructure takes every privilege on a table that is no tenant's business, where somebody said so; else it says what it would do.
+func (p *planner) infrastructure(t *tenancy.Table) {
+	if t.Confidence != tenancy.Certain {
+		if p.heldByApplication(t.Relation) {
+			p.withhold("revoke", t.Relation.Identity(), "it looks like the system's own table, and the application reaches it: ringfence.yaml has to say which it is", "")
+		}
+		return
+	}
+	p.revokeFrom(t.Relation, everyPrivilege, p.wantsFor("revoke", t.Relation.Identity()))
+}
+
+func (p *planner) heldByApplication(r *catalog.Relation) bool {
+	return slices.ContainsFunc(r.Grants, func(g catalog.Grant) bool { return p.holders[g.Grantee] && g.Grantee != r.Owner })
+}
+
 func (p *planner) switchOn(t *tenancy.Table) {
 	if !t.Relation.RowSecurity {
 		p.add(&enableRLS, Target{Name: nameOf(t.Relation)}, how{group: t.Relation.Identity(), why: p.wantsFor("enable_rls", t.Relation.Identity())})
@@ -68,7 +85,7 @@ func (p *planner) force(t *tenancy.Table) {
 	if t.Relation.ForceRLS {
 		return
 	}
-	if !p.somebodyBypasses() {
+	if !p.bypassed {
 		p.withhold("force_rls", t.Relation.Identity(),
 			"no role may bypass row security: dumps, back-fills and foreign keys would go blind; that the application is not the owner does the work here", "")
 		return

@@ -33,8 +33,13 @@ func (p *planner) wants() {
 // coveredByClass reports whether the table's class already brought the step, or withheld it with its reason.
 func (p *planner) coveredByClass(w Want) bool {
 	switch w.Kind {
+	case "application_role":
+		if p.roleName() == "" {
+			p.withhold(w.Kind, w.Object, "the role has to be named: --application-role, or plan.application_role in ringfence.yaml", "")
+		}
+		return true
 	case "enable_rls", "force_rls", "create_policy", "replace_policy", "drop_policy", "tenant_index", "repair_index", "not_null",
-		"application_role", "updated_at", "updated_at_column", "updated_at_trigger", "unset_context_default", "default_privileges":
+		"updated_at", "updated_at_column", "updated_at_trigger", "unset_context_default", "default_privileges":
 		return true
 	}
 	return false
@@ -71,7 +76,7 @@ func (p *planner) wantRevoke(w Want) {
 	}
 	privileges := []string{w.Command}
 	if w.Command == "" || r.Kind == catalog.MatView {
-		privileges = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
+		privileges = everyPrivilege
 	}
 	p.revokeFrom(r, privileges, w.why())
 }
@@ -147,7 +152,7 @@ func (p *planner) wantExecute(w Want) {
 		}
 	}
 	p.restrictFunction(f, nil, w.why())
-	grantees := p.grantees()
+	grantees := p.holders
 	for _, g := range f.Grants {
 		if g.Privilege == "EXECUTE" && g.Grantee != "" && g.Grantee != f.Owner && grantees[g.Grantee] && !p.isService(g.Grantee) {
 			p.add(&revoke, Target{Name: Name{f.Schema, f.Name}, Arguments: f.Arguments, ObjectType: "function", Role: g.Grantee,

@@ -33,6 +33,8 @@ type KeyTest struct {
 	ColumnCast string `json:"column_cast,omitempty"` // text, where the column's own "=" is not identity or not pg_catalog's
 	Type       string `json:"type,omitempty"`        // what the setting is cast to; "": it is text
 	Setting    string `json:"setting"`
+	// Path leads to a claim where the setting holds a JSON document; empty: the setting is the value itself.
+	Path []string `json:"path,omitempty"`
 }
 
 // A ParentTest finds the row's tenant through another table.
@@ -66,14 +68,40 @@ func castPrinted(operand, cast string) string {
 
 func (k KeyTest) sql(qualifier string) string {
 	setting := fmt.Sprintf("NULLIF(current_setting(%s, true), '')", lit(k.Setting))
+	switch len(k.Path) {
+	case 0:
+	case 1:
+		setting = fmt.Sprintf("NULLIF(%s::jsonb ->> %s, '')", setting, lit(k.Path[0]))
+	default:
+		setting = fmt.Sprintf("NULLIF(%s::jsonb #>> %s, '')", setting, lit(pathArray(k.Path)))
+	}
 	setting = castSQL(setting, k.Type)
 	return fmt.Sprintf("%s = (SELECT %s)", castSQL(qualifier+pg.Ident(k.Column), k.ColumnCast), setting)
 }
 
 func (k KeyTest) printed(qualifier string) string {
 	setting := fmt.Sprintf("NULLIF(current_setting(%s::text, true), ''::text)", printedLiteral(k.Setting))
+	switch len(k.Path) {
+	case 0:
+	case 1:
+		setting = fmt.Sprintf("NULLIF(((%s)::jsonb ->> %s::text), ''::text)", setting, printedLiteral(k.Path[0]))
+	default:
+		setting = fmt.Sprintf("NULLIF(((%s)::jsonb #>> %s::text[]), ''::text)", setting, printedLiteral(pathArray(k.Path)))
+	}
 	column := castPrinted(qualifier+printedIdent(k.Column), k.ColumnCast)
 	return fmt.Sprintf(`(%s = ( SELECT %s AS "nullif"))`, column, castPrinted(setting, k.Type))
+}
+
+// pathArray writes a path as array_out does: elements are quoted where they are empty, NULL, or hold what has a meaning there.
+func pathArray(path []string) string {
+	out := make([]string, len(path))
+	for i, p := range path {
+		out[i] = p
+		if p == "" || strings.EqualFold(p, "null") || strings.ContainsAny(p, `{},"\ `+"\t\n\v\f\r") {
+			out[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(p) + `"`
+		}
+	}
+	return "{" + strings.Join(out, ",") + "}"
 }
 
 // sql writes the predicate over table; level counts the sub-queries around it.
