@@ -1,6 +1,10 @@
 package decide
 
-import "github.com/ringfencehq/ringfence/internal/catalog"
+import (
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
 
 // bind notes which rows of a sub-query a comparison ties to the context: those are the principal's, the session's, the
 // token's rows. A row joined to such a row by an equality is tied as well.
@@ -19,6 +23,7 @@ func (c *compiler) bind(n int) {
 				a, b := eq[i], eq[1-i]
 				if a.row >= 0 && b.context {
 					sub.ties = append(sub.ties, b.settings...)
+					c.p.noteSession(c.p.rows[a.row].rel, b.session)
 				}
 				if a.row >= 0 && !sub.bound[a.row] && (b.context || b.row >= 0 && sub.bound[b.row]) {
 					sub.bound[a.row], changed = true, true
@@ -47,6 +52,7 @@ type sides struct {
 	row      int // -1: none, or several
 	context  bool
 	settings []int
+	session  string // the function that tells the session from others
 }
 
 func (c *compiler) sidesOf(n *node, sub int) sides {
@@ -68,6 +74,9 @@ func (c *compiler) sidesOf(n *node, sub int) sides {
 			switch {
 			case v.class == classSession, v.class == classFree && v.rowFree && !isConstant(v.name):
 				out.context = true
+				if f := sessionFunction(v.name); f != "" {
+					out.session = f
+				}
 			case v.class != classColumn:
 			case c.p.rows[v.row].sub == sub && (out.row == v.row || out.row < 0):
 				out.row = v.row
@@ -81,6 +90,25 @@ func (c *compiler) sidesOf(n *node, sub int) sides {
 		return sides{row: -1}
 	}
 	return out
+}
+
+// sessionFunction returns the name of the function, among those that tell a session or transaction from others, that a
+// free variable stands for; else "".
+func sessionFunction(what string) string {
+	name := functionName(strings.TrimPrefix(what, "function "))
+	switch name {
+	case "pg_backend_pid", "inet_client_port", "inet_client_addr", "pg_current_xact_id", "pg_current_xact_id_if_assigned", "txid_current", "txid_current_if_assigned":
+		return name
+	}
+	return ""
+}
+
+// noteSession notes that a relation's row is the session's own: whoever sets the context writes it.
+func (p *program) noteSession(rel *catalog.Relation, f string) {
+	if f == "" || rel == nil {
+		return
+	}
+	p.sessions[rel] = f
 }
 
 func isConstant(name string) bool { return len(name) > 11 && name[:11] == "a constant " }

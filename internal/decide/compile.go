@@ -17,6 +17,7 @@ type compiler struct {
 	snap  *catalog.Snapshot
 	as    string // whose rights sub-queries use
 	user  string // what current_user says
+	args  bool   // parameters are the caller's to choose
 	login string // what session_user says
 	sub   int    // the sub-query being compiled, -1: none
 	// stack holds the relations whose policies are being expanded: meeting one again is PostgreSQL's infinite recursion.
@@ -122,6 +123,10 @@ func (c *compiler) compileNode(e expr.Expr, s *scope) *node {
 		return c.session(e, s)
 	case *expr.SubLink:
 		return c.subLink(e, s)
+	case *expr.Param:
+		if c.args && e.Kind == "extern" {
+			return c.argument(e)
+		}
 	case *expr.SubColumn:
 		if e.Num >= 1 && e.Num <= len(c.subCols) {
 			return c.subCols[e.Num-1]

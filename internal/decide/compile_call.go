@@ -1,6 +1,8 @@
 package decide
 
 import (
+	"strconv"
+
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
@@ -67,6 +69,14 @@ func (c *compiler) session(e *expr.SessionValue, s *scope) *node {
 		return &node{op: opVar, v: i, t: nameType, stand: -1}
 	}
 	return c.free(e, s, e.Name)
+}
+
+// argument is a parameter of the function that a way leads through.
+func (c *compiler) argument(e *expr.Param) *node {
+	name := "$" + strconv.Itoa(e.ID)
+	t := c.typeOf(e.TypeOID, -1)
+	i := c.p.variable("argument/"+name, func() variable { return variable{class: classArgument, name: name, row: -1, t: t} })
+	return &node{op: opVar, v: i, t: t, stand: -1}
 }
 
 // isTypeName reports whether a function of pg_catalog with that name converts to the type of that name.

@@ -79,6 +79,9 @@ type Decider struct {
 	writes sync.Map // *catalog.Relation → []reach.Way that write it
 	waysTo func(*tenancy.Model, ...*catalog.Relation) []reach.Way
 	mutant mutant
+
+	calledOnce sync.Once
+	called     map[string]bool // functions that policies call
 }
 
 // New returns a Decider over m.

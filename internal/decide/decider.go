@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -30,12 +31,56 @@ func (d *Decider) pure(way reach.Way) *verdict {
 		return &verdict{verdict: Undecided, reason: Undecidable, why: way.Opaque}
 	case t == nil || t.Class == tenancy.Unclassified:
 		return &verdict{verdict: Undecided, reason: Undecidable, why: unclassified}
+	case t.Class == tenancy.Infrastructure && d.byPolicyFunction(way):
+		return &verdict{verdict: Proved, why: "only what policies call reads it", notes: []string{"the functions that policies call give away nothing of " + way.Relation.Identity() + " but the tenant"}}
 	case t.Class == tenancy.Infrastructure:
 		return d.satisfiable(way, t, "an application role reaches a table that is the system's own")
 	case t.Class == tenancy.Global:
 		return d.global(way, t)
 	}
 	return d.tenantRows(way, t)
+}
+
+// byPolicyFunction reports whether a way leads through a function that a policy calls: reading the table for it is what the
+// function is there for.
+func (d *Decider) byPolicyFunction(way reach.Way) bool {
+	if way.Command != reach.Select || d.m.Reader == nil {
+		return false
+	}
+	calls := d.policyFunctions()
+	for _, h := range way.Path {
+		if h.Via == "function" && calls[h.Name] {
+			return true
+		}
+	}
+	return false
+}
+
+// policyFunctions returns the identities of the functions that policies call.
+func (d *Decider) policyFunctions() map[string]bool {
+	d.calledOnce.Do(func() {
+		d.called = map[string]bool{}
+		for i := range d.m.Snapshot.Relations {
+			rel := &d.m.Snapshot.Relations[i]
+			for k := range rel.Policies {
+				for _, tree := range []*catalog.Tree{rel.Policies[k].Using, rel.Policies[k].Check} {
+					if e, err := d.m.Reader.Expression(tree, rel); err == nil && e != nil {
+						d.noteCalls(e)
+					}
+				}
+			}
+		}
+	})
+	return d.called
+}
+
+func (d *Decider) noteCalls(e expr.Expr) {
+	expr.WalkDeep(e, func(x expr.Expr, _ int) bool {
+		if call, ok := x.(*expr.Call); ok && call.Func != nil && !call.Func.System {
+			d.called[call.Func.Identity()] = true
+		}
+		return true
+	})
 }
 
 // global: everybody may read reference data, no tenant writes it.
@@ -141,7 +186,7 @@ func (d *Decider) judgeOne(way reach.Way, t *tenancy.Table, pred predicate, q qu
 
 // compile makes the program and the claim; a verdict is returned where that alone decides.
 func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q question) (*compiler, *claim, *verdict) {
-	c := &compiler{p: newProgram(), m: d.m, d: d, snap: d.m.Snapshot, as: way.As, user: cmp.Or(way.CurrentUser, way.As), login: way.Role, sub: -1}
+	c := &compiler{p: newProgram(), m: d.m, d: d, snap: d.m.Snapshot, as: way.As, user: cmp.Or(way.CurrentUser, way.As), login: way.Role, args: way.Args, sub: -1}
 	c.p.rows = []row{{rel: way.Relation, found: -1, present: -1, source: "own", sub: -1}}
 	if way.Unbound == "" && way.Relation.RowSecurity {
 		c.stack = append(c.stack, way.Relation)

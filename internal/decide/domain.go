@@ -87,6 +87,7 @@ func (p *program) joinGroups(roots []*node, together [][]int) {
 	for _, g := range p.groups {
 		for _, v := range g.vars {
 			g.learnType(p.vars[v].t)
+			g.consts = append(g.consts, p.vars[v].fixed...)
 		}
 		g.choose()
 	}

@@ -35,6 +35,7 @@ type verdict struct {
 	notes     []string
 	trusted   map[*catalog.Relation]string
 	functions map[*catalog.Function]bool
+	sessions  map[*catalog.Relation]string
 	columns   []string // the judged row's columns in the order of the shape
 }
 
@@ -54,11 +55,17 @@ func (v *verdict) merge(o *verdict) {
 		}
 		v.functions[f] = true
 	}
+	for r, f := range o.sessions {
+		if v.sessions == nil {
+			v.sessions = map[*catalog.Relation]string{}
+		}
+		v.sessions[r] = f
+	}
 	v.unusable = v.unusable || o.unusable
 }
 
 func (j *judgement) verdict(v Verdict) *verdict {
-	return &verdict{verdict: v, trusted: j.c.p.trusted, functions: j.c.p.functions, notes: j.c.p.notes}
+	return &verdict{verdict: v, trusted: j.c.p.trusted, functions: j.c.p.functions, sessions: j.c.p.sessions, notes: j.c.p.notes}
 }
 
 // decide looks for a counterexample in which what is not understood may be anything; none is a proof. Else it looks for one
@@ -69,6 +76,10 @@ func (j *judgement) decide() *verdict {
 		out := j.verdict(Proved)
 		out.why = "no row of another tenant fulfils it, whatever the context"
 		out.unusable = !j.usable()
+		if j.takesRoles() {
+			return j.rolesLeak()
+		}
+		j.defaults(out)
 		return out
 	}
 	j.note(s)
@@ -98,6 +109,60 @@ func (j *judgement) decide() *verdict {
 		out.why = "it depends on more values than were tried"
 	}
 	return out
+}
+
+// takesRoles reports whether the way takes another role, the predicate asks who runs it, and there is a choice of roles:
+// then SET ROLE chooses the tenant.
+func (j *judgement) takesRoles() bool {
+	if !becomes(j.way) || j.c.m.Rights == nil || len(j.c.m.Rights.Identities(j.way.Role)) < 3 {
+		return false
+	}
+	return slices.ContainsFunc(j.k.contexts, func(t tenantContext) bool {
+		return j.c.p.vars[t.v].class == classSession && j.c.p.vars[t.v].name == "current_user" && j.reads(t.v)
+	})
+}
+
+// rolesLeak is the refutation of a predicate that keys rows by a role which is one of several the session may take.
+func (j *judgement) rolesLeak() *verdict {
+	out := j.verdict(Leak)
+	out.reason, out.why = SelfAsserted, "the tenant is the current role, and role "+j.way.Role+" may take several by SET ROLE"
+	user := j.c.user
+	out.witness = &Witness{Row: map[string]*string{}, Context: map[string]*string{"current_user": &user}}
+	for _, i := range j.k.keys {
+		if j.c.p.vars[i].row == 0 {
+			out.witness.Row[j.c.p.vars[i].name] = &user
+		}
+	}
+	return out
+}
+
+// defaults refutes a proof where a role's or database's default sets the context: a session that nobody gave a tenant has
+// one all the same.
+func (j *judgement) defaults(out *verdict) {
+	if out.unusable || j.q == anyRow {
+		return
+	}
+	for _, set := range j.c.snap.Settings {
+		i, ok := j.c.p.byKey["setting/"+settingName(set.Name)]
+		if !ok || set.Role != "" && set.Role != j.way.Role || set.Database != "" && set.Database != j.c.snap.Server.Database || !j.isContext(i) {
+			continue
+		}
+		s := newSearch(j.k, mode{}, leakBudget)
+		s.wants = true
+		s.world = func(n int, v value) bool { return n != i || !v.null && v.s == set.Value }
+		j.k.p.groups[j.c.p.vars[i].group].dom[i] = []value{text(set.Value)}
+		for _, key := range j.k.keys { // the key that the default names is tried too
+			g := j.k.p.groups[j.c.p.vars[key].group]
+			if v, how := convert(text(set.Value), j.c.p.vars[key].t, false); how == done {
+				g.dom[key] = []value{v}
+			}
+		}
+		if s.run() && j.reads(i) {
+			out.verdict, out.reason, out.witness = Leak, UnsetContext, j.witness(s.leaf)
+			out.why = "a default of the role or database sets " + set.Name + ": a session without context acts as that tenant"
+			return
+		}
+	}
 }
 
 func (j *judgement) search(m mode, budget int, world func(int, value) bool) *search {

@@ -12,6 +12,9 @@ import (
 // sub-query believes, nor replace a function. Relations believed on the way are checked in turn, each once.
 func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) {
 	seen := map[*catalog.Relation]bool{}
+	if d.stale(way, v, out) {
+		return
+	}
 	todo := relationsOf(v)
 	functions := map[*catalog.Function]bool{}
 	for f := range v.functions {
@@ -24,6 +27,10 @@ func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) {
 			continue
 		}
 		seen[rel] = true
+		if f := v.sessions[rel]; f != "" {
+			out.Premises = append(out.Premises, rel.Identity()+" is written by the session itself: it is as trustworthy as a setting")
+			continue
+		}
 		for _, w := range d.writesTo(rel) {
 			p := d.pure(w)
 			if p.verdict != Proved {
@@ -44,6 +51,19 @@ func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) {
 	}
 	sort.Strings(out.Premises)
 	out.Premises = slices.Compact(out.Premises)
+}
+
+// stale refutes a context that is looked up by what a pooled connection keeps from one request to the next.
+func (d *Decider) stale(way reach.Way, v *verdict, out *Decision) bool {
+	for rel, f := range v.sessions {
+		switch f {
+		case "pg_backend_pid", "inet_client_port", "inet_client_addr":
+			out.Verdict, out.Reason, out.Unusable = Leak, UnsetContext, false
+			out.Why = subject(way) + ": the tenant is looked up in " + rel.Identity() + " by " + f + "(), which a pooled connection keeps: the next request acts as the one before"
+			return true
+		}
+	}
+	return false
 }
 
 func relationsOf(v *verdict) []*catalog.Relation {

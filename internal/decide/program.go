@@ -10,12 +10,13 @@ import (
 type class uint8
 
 const (
-	classColumn  class = iota // a column of a row
-	classSetting              // a setting of the session, as text; NULL is unset
-	classSession              // current_user and its kin
-	classFound                // whether a sub-query finds a row
-	classPresent              // whether a row is there: an outer join's, a child's parent
-	classFree                 // what is not understood
+	classColumn   class = iota // a column of a row
+	classSetting               // a setting of the session, as text; NULL is unset
+	classSession               // current_user and its kin
+	classArgument              // an argument that the caller chooses
+	classFound                 // whether a sub-query finds a row
+	classPresent               // whether a row is there: an outer join's, a child's parent
+	classFree                  // what is not understood
 )
 
 // A variable is one thing whose value a search chooses.
@@ -73,12 +74,13 @@ type program struct {
 // premises are what a proof rests on beyond the predicate.
 type premises struct {
 	trusted   map[*catalog.Relation]string // relations that a sub-query believes → as whom they are read
+	sessions  map[*catalog.Relation]string // relations that hold the session's own row → by what it is told from others
 	functions map[*catalog.Function]bool   // functions that were inlined or believed
 	notes     []string
 }
 
 func newProgram() *program {
-	return &program{byKey: map[string]int{}, premises: premises{trusted: map[*catalog.Relation]string{}, functions: map[*catalog.Function]bool{}}}
+	return &program{byKey: map[string]int{}, premises: premises{sessions: map[*catalog.Relation]string{}, trusted: map[*catalog.Relation]string{}, functions: map[*catalog.Function]bool{}}}
 }
 
 // variable returns the variable of that key, made by mk when it is new.

@@ -13,6 +13,9 @@ func (j *judgement) leak(leaf *env) *verdict {
 	out.witness = j.witness(leaf)
 	out.reason = j.reason(leaf)
 	out.why = explanation[out.reason]
+	if out.reason == OtherSetting && j.opensByArgument(leaf) {
+		out.why = "an argument that the caller chooses opens it"
+	}
 	return out
 }
 
@@ -26,7 +29,7 @@ func (j *judgement) witness(leaf *env) *Witness {
 			continue
 		}
 		switch {
-		case v.class == classSetting || v.class == classSession:
+		case v.class == classSetting || v.class == classSession || v.class == classArgument:
 			w.Context[v.name] = textOf(leaf.val[i])
 		case v.class == classColumn && v.row == 0:
 			w.Row[v.name] = textOf(leaf.val[i])
@@ -103,7 +106,7 @@ func (j *judgement) reason(leaf *env) Reason {
 		return NotCorrelated
 	case j.keyIsLiteral(leaf):
 		return LiteralTenant
-	case j.opensBySetting(leaf):
+	case j.opensByArgument(leaf), j.opensBySetting(leaf):
 		return OtherSetting
 	case j.c.p.pattern && j.keyRead():
 		return Pattern
@@ -190,6 +193,15 @@ func (j *judgement) keyIsLiteral(leaf *env) bool {
 	return slices.ContainsFunc(j.k.keys, func(i int) bool {
 		return leaf.set[i] && !leaf.val[i].null && leaf.val[i].s != "" && j.reads(i) && j.isConstant(j.c.p.vars[i].group, leaf.val[i])
 	})
+}
+
+func (j *judgement) opensByArgument(leaf *env) bool {
+	for i := range j.c.p.vars {
+		if j.c.p.vars[i].class == classArgument && leaf.set[i] && !leaf.val[i].null {
+			return true
+		}
+	}
+	return false
 }
 
 func (j *judgement) opensBySetting(leaf *env) bool {
