@@ -42,7 +42,11 @@ func (r *runner) backfill(ctx context.Context, t task) error {
 				&HeldError{Why: why, Tries: clock.tries, Waited: sinceStart(clock.began), Blockers: st.Blockers, Err: err})
 		}
 		r.emit(t, Event{Kind: EventRetry, Attempt: st.Attempts, Blockers: st.Blockers, Message: err.Error()})
-		if err := pause(ctx, clock.rest(time.Now())); err != nil {
+		rest := clock.rest(time.Now())
+		if errors.Is(err, errConnection) {
+			rest = r.opts.Locks.Min
+		}
+		if err := pause(ctx, rest); err != nil {
 			return r.endBatches(ctx, row, stateFailed, err)
 		}
 	}

@@ -47,6 +47,9 @@ func (r *runner) transact(ctx context.Context, u unit) (err error) {
 			r.emit(u.tasks[0], Event{Kind: EventRetry, Attempt: first.Attempts, Blockers: first.Blockers, Message: err.Error()})
 		}
 		rest := clock.rest(time.Now())
+		if errors.Is(last, errConnection) {
+			rest = r.opts.Locks.Min // nobody is to be let pass
+		}
 		if err := pause(ctx, rest); err != nil {
 			return err
 		}

@@ -1,7 +1,9 @@
 package apply
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -73,21 +75,41 @@ func TestZombieIsFencedOff(t *testing.T) {
 	}
 }
 
-// Every statement of a step's transaction stands behind the fence: with another fence in the lease nothing is written.
+// A run whose fence is not the lease's any more is stopped at its next transaction or build, whatever it had checked before.
 func TestFenceStopsEveryWayOfRunning(t *testing.T) {
-	for _, id := range []string{"index:invoice", "column:item", "fill:item", "policy:invoice"} {
-		t.Run(strings.ReplaceAll(id, ":", "_"), func(t *testing.T) {
+	tests := []struct {
+		id     string
+		steal  EventKind // the lease is taken at the first event of this kind
+		filled int64     // rows that the back-fill had committed by then
+	}{
+		{"index:invoice", EventWaiting, 0}, {"policy:invoice", EventWaiting, 0}, {"fill:item", EventProgress, 120},
+		{"column:item", EventBegin, 0},
+	}
+	for _, tt := range tests {
+		t.Run(strings.ReplaceAll(tt.id, ":", "_"), func(t *testing.T) {
 			s := newShop(t)
 			before := s.state(t)
-			opts := s.options(only(id))
+			before[2][1] = fmt.Sprint(500 - tt.filled)
+			writer := s.openWriter(t)
+			opts := s.options(only(tt.id))
 			opts.Lease.Heartbeat = time.Hour
+			opts.Build.OldTransaction = time.Nanosecond
+			opts.Locks.Min, opts.Locks.Max = time.Millisecond, time.Millisecond // the writer is older, so the policy waits
+			stolen := false
 			opts.Progress = func(e Event) {
-				if e.Kind == EventBegin {
+				if e.Kind == tt.steal && !stolen {
+					stolen = true
 					s.Exec(t, "UPDATE ringfence.apply_lease SET fence = fence + 1")
+					if err := writer.Rollback(context.WithoutCancel(t.Context())); err != nil {
+						t.Error(err)
+					}
 				}
 			}
 			if _, err := Run(t.Context(), opts); !errors.Is(err, ErrLeaseLost) {
 				t.Errorf("with another's fence: %v", err)
+			}
+			if !stolen {
+				t.Error("the event at which the lease is taken did not come")
 			}
 			if diff := cmp.Diff(before, s.state(t)); diff != "" {
 				t.Errorf("a run without the lease changed the database:\n%s", diff)

@@ -62,6 +62,9 @@ func ensureLog(ctx context.Context, s *session) error {
 		if err := s.exec(ctx, "SELECT pg_catalog.pg_advisory_xact_lock($1)", int64(logLock)); err != nil {
 			return err
 		}
+		if err := inspectOwners(ctx, s); err != nil {
+			return err
+		}
 		if err := createLog(ctx, s); err != nil {
 			return err
 		}
@@ -116,11 +119,25 @@ func hintGrantCreate(ctx context.Context, s *session, err error) error {
 
 // inspectLog refuses a run log that somebody else owns, or that carries anything that would run code in our name.
 func inspectLog(ctx context.Context, s *session) error {
+	if err := inspectOwners(ctx, s); err != nil {
+		return err
+	}
+	for _, t := range logTables {
+		if err := inspectLogTable(ctx, s, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspectOwners refuses what of the run log is there and belongs to a role that is neither ours nor above us. Superusers
+// may act for everybody, so of them the owner must be one too.
+func inspectOwners(ctx context.Context, s *session) error {
 	const owners = `SELECT o.name, pg_catalog.pg_get_userbyid(o.owner),
 		  o.owner = m.oid OR r.rolsuper OR (NOT m.rolsuper AND pg_catalog.pg_has_role(m.oid, o.owner, 'USAGE'))
 		FROM (SELECT 'schema ringfence' AS name, nspowner AS owner FROM pg_catalog.pg_namespace WHERE nspname = 'ringfence'
 		      UNION ALL SELECT 'ringfence.' || relname, relowner FROM pg_catalog.pg_class
-		      WHERE relnamespace = 'ringfence'::pg_catalog.regnamespace AND relname LIKE 'apply\_%' AND relkind <> 'i') AS o
+		      WHERE relnamespace = pg_catalog.to_regnamespace('ringfence') AND relname LIKE 'apply\_%' AND relkind <> 'i') AS o
 		JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner JOIN pg_catalog.pg_roles AS m ON m.rolname = current_user
 		ORDER BY 1`
 	type owner struct {
@@ -134,11 +151,6 @@ func inspectLog(ctx context.Context, s *session) error {
 	for _, o := range found {
 		if !o.Trusted {
 			return unsafeLog(o.Object+" belongs to "+o.Name, "Connect as "+o.Name+", or have a superuser look at it and give it another owner.")
-		}
-	}
-	for _, t := range logTables {
-		if err := inspectLogTable(ctx, s, t); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -155,7 +167,7 @@ func inspectLogTable(ctx context.Context, s *session, t logTable) error {
 		  OR EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = c.oid AND contype NOT IN ('p', 'u', 'n'))
 		  OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = c.oid)
 		  OR EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = c.oid AND (indexprs IS NOT NULL OR indpred IS NOT NULL))
-		FROM pg_catalog.pg_class AS c WHERE c.relnamespace = 'ringfence'::pg_catalog.regnamespace AND c.relname = $1`
+		FROM pg_catalog.pg_class AS c WHERE c.relnamespace = pg_catalog.to_regnamespace('ringfence') AND c.relname = $1`
 	if err := s.one(ctx, shape, []any{t.name}, &columns, &odd); err != nil {
 		return err
 	}
@@ -178,7 +190,7 @@ func unsafeLog(detail, hint string) error {
 func revokeLog(ctx context.Context, s *session) error {
 	const given = `SELECT DISTINCT CASE WHEN a.grantee = 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee) END
 		FROM pg_catalog.pg_class AS c, pg_catalog.aclexplode(c.relacl) AS a
-		WHERE c.relnamespace = 'ringfence'::pg_catalog.regnamespace AND c.relname = $1 AND a.grantee <> c.relowner`
+		WHERE c.relnamespace = pg_catalog.to_regnamespace('ringfence') AND c.relname = $1 AND a.grantee <> c.relowner`
 	for _, t := range logTables {
 		grantees, err := rows(ctx, s, pgx.RowTo[string], given, t.name)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,16 +57,16 @@ func openBook(ctx context.Context, connect func(context.Context) (*pgx.Conn, err
 }
 
 func (s *session) prepare(ctx context.Context) error {
-	if err := s.one(ctx, "SELECT pg_catalog.pg_backend_pid()", nil, &s.pid); err != nil {
+	if err := s.readPID(ctx); err != nil {
 		return fmt.Errorf("reading the backend's number: %w", err)
 	}
 	if wire := int32(s.conn.PgConn().PID()); wire != s.pid {
 		return notDirect(pg.DetectPath(ctx, s.conn))
 	}
 	pins := []string{
-		"SET search_path = pg_catalog", "SET row_security = off", "SET statement_timeout = 0", "SET lock_timeout = 0",
+		"SET standard_conforming_strings = on", "SET search_path = pg_catalog", "SET row_security = off", "SET statement_timeout = 0", "SET lock_timeout = 0",
 		"SET idle_session_timeout = 0", "SET client_connection_check_interval = 0", "SET default_transaction_read_only = off",
-		"SET standard_conforming_strings = on", "SET client_min_messages = warning", "SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'", "SET application_name = " + quote(s.app),
+		"SET client_min_messages = warning", "SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'", "SET application_name = " + quote(s.app),
 	}
 	if s.version() >= 17 {
 		pins = append(pins, "SET transaction_timeout = 0")
@@ -80,6 +81,19 @@ func (s *session) prepare(ctx context.Context) error {
 		return fmt.Errorf("reading the backend's start: %w", err)
 	}
 	return nil
+}
+
+// readPID asks for the backend's number without pgx's own assumptions about the session, which is not pinned yet.
+func (s *session) readPID(ctx context.Context) error {
+	return s.await(ctx, func(ctx context.Context) error {
+		results, err := s.conn.PgConn().Exec(ctx, "SELECT pg_catalog.pg_backend_pid()").ReadAll()
+		if err != nil {
+			return err
+		}
+		pid, err := strconv.ParseInt(string(results[0].Rows[0][0]), 10, 32)
+		s.pid = int32(pid)
+		return err
+	})
 }
 
 // version gives the server's major version as the start-up packet told it; 0 when it told none.
@@ -101,7 +115,14 @@ func (s *session) exec(ctx context.Context, sql string, args ...any) error {
 func (s *session) execTag(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	var tag pgconn.CommandTag
 	err := s.await(ctx, func(ctx context.Context) (err error) {
-		tag, err = s.conn.Exec(ctx, sql, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
+		if len(args) > 0 {
+			tag, err = s.conn.Exec(ctx, sql, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
+			return err
+		}
+		results, err := s.conn.PgConn().Exec(ctx, sql).ReadAll()
+		if err == nil && len(results) > 0 {
+			tag = results[len(results)-1].CommandTag
+		}
 		return err
 	})
 	return tag, err
