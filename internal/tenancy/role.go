@@ -25,7 +25,7 @@ func (in *inference) nameRoles() {
 		for _, name := range in.opts.AppRoles {
 			in.addRole(name, Application, "named on the command line")
 		}
-	} else if given := in.config.Roles[string(Application)]; len(given) > 0 {
+	} else if given := in.present(in.config.Roles[string(Application)]); len(given) > 0 {
 		for _, name := range given {
 			in.addRole(name, Application, "named in the configuration")
 		}
@@ -43,6 +43,12 @@ func (in *inference) nameRoles() {
 		}
 		return kindOrder[a.Kind] < kindOrder[b.Kind]
 	})
+}
+
+// present leaves out the roles that are not there yet: until the plan has made the application's own role, the application is
+// whoever it is today.
+func (in *inference) present(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return in.snap.Role(n) == nil })
 }
 
 func (in *inference) addRole(name string, kind RoleKind, why string) {
