@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -254,7 +255,20 @@ func dump(t *testing.T, db *pgtest.Database) string {
 	if err != nil {
 		t.Fatalf("dumping the schema: %v\n%s", err, out)
 	}
-	return string(out)
+	return sortGrants(string(out))
+}
+
+// sortGrants sorts the GRANT lines that follow each other: a list of grants has an order, which means nothing.
+func sortGrants(dump string) string {
+	lines := strings.Split(dump, "\n")
+	for i := 0; i < len(lines); i++ {
+		from := i
+		for i < len(lines) && strings.HasPrefix(lines[i], "GRANT ") {
+			i++
+		}
+		slices.Sort(lines[from:i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 const clusterQuery = `

@@ -12,7 +12,7 @@ func (p *planner) tenantIndex(t *tenancy.Table, rows Predicate) {
 	shape := indexShape(rows)
 	wave := 0
 	if t.Relation.ColumnByName(shape.Keys[0].Column) == nil {
-		wave = 5 // the column is added and filled by this plan; the index is built once it is full
+		wave = 6 // the column is added and filled by this plan; the index is built once it is full
 	}
 	p.indexOn(t.Relation, shape, how{wave: wave, why: p.wantsFor("tenant_index", t.Relation.Identity())}, 0)
 }

@@ -21,6 +21,8 @@ type world struct {
 	*pgtest.Database
 	config *tenancy.Config
 	conn   *pgx.Conn
+	// ordinary has the planning session taken for an ordinary role's, so that its being a superuser vouches for nothing.
+	ordinary bool
 }
 
 func newWorld(t *testing.T, server *pgtest.Instance, schema, config string) *world {
@@ -44,6 +46,9 @@ func (w *world) snapshot(t *testing.T) *catalog.Snapshot {
 	s, err := catalog.Read(t.Context(), w.conn, catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if w.ordinary {
+		s.Server.SessionRole = "somebody"
 	}
 	return s
 }
@@ -109,7 +114,11 @@ func (w *world) run(t *testing.T, s Step, statements []string) {
 func summary(p *Plan) string {
 	var b strings.Builder
 	for _, s := range p.Steps {
-		fmt.Fprintf(&b, "%d %s %s %s\n", s.Wave, s.Transaction, s.Kind, s.Object)
+		what := s.Object
+		if strings.Contains(s.Kind, "revoke") || s.Kind == defaultPrivileges.Name {
+			what = s.Do[0] // several may be on one object
+		}
+		fmt.Fprintf(&b, "%d %s %s %s\n", s.Wave, s.Transaction, s.Kind, what)
 	}
 	for _, w := range p.Withheld {
 		fmt.Fprintf(&b, "withheld %s %s (%s)\n", w.Kind, w.Object, w.Allow)

@@ -199,6 +199,7 @@ func (p *planner) wantUnique(w Want) {
 		columns := append([]string{t.Key[0]}, c.Columns...)
 		target := Target{Name: nameOf(r), Columns: columns, Old: Name{Name: c.Name}, OldColumns: c.Columns}
 		if !p.allow["unique_swap"] {
+			target.Object.Name = c.Name
 			p.add(&uniqueSwap, target, how{}) // withholds it, with the index it needs
 			return
 		}
