@@ -158,6 +158,10 @@ func (f *flattener) entry(q *expr.Query, at, place int, s *scope, fr frame) {
 	case e.Kind == "relation" && e.Relation.Kind == catalog.View:
 		f.view(e.Relation, place, s, fr)
 	case rowRelation(e) && !e.Relation.System:
+		if fr.barrier {
+			s = s.clone()
+			s.drop()
+		}
 		f.found = append(f.found, reading{rel: e.Relation, as: fr.as, via: fr.via, hard: s.lift(place, false), soft: s.lift(place, true), values: fr.values})
 		if e.Relation.Kind == catalog.MatView {
 			f.matview(e.Relation, place, s, fr)

@@ -30,7 +30,7 @@ func (w *walker) definers() []*catalog.Function {
 		w.definer = make([]*catalog.Function, 0)
 		for i := range w.m.Snapshot.Functions {
 			f := &w.m.Snapshot.Functions[i]
-			if f.SecurityDefiner && !f.System && f.Schema != ownSchema {
+			if f.SecurityDefiner && !f.System && f.Extension == "" && f.Schema != ownSchema {
 				w.definer = append(w.definer, f)
 			}
 		}
@@ -66,6 +66,9 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 	defer delete(w.calling, f)
 	statements, opaque := w.statements(f, st.way.Role)
 	for _, q := range statements {
+		if st.bind != nil {
+			q = boundTo(q, st.bind)
+		}
 		if st.given != nil {
 			q = withRows(q, st.on)
 		}
@@ -82,7 +85,7 @@ func (w *walker) calls(q *expr.Query, st stage, depth int) {
 	seen := make(map[*catalog.Function]bool)
 	expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
 		c, ok := e.(*expr.Call)
-		if !ok || c.Func == nil || c.Func.System || c.Func.Schema == "pg_catalog" || seen[c.Func] {
+		if !ok || c.Func == nil || c.Func.System || c.Func.Schema == "pg_catalog" || c.Func.Extension != "" || seen[c.Func] {
 			return true
 		}
 		seen[c.Func] = true
@@ -92,6 +95,8 @@ func (w *walker) calls(q *expr.Query, st stage, depth int) {
 		}
 		inner.given, inner.on, inner.silent = nil, nil, st.silent || silent(c.Func)
 		inner.args = st.args || len(c.Func.Arguments) > 0
+		inner.bind = make([]expr.Expr, len(c.Args)) // not nil: a function without parameters is bound as well
+		copy(inner.bind, c.Args)
 		inner.way.Path = joinPath(st.way.Path, Hop{Via: "function", Name: c.Func.Identity()}, nil)
 		w.body(c.Func, inner, depth+1)
 		return true

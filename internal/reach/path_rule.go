@@ -40,7 +40,7 @@ func (w *walker) givenRows(role string, rel *catalog.Relation, c Command, instea
 	s := &scope{}
 	entry := expr.RangeEntry{Kind: "relation", Relation: rel, RelOID: rel.OID, Alias: rel.Name}
 	s.add(source{entry: entry, given: true})
-	s.add(source{entry: entry, given: true})
+	s.add(source{entry: entry, given: true, chosen: true})
 	if rel.Kind == catalog.View || instead {
 		return s
 	}

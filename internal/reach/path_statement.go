@@ -11,6 +11,7 @@ type stage struct {
 	as    string            // whose rights count for the statements' own tables
 	given *scope            // OLD and NEW as sources 1 and 2, with what is known of them; nil: none
 	on    *catalog.Relation // whose rows they are
+	bind  []expr.Expr       // what a call gives for the parameters; nil: the caller of the path chooses them
 	// silent is true where what the statements read comes out to nobody: a trigger's or a rule's queries.
 	silent bool
 	// args is true where the caller chooses parameters.
@@ -134,6 +135,7 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 				at.require(e, false)
 			}
 		}
+		at.drop()
 		way.Old = and(way.Old, at.lift(place[q.Result], false))
 	}
 	if way.New == nil {
@@ -158,6 +160,7 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 			}
 		}
 	}
+	made.drop()
 	way.New = and(way.New, made.lift(place[q.Result], false))
 	w.carry(way, way.Old)
 }

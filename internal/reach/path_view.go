@@ -89,6 +89,9 @@ func (w *walker) read(way *Way, rd reading, unknown []string) {
 		return
 	}
 	way.Privileged = true
+	if t := w.m.Table(rd.rel.Identity()); t != nil && t.LookUp && w.helpersOnly(way.Path) {
+		way.Kind = Inference
+	}
 	frozen := false
 	for _, h := range way.Path {
 		frozen = frozen || h.Via == "matview"
@@ -107,6 +110,23 @@ func (w *walker) read(way *Way, rd reading, unknown []string) {
 		way.Note = "not understood on the way: " + unknown[0]
 	}
 	w.emitOnce(*way)
+}
+
+// helpersOnly reports whether a path leads through functions that policies call and that give one value: what they look up comes
+// out as whose session this is, and no more.
+func (w *walker) helpersOnly(path Path) bool {
+	any := false
+	for _, h := range path {
+		if h.Via != "function" {
+			continue
+		}
+		f := w.m.Snapshot.Function(h.Name)
+		if f == nil || f.ReturnsSet || !w.m.Helper(f) {
+			return false
+		}
+		any = true
+	}
+	return any
 }
 
 // A target is the table that an auto-updatable view writes to.

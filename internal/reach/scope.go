@@ -11,6 +11,8 @@ type source struct {
 	as    string // whose rights count at it
 	// given is true for a row that is not read from a table: NEW and OLD of a rule or trigger.
 	given bool
+	// chosen is true for NEW: the caller writes it.
+	chosen bool
 }
 
 // A condition is one conjunct over a scope's sources. Its Vars have RTE = 1-based place in the scope, at their own depth.

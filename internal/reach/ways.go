@@ -57,6 +57,7 @@ type walker struct {
 	calling  map[*catalog.Function]bool
 	skip     bool // paths that the role itself can use are left out
 	here     spot
+	named    map[asKey]expr.Expr
 	once     map[onceKey]int // ways by path, to join those that come to the same place twice
 }
 
@@ -73,7 +74,7 @@ func newWalker(m *tenancy.Model, rels []*catalog.Relation) *walker {
 		inside[r] = true
 	}
 	return &walker{
-		inside: inside, calling: make(map[*catalog.Function]bool), composer: newComposer(m), version: m.Snapshot.Server.VersionNum, rels: rels,
+		inside: inside, calling: make(map[*catalog.Function]bool), named: make(map[asKey]expr.Expr), composer: newComposer(m), version: m.Snapshot.Server.VersionNum, rels: rels,
 		out: make([]Way, 0, len(rels)*len(verbs)*max(len(m.Applications()), 1)),
 	}
 }
@@ -89,12 +90,18 @@ func (w *walker) wanted(rel *catalog.Relation) bool { return w.inside[rel] }
 // emitOnce yields a way; where the same path reaches the same relation again (a UNION, two statements), the rows are those of
 // either, and the cell stays one.
 func (w *walker) emitOnce(way Way) {
+	if way.CurrentUser != way.Role {
+		way.roles = true
+	}
 	key := onceKey{way.Relation, way.Command, way.Variant, way.Kind, way.Path.String(), way.As, way.CurrentUser}
 	at, seen := w.once[key]
 	if !seen {
 		w.once[key] = len(w.out)
 		w.emit(way)
 		return
+	}
+	if way.roles {
+		way.Old, way.New = w.as(way.Old, way.CurrentUser), w.as(way.New, way.CurrentUser)
 	}
 	have := &w.out[at]
 	wasOpen := open(have)
@@ -144,7 +151,13 @@ func (p Path) String() string {
 	return b.String()
 }
 
-func (w *walker) emit(way Way) { w.out = append(w.out, way) }
+// emit yields a way.
+func (w *walker) emit(way Way) {
+	if way.roles && way.CurrentUser != way.Role {
+		way.Old, way.New = w.as(way.Old, way.CurrentUser), w.as(way.New, way.CurrentUser)
+	}
+	w.out = append(w.out, way)
+}
 
 // toRelation yields the ways of one role to one relation that begin at the relation itself.
 func (w *walker) toRelation(app string, rel *catalog.Relation) {

@@ -31,7 +31,7 @@ func (in *inference) lookUpTables() {
 		if t == nil || t.Class == Root || in.reached(t.Relation) {
 			continue
 		}
-		t.Class, t.Key, t.Confidence = Infrastructure, nil, Likely
+		t.Class, t.Key, t.Confidence, t.LookUp = Infrastructure, nil, Likely, true
 		t.Why = "functions look the tenant up in it, and no application role has a privilege on it"
 	}
 }

@@ -85,7 +85,7 @@ func (f *finder) call(n *expr.Call, depth int, found func(read)) bool {
 				found(c)
 				return false
 			}
-		case "pg_backend_pid", "inet_client_addr", "inet_client_port":
+		case "pg_backend_pid", "inet_client_addr", "inet_client_port", "pg_current_xact_id", "pg_current_xact_id_if_assigned", "txid_current", "txid_current_if_assigned":
 			found(read{kind: "session", name: n.Func.Name})
 		}
 		return true
@@ -98,6 +98,7 @@ func (f *finder) call(n *expr.Call, depth int, found func(read)) bool {
 
 // body looks into a function's statements. What a look-up in a table yields carries the table's name.
 func (f *finder) body(fn *catalog.Function, depth int, found func(read)) {
+	f.helpers[fn] = true
 	b := f.bodyOf(fn)
 	if b == nil {
 		return

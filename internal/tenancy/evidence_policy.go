@@ -45,6 +45,7 @@ type finder struct {
 	comparisons []comparison
 	joints      []joint
 	sentinels   map[string]int
+	helpers     map[*catalog.Function]bool // what policies call
 	policies    int
 	inSession   map[string][]read // tables that functions look the context up in
 }

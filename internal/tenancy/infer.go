@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -177,11 +178,12 @@ func (in *inference) tables() {
 
 // evidence asks the policies what they compare with the context.
 func (in *inference) evidence() {
-	in.found = &finder{snap: in.snap, reader: in.model.Reader, sentinels: make(map[string]int), inSession: make(map[string][]read)}
+	in.found = &finder{snap: in.snap, reader: in.model.Reader, sentinels: make(map[string]int), helpers: make(map[*catalog.Function]bool), inSession: make(map[string][]read)}
 	in.compared = make(map[string][]*comparison)
 	for _, t := range in.model.Tables {
 		in.found.policiesOf(t.Relation)
 	}
+	in.model.helpers = maps.Clone(in.found.helpers)
 	for i := range in.found.comparisons {
 		c := &in.found.comparisons[i]
 		in.compared[c.rel.Identity()] = append(in.compared[c.rel.Identity()], c)

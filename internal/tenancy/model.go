@@ -63,6 +63,7 @@ type Model struct {
 	Accepted      []Acceptance      // from ringfence.yaml
 	Config        *Config           // nil: none
 	byRelation    map[string]*Table // by identity
+	helpers       map[*catalog.Function]bool
 }
 
 // A Context is one way in which the database learns the current tenant.
@@ -93,6 +94,9 @@ type Table struct {
 	Why        string
 	Confidence Confidence
 	Nullable   bool // some key column may be NULL
+	// LookUp is true where policies' functions look up in it whose session this is, and the application has no privilege on it:
+	// who writes it through a function says which tenant a session is, as who sets a setting does.
+	LookUp bool
 }
 
 // A Link is one step from a child to its parent: a foreign key, or what a policy or the configuration says.
@@ -123,6 +127,9 @@ type Acceptance struct {
 
 // Table returns the table of that identity, or nil.
 func (m *Model) Table(identity string) *Table { return m.byRelation[identity] }
+
+// Helper reports whether policies call f, directly or not: what it reads comes out as the answer to whose session this is.
+func (m *Model) Helper(f *catalog.Function) bool { return m.helpers[f] }
 
 // Applications returns the names of the application roles, sorted.
 func (m *Model) Applications() []string {
