@@ -80,6 +80,9 @@ func materialized(m pgquery.CTEMaterialize) string {
 func (a *analyzer) selectStmt(n *pgquery.SelectStmt) {
 	q := a.space.query
 	q.Command = "select"
+	if n.IntoClause != nil {
+		a.incomplete("SELECT INTO, which makes a table")
+	}
 	a.with(n.WithClause)
 	switch {
 	case n.Op == pgquery.SetOperation_SETOP_UNION || n.Op == pgquery.SetOperation_SETOP_INTERSECT || n.Op == pgquery.SetOperation_SETOP_EXCEPT:

@@ -1,6 +1,10 @@
 package expr
 
-import "github.com/ringfencehq/ringfence/internal/catalog"
+import (
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
 
 // maxInline bounds how deep helpers that call helpers are followed, maxInlined how many calls are replaced in one expression.
 const (
@@ -37,6 +41,8 @@ type inliner struct {
 	stack []*catalog.Function
 	used  []*catalog.Function
 	count int
+	// changing remembers which functions may change something.
+	changing map[*catalog.Function]bool
 }
 
 func (in *inliner) expr(e Expr) Expr {
@@ -97,7 +103,7 @@ func (in *inliner) call(c *Call) Expr {
 	}
 	defer in.leave()
 	b, err := in.r.Body(c.Func)
-	if err != nil || b.Value == nil {
+	if err != nil || b.Value == nil || in.acts(b, 0) {
 		return nil
 	}
 	in.note(c.Func)
@@ -149,6 +155,8 @@ func asOwner(e Expr, owner string) Expr {
 		switch e := e.(type) {
 		case *SessionValue:
 			return ownerName(e, owner), true
+		case *Call:
+			return callAsOwner(e, owner)
 		case *SubLink:
 			if depth > 0 || e.RunAs != "" {
 				return nil, false
@@ -165,6 +173,26 @@ func asOwner(e Expr, owner string) Expr {
 	})
 }
 
+// callAsOwner hides a call whose value depends on who runs it: read as the caller's it would be another. Its arguments stay
+// in sight, and its name in the key.
+func callAsOwner(c *Call, owner string) (Expr, bool) {
+	if c.Func != nil && c.Func.System && !asksUser(c.Func.Name) {
+		return nil, false
+	}
+	args := mapExprs(c.Args, func(a Expr) Expr { return asOwner(a, owner) })
+	return &Unknown{Tag: "AS_OWNER", Key: owner + " " + functionText(c.Func, c.OID), Args: args, TypeOID: c.TypeOID,
+		Stable: c.Func != nil && c.Func.Volatility != "volatile"}, true
+}
+
+// asksUser reports whether a function of pg_catalog looks at current_user without being told.
+func asksUser(name string) bool {
+	switch name {
+	case "pg_has_role", "row_security_active", "current_user", "getpgusername", "current_schema", "current_schemas":
+		return true
+	}
+	return strings.HasPrefix(name, "has_") && strings.HasSuffix(name, "_privilege")
+}
+
 func ownerName(e *SessionValue, owner string) Expr {
 	if e.Name == "current_user" || e.Name == "current_role" {
 		return &Const{TypeOID: 19, Collation: 950, Known: true, Text: owner}
@@ -176,8 +204,11 @@ func ownerName(e *SessionValue, owner string) Expr {
 // theirs replaced before.
 func queryAsOwner(q *Query, owner string) *Query {
 	w := &rewriter{f: func(e Expr, _ int) (Expr, bool) {
-		if s, ok := e.(*SessionValue); ok {
-			return ownerName(s, owner), true
+		switch e := e.(type) {
+		case *SessionValue:
+			return ownerName(e, owner), true
+		case *Call:
+			return callAsOwner(e, owner)
 		}
 		return nil, false
 	}}
@@ -192,7 +223,7 @@ func (in *inliner) rowsOf(c *Call) *Query {
 	}
 	defer in.leave()
 	b, err := in.r.Body(c.Func)
-	if err != nil || b.Rows == nil || c.Func.Strict && !neverNull(c.Args) {
+	if err != nil || b.Rows == nil || in.acts(b, 0) || c.Func.Strict && !neverNull(c.Args) {
 		return nil
 	}
 	in.note(c.Func)

@@ -84,7 +84,7 @@ func (r *Reader) plpgsqlBody(b *Body) {
 		b.Opaque = append(b.Opaque, "parsing the body: no function in it")
 		return
 	}
-	p.a.declared = true
+	p.a.declared = !strings.Contains(strings.ToLower(b.Function.Source), "#variable_conflict use_column")
 	fn := plOf(parsed[0])
 	p.declare(fn.list("datums"))
 	p.collect(fn.sub("action"))
