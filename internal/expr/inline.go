@@ -106,12 +106,32 @@ func (in *inliner) call(c *Call) Expr {
 	if err != nil || b.Value == nil || in.acts(b, 0) {
 		return nil
 	}
-	in.note(c.Func)
 	value := in.expr(b.Value)
+	if tooLarge(value, c.Args) {
+		return nil
+	}
+	in.note(c.Func)
 	if c.Func.SecurityDefiner {
 		value = asOwner(value, c.Func.Owner)
 	}
 	return strict(c, substitute(value, c.Args, 0))
+}
+
+// tooLarge reports whether a body with its arguments put in would be larger than is worth reading.
+func tooLarge(body Expr, args []Expr) bool {
+	uses := 1
+	WalkDeep(body, func(e Expr, _ int) bool {
+		if p, ok := e.(*Param); ok && p.Kind == "extern" {
+			uses++
+		}
+		return true
+	})
+	for _, a := range args {
+		if outgrows(a, maxNodes/uses) {
+			return true
+		}
+	}
+	return outgrows(body, maxNodes)
 }
 
 // substitute puts arguments in the place of parameters. An argument that lands inside sub-queries is moved in with it;

@@ -8,6 +8,23 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
+// TestInlineStaysSmall nests a helper that doubles its argument: what comes out is bounded, and the rest stays calls.
+func TestInlineStaysSmall(t *testing.T) {
+	r := fixture(t, "CREATE FUNCTION s.twice(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT t || t $$")
+	f := r.Snapshot().Function("s.twice(pg_catalog.text)")
+	var e Expr = &Const{TypeOID: textOID, Known: true, Text: "x"}
+	for range 60 {
+		e = &Call{OID: f.OID, Func: f, Args: []Expr{e}, TypeOID: textOID}
+	}
+	got := r.Inline(e)
+	if c, ok := got.(*Call); !ok || c.Func != f {
+		t.Errorf("the outermost call is gone: %T", got)
+	}
+	if outgrows(got, 2*maxNodes) {
+		t.Error("what was inlined has no bound")
+	}
+}
+
 // TestInline compares, for each policy of inline.txtar, the identity after inlining and the helpers it went through.
 func TestInline(t *testing.T) {
 	a, err := txtar.ParseFile("testdata/inline.txtar")

@@ -73,6 +73,10 @@ type plRunner struct {
 // eval resolves an expression with the variables' present values, in a type where one is asked for.
 func (s *plRunner) eval(text string, typ uint32) Expr {
 	e := s.replace(s.p.expression(text), s.env)
+	if outgrows(e, maxNodes) { // v := v || v, again and again
+		s.failed = true
+		return s.unknown("LARGE")
+	}
 	if typ == 0 {
 		return e
 	}

@@ -229,6 +229,19 @@ func WalkDeep(e Expr, visit func(e Expr, depth int) bool) {
 	rewrite(e, func(e Expr, depth int) (Expr, bool) { return e, !visit(e, depth) })
 }
 
+// maxNodes bounds how large an expression may grow by inlining or by following PL/pgSQL.
+const maxNodes = 50_000
+
+// outgrows reports whether e, with its sub-queries, has more nodes than limit.
+func outgrows(e Expr, limit int) bool {
+	n := 0
+	WalkDeep(e, func(Expr, int) bool {
+		n++
+		return n <= limit
+	})
+	return n > limit
+}
+
 // WalkQuery calls visit for every expression of q, sub-queries included.
 func WalkQuery(q *Query, visit func(e Expr, depth int) bool) {
 	w := &rewriter{f: func(e Expr, depth int) (Expr, bool) { return e, !visit(e, depth) }}
