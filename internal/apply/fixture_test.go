@@ -31,7 +31,12 @@ RESET ROLE;`
 
 func newShop(t testing.TB) *shop {
 	t.Helper()
-	db := pgtest.DB(t)
+	return shopOn(t, pgtest.DB(t))
+}
+
+// shopOn makes the tables in a database.
+func shopOn(t testing.TB, db *pgtest.Database) *shop {
+	t.Helper()
 	owner := db.Role(t, "shop_owner", "LOGIN BYPASSRLS")
 	db.Exec(t, "GRANT CREATE ON DATABASE "+pg.Ident(db.Name)+" TO "+pg.Ident(owner))
 	db.Exec(t, "GRANT pg_read_all_stats TO "+pg.Ident(owner))
