@@ -34,6 +34,7 @@ type Evaluation struct {
 	Role     string
 	Relation *catalog.Relation
 	Expr     string             // as pg_get_expr prints it under search_path = pg_catalog (catalog.Tree.Text)
+	Query    string             // a query for one boolean, where not empty in place of Expr and Row
 	Row      map[string]*string // values in text form; columns that are absent are NULL
 	Context  map[string]*string // settings; nil: unset, as in a session that never set it
 	// Others are rows that other tables must hold: identity → row. With AllowWrites they are made and undone.
@@ -118,6 +119,9 @@ func (s *session) exactly(ctx context.Context, tx pgx.Tx, settings map[string]*s
 // evaluationSQL writes the query. The row has the table's own row type and name, so that columns, whole-row references and
 // sub-queries in the expression find what they mean.
 func evaluationSQL(e Evaluation) (string, error) {
+	if e.Query != "" {
+		return e.Query, nil
+	}
 	row := map[string]*string{}
 	for name, v := range e.Row {
 		if e.Relation.ColumnByName(name) != nil {

@@ -12,3 +12,10 @@ func All() []Probe {
 		matview, statistics, truncate, triggerTap, ddl, dropOwned,
 	}
 }
+
+// Core returns the probes that tell most for their time: reading, forging, changing, destroying and moving, and the four
+// states of a context. Verification after a change runs these.
+func Core() []Probe {
+	return []Probe{noContext, emptyContext, malformedContext, othersContext, read, insertForged, updateByKey, blindUpdate,
+		moveRow, stealRow, blindMove, deleteByKey, blindDelete}
+}

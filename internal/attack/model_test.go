@@ -17,6 +17,7 @@ import (
 //
 //	-- tenant: COLUMN …                 tables with one of these columns are owned
 //	-- root: TABLE                      one row a tenant
+//	-- root: TABLE WITH BLANKS;
 //	-- child: TABLE PARENT COLUMN REF   reaches its tenant through the parent
 //	-- signed: NAME                     a signed setting: the tenant, a dot, md5 of the tenant and "salt"
 //	-- attack: TABLE …                  attack these only
@@ -96,7 +97,11 @@ func headers(script string) map[string][][]string {
 	for line := range strings.Lines(script) {
 		if rest, ok := strings.CutPrefix(line, "-- "); ok {
 			if word, value, ok := strings.Cut(rest, ": "); ok {
-				out[word] = append(out[word], strings.Fields(value))
+				fields := strings.Fields(value)
+				if name, whole := strings.CutSuffix(strings.TrimSuffix(value, "\n"), ";"); whole {
+					fields = []string{name} // a name with blanks in it
+				}
+				out[word] = append(out[word], fields)
 			}
 		}
 	}

@@ -44,6 +44,15 @@ func (t *Target) over(kind catalog.Kind) []*Target {
 	return out
 }
 
+// above returns the views over the target's table.
+func (t *Target) above() []*catalog.Relation {
+	var out []*catalog.Relation
+	for _, v := range append(t.over(catalog.View), t.over(catalog.MatView)...) {
+		out = append(out, v.seen)
+	}
+	return out
+}
+
 // shows reports whether a relation is a view that reads what the target is asked through.
 func shows(v *catalog.Relation, below *Target) bool {
 	rel := below.Table.Relation

@@ -37,6 +37,6 @@ them too.`,
 		if err != nil {
 			return false, err
 		}
-		return t.exists(ctx, tx, names, t.Spare)
+		return t.stands(ctx, tx, t.Spare)
 	},
 }

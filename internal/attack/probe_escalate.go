@@ -27,7 +27,7 @@ Where a policy looks up a user's tenants in a table, whoever may write that tabl
 				continue
 			}
 			set := map[string]*string{}
-			for _, c := range keyColumns(t.s.tables[rel.Identity()]) {
+			for _, c := range t.s.keysOf(rel) {
 				set[c] = forged[c]
 			}
 			mine := t.Rows[rel.Identity()][t.Actor.Name]
@@ -73,7 +73,7 @@ func (t *Target) forgedMembership(ctx context.Context, tx pgx.Tx, rel *catalog.R
 			row[c.Name] = v
 		}
 	}
-	for _, c := range keyColumns(t.s.tables[rel.Identity()]) {
+	for _, c := range t.s.keysOf(rel) {
 		row[c] = theirs[c]
 	}
 	return row

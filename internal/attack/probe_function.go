@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,7 +25,7 @@ query, answers whoever asks. It is called with the row in place and without it: 
 		for i := range t.s.snap.Functions {
 			f := &t.s.snap.Functions[i]
 			if f.System || f.Extension != "" || !f.SecurityDefiner || f.Kind != "function" || len(f.Arguments) > 5 ||
-				f.Result == "trigger" || f.Result == "event_trigger" || outside(t.s.snap, f) != "" {
+				!t.s.touches(f, t.Table.Relation) || f.Result == "trigger" || f.Result == "event_trigger" || outside(t.s.snap, f) != "" {
 				continue
 			}
 			u := *t
@@ -42,10 +43,20 @@ query, answers whoever asks. It is called with the row in place and without it: 
 // maxCalls bounds the combinations of arguments that one function is called with.
 const maxCalls = 24
 
+// maxCalling bounds the time that one function is called for.
+const maxCalling = 10 * time.Second
+
+// errTooLong says that not every combination of arguments was tried.
+var errTooLong = errors.New("not every combination of arguments was tried in time")
+
 // tryFunction calls the function with arguments that aim at the row.
 func tryFunction(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 	var last error
+	began := time.Now()
 	for _, args := range t.arguments(t.call) {
+		if time.Since(began) > maxCalling {
+			return false, errTooLong
+		}
 		sql := "SELECT f::text FROM " + pg.Ident(t.call.Schema, t.call.Name) + "(" + strings.Join(args, ", ") + ") AS f"
 		reached, err := t.depends(ctx, tx, func(sp pgx.Tx) ([][]*string, error) { return t.query(ctx, sp, sql) })
 		if errors.Is(err, errUnstable) || (err != nil && state(err) == "") {

@@ -20,6 +20,6 @@ by its victim as its own.`,
 		if _, err := t.exec(ctx, tx, t.insert(t.Spare)); err != nil {
 			return false, err
 		}
-		return t.exists(ctx, tx, sortedKeys(t.Spare), t.Spare)
+		return t.stands(ctx, tx, t.Spare)
 	},
 }

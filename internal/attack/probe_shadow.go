@@ -25,7 +25,7 @@ then reads what the session itself wrote.`,
 			for c, v := range t.Rows[rel.Identity()][t.Actor.Name] {
 				forged[c] = v
 			}
-			for _, c := range keyColumns(t.s.tables[rel.Identity()]) {
+			for _, c := range t.s.keysOf(rel) {
 				forged[c] = t.Rows[rel.Identity()][t.Owner.Name][c]
 			}
 			sql := temporary(rel, forged) + "; GRANT SELECT ON pg_temp." + pg.Ident(rel.Name) + " TO PUBLIC"

@@ -2,8 +2,11 @@ package attack
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 // What a CHECK's text is searched for. The text only suggests values; the server judges each.
@@ -14,11 +17,8 @@ var (
 	matchOperator = regexp.MustCompile(`(!?~~?\*?)\s*\(?'((?:[^']|'')*)'`)
 )
 
-// fromCheck proposes values for one column (or a domain's VALUE) from the text of a CHECK that speaks of it.
-func (v *values) fromCheck(text, column string) []string {
-	if !mentions(text, column) {
-		return nil
-	}
+// fromCheck proposes values from the text of a CHECK that speaks of the column, or of a domain's.
+func (v *values) fromCheck(text string) []string {
 	var out []string
 	for _, m := range matchOperator.FindAllStringSubmatch(text, -1) {
 		out = append(out, v.fromPattern(m[1], strings.ReplaceAll(m[2], "''", "'"))...)
@@ -38,9 +38,9 @@ func (v *values) fromCheck(text, column string) []string {
 	return append(out, around(numbers)...)
 }
 
-// mentions reports whether the text names the column, quoted or not.
+// mentions reports whether the text names the column: as a word, or quoted.
 func mentions(text, column string) bool {
-	return strings.Contains(strings.ToLower(text), strings.ToLower(strings.ReplaceAll(column, `"`, `""`)))
+	return slices.Contains(identifiers(strings.ToLower(text)), strings.ToLower(column)) || strings.Contains(text, pg.Ident(column))
 }
 
 // fromPattern proposes texts that a LIKE or a regular expression accepts.

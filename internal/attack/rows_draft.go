@@ -3,7 +3,9 @@ package attack
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,6 +23,8 @@ type draft struct {
 	order  []string // column names in their order
 	marker string
 	full   bool // every column is already given
+
+	branches []*catalog.Relation // see tree
 }
 
 // A field is one column of a draft.
@@ -46,7 +50,9 @@ func (m *maker) draft(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, ten
 			continue
 		}
 		f := &field{col: c}
-		f.given = (c.NotNull && c.Default == nil && c.Identity == "") || slices.Contains(primary, c.Name) || d.partitionKey(c.Name)
+		t := m.s.snap.TypeByOID(c.TypeOID)
+		must := c.NotNull || (t != nil && t.Kind == "domain" && t.NotNull)
+		f.given = (must && c.Default == nil && c.Identity == "") || slices.Contains(primary, c.Name) || d.partitionKey(c.Name)
 		d.fields[c.Name], d.order = f, append(d.order, c.Name)
 	}
 	d.fixKey()
@@ -81,18 +87,59 @@ func keyColumns(t *tenancy.Table) []string {
 	return nil
 }
 
-// partitionKey reports whether the relation, or the one it is a partition of, is split by the column.
-func (d *draft) partitionKey(column string) bool {
-	for r := d.rel; r != nil; {
-		if r.PartitionBy != nil && slices.Contains(r.PartitionBy.Columns, column) {
-			return true
-		}
-		if r.Partition == nil {
-			return false
-		}
-		r = d.m.s.snap.Relation(r.Partition.Parent)
+// keysOf returns the columns of a relation that hold the tenant's value: those the model says, and for a table in which
+// policies look the tenant up, those that are spelled like a tenant key elsewhere.
+func (s *session) keysOf(rel *catalog.Relation) []string {
+	t := s.tables[rel.Identity()]
+	if k := keyColumns(t); len(k) > 0 || (t != nil && t.Class.Tenant()) {
+		return k
 	}
-	return false
+	if !s.lookup[rel.OID] {
+		return nil
+	}
+	var out []string
+	for _, other := range s.tables {
+		for _, k := range other.Key {
+			if rel.ColumnByName(k) != nil && !slices.Contains(out, k) {
+				out = append(out, k)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// tree returns the relation, what it is a partition of, and its partitions, all the way up and down.
+func (d *draft) tree() []*catalog.Relation {
+	if d.branches != nil {
+		return d.branches
+	}
+	out := []*catalog.Relation{d.rel}
+	for r := d.rel; r.Partition != nil; {
+		if r = d.m.s.snap.Relation(r.Partition.Parent); r == nil {
+			break
+		}
+		out = append(out, r)
+	}
+	for i, down := 0, []*catalog.Relation{d.rel}; i < len(down); i++ {
+		for j := range d.m.s.snap.Relations {
+			if r := &d.m.s.snap.Relations[j]; r.Partition != nil && r.Partition.Parent == down[i].Identity() {
+				down, out = append(down, r), append(out, r)
+			}
+		}
+	}
+	d.branches = out
+	return out
+}
+
+// partitionKey reports whether the relation, or one above or below it, is split by the column.
+func (d *draft) partitionKey(column string) bool {
+	if d.rel.Partition == nil && d.rel.PartitionBy == nil {
+		return false
+	}
+	return slices.ContainsFunc(d.tree(), func(r *catalog.Relation) bool {
+		return r.PartitionBy != nil && slices.Contains(r.PartitionBy.Columns, column)
+	})
 }
 
 // fixKey gives the key columns the tenant's value. A tenant that is only being born (no value yet) draws one.
@@ -100,7 +147,7 @@ func (d *draft) fixKey() {
 	if d.tenant.Name == "" {
 		return
 	}
-	for _, name := range keyColumns(d.table) {
+	for _, name := range d.m.s.keysOf(d.rel) {
 		f := d.fields[name]
 		if f == nil {
 			continue
@@ -170,43 +217,56 @@ func (d *draft) checked(c *catalog.Column) bool {
 func (d *draft) propose(c *catalog.Column) []string {
 	var out []string
 	for _, k := range d.rel.Constraints {
-		if k.Kind == "check" && k.Check != nil {
-			out = append(out, d.m.v.fromCheck(k.Check.Text, c.Name)...)
+		if k.Kind == "check" && k.Check != nil && slices.Contains(k.Columns, c.Name) {
+			out = append(out, d.m.v.fromCheck(k.Check.Text)...)
 		}
 	}
-	if d.partitionKey(c.Name) {
-		out = append(out, d.bounds()...)
-	}
+	out = append(out, d.bounds(c.Name)...)
 	out = append(out, d.m.v.forType(c.TypeOID, c.TypeMod, 0)...)
+	if d.partitionKey(c.Name) { // of a hash: some draw lands in each part
+		for range 8 {
+			out = append(out, d.m.v.one(c.TypeOID, c.TypeMod))
+		}
+	}
 	return slices.DeleteFunc(out, func(s string) bool { return strings.ContainsRune(s, 0) })
 }
 
-// bounds returns the values that partition bounds name, those of the relation's own bound first.
-func (d *draft) bounds() []string {
+// bounds returns the values that partition bounds on a column name, and some between them; those of the relation's own
+// bound first.
+func (d *draft) bounds(column string) []string {
 	var out []string
-	add := func(r *catalog.Relation) {
+	for _, r := range d.tree() {
 		if r.Partition == nil {
-			return
+			continue
 		}
-		for _, m := range quotedLiteral.FindAllStringSubmatch(r.Partition.Bound, -1) {
-			out = append(out, strings.ReplaceAll(m[1], "''", "'"))
+		whole := d.m.s.snap.Relation(r.Partition.Parent)
+		if whole != nil && whole.PartitionBy != nil && slices.Contains(whole.PartitionBy.Columns, column) {
+			out = append(out, inBound(r.Partition.Bound)...)
 		}
-		var numbers []float64
-		for _, m := range bareNumber.FindAllStringSubmatch(quotedLiteral.ReplaceAllString(r.Partition.Bound, ""), -1) {
-			numbers = append(numbers, toFloat(m[1]))
-		}
-		out = append(out, around(numbers)...)
-	}
-	add(d.rel)
-	for i := range d.m.s.snap.Relations {
-		if r := &d.m.s.snap.Relations[i]; r.Partition != nil && r.Partition.Parent == d.rel.Identity() {
-			add(r)
-		}
-	}
-	for range 8 { // hash partitions: some value lands in each
-		out = append(out, itoa(d.m.v.random.IntN(30000)))
 	}
 	return out
+}
+
+// inBound returns the values a partition bound names, later days and numbers after each.
+func inBound(bound string) []string {
+	var out []string
+	for _, m := range quotedLiteral.FindAllStringSubmatch(bound, -1) {
+		v := strings.ReplaceAll(m[1], "''", "'")
+		out = append(out, v)
+		for _, layout := range []string{time.DateOnly, time.DateTime, "2006-01-02 15:04:05-07"} {
+			if at, err := time.Parse(layout, v); err == nil {
+				out = append(out, at.AddDate(0, 0, 1).Format(layout), at.Add(2*24*time.Hour).Format(layout), at.Add(3*24*time.Hour).Format(layout))
+			}
+		}
+		if n, err := strconv.ParseFloat(v, 64); err == nil {
+			out = append(out, around([]float64{n, n + 2})...)
+		}
+	}
+	var numbers []float64
+	for _, m := range bareNumber.FindAllStringSubmatch(quotedLiteral.ReplaceAllString(bound, ""), -1) {
+		numbers = append(numbers, toFloat(m[1]))
+	}
+	return append(out, around(numbers)...)
 }
 
 // value returns what the field holds now.

@@ -84,12 +84,8 @@ func (d *draft) try(ctx context.Context, tx pgx.Tx) (*made, error) {
 		if first == nil {
 			first = err
 		}
-		switch state(err) {
-		case insufficientPrivilege, raisedException, undefinedSetting, "":
-		default:
-			if state(err)[:2] != "22" {
-				return nil, err
-			}
+		if code := state(err); len(code) == 5 && code[:2] == "23" {
+			return nil, err // a constraint: nobody's identity changes that
 		}
 	}
 	return nil, first
@@ -158,7 +154,7 @@ func (s *session) leave(ctx context.Context, tx pgx.Tx, t Tenant, context bool) 
 // verify makes sure that the row is the tenant's and carries the marker: a trigger may have changed either.
 func (d *draft) verify(r *made) error {
 	if d.tenant.Name != "" && d.tenant.Value != "" {
-		for _, k := range keyColumns(d.table) {
+		for _, k := range d.m.s.keysOf(d.rel) {
 			if v := r.values[k]; v == nil || strings.TrimRight(*v, " ") != strings.TrimRight(d.tenant.Value, " ") {
 				return fmt.Errorf("a trigger or type changed the tenant key %s", k)
 			}

@@ -90,6 +90,7 @@ func (m *maker) row(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenan
 		m.failed[key] = u
 		return nil, u
 	}
+	delete(m.reserved, key) // kept: the next row of the tenant's is free again
 	m.rows[key] = r
 	return r, nil
 }

@@ -18,14 +18,16 @@ func (d *draft) mend(ctx context.Context, tx pgx.Tx, e *pgconn.PgError) bool {
 	case notNullViolation:
 		f := d.fields[e.ColumnName]
 		if f == nil {
-			return false
+			return e.DataTypeName != "" && d.advance(d.ofType(e.SchemaName, e.DataTypeName))
 		}
 		if !f.given {
 			f.given = true
 			return true
 		}
 		return d.advance([]string{e.ColumnName})
-	case checkViolation, uniqueViolation, exclusionViolation:
+	case uniqueViolation:
+		return d.advance(d.tellingFirst(d.columnsOf(e)))
+	case checkViolation, exclusionViolation:
 		return d.advance(d.columnsOf(e))
 	case foreignKeyViolation:
 		return d.loosen(d.columnsOf(e)) || d.advance(d.columnsOf(e))
@@ -36,6 +38,24 @@ func (d *draft) mend(ctx context.Context, tx pgx.Tx, e *pgconn.PgError) bool {
 		return d.replaceInvalid(ctx, tx) || d.fill()
 	}
 	return false
+}
+
+// tellingFirst orders the columns of a key so that those that tell rows apart within it come first: the last ones, and those
+// that do not say which partition a row is in.
+func (d *draft) tellingFirst(columns []string) []string {
+	out := slices.Clone(columns)
+	slices.Reverse(out)
+	slices.SortStableFunc(out, func(a, b string) int {
+		pa, pb := d.partitionKey(a), d.partitionKey(b)
+		switch {
+		case pa == pb:
+			return 0
+		case pa:
+			return 1
+		}
+		return -1
+	})
+	return out
 }
 
 // columnsOf returns the columns that the violated constraint, index, domain or partition bound speaks of.
@@ -141,14 +161,22 @@ func (d *draft) replaceInvalid(ctx context.Context, tx pgx.Tx) bool {
 		if !f.given || f.locked || v == nil {
 			continue
 		}
-		sql := fmt.Sprintf("SELECT CAST(%s AS %s)", pg.Literal(*v), f.col.Type)
-		err := undone(ctx, tx, func(sp pgx.Tx) error { _, err := query(ctx, sp, sql); return err })
-		if err != nil && f.next+1 < len(f.options) {
+		for !d.valid(ctx, tx, f) && f.next+1 < len(f.options) {
 			f.next++
 			changed = true
 		}
 	}
 	return changed
+}
+
+// valid reports whether a field's value is one of its type.
+func (d *draft) valid(ctx context.Context, tx pgx.Tx, f *field) bool {
+	v := d.value(f)
+	if v == nil {
+		return true
+	}
+	sql := fmt.Sprintf("SELECT CAST(%s AS %s)", pg.Literal(*v), f.col.Type)
+	return undone(ctx, tx, func(sp pgx.Tx) error { _, err := query(ctx, sp, sql); return err }) == nil
 }
 
 // keyOf returns the columns that pick one row: the primary key, else a unique key without NULL, else every column that is

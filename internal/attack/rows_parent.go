@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
-	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // fixParents points each foreign key that has to hold at a parent, made first. Nullable ones that no tenant hangs on stay NULL.
@@ -100,11 +99,11 @@ func (d *draft) parentRow(ctx context.Context, tx pgx.Tx, parent *catalog.Relati
 		}
 		return r.values, nil
 	}
-	return d.m.promise(key, parent, refs, t, d.tenant), nil
+	return d.m.promise(key, parent, refs, d.tenant), nil
 }
 
 // promise reserves key values for a row that is being made further up.
-func (m *maker) promise(key rowKey, parent *catalog.Relation, refs []string, t *tenancy.Table, tenant Tenant) map[string]*string {
+func (m *maker) promise(key rowKey, parent *catalog.Relation, refs []string, tenant Tenant) map[string]*string {
 	if m.reserved[key] == nil {
 		m.reserved[key] = map[string]string{}
 	}
@@ -112,8 +111,8 @@ func (m *maker) promise(key rowKey, parent *catalog.Relation, refs []string, t *
 	for _, c := range refs {
 		v, ok := m.reserved[key][c]
 		if col := parent.ColumnByName(c); !ok && col != nil {
-			v = m.v.forType(col.TypeOID, col.TypeMod, 0)[0]
-			if slices.Contains(keyColumns(t), c) && tenant.Value != "" {
+			v = m.v.one(col.TypeOID, col.TypeMod)
+			if slices.Contains(m.s.keysOf(parent), c) && tenant.Value != "" {
 				v = tenant.Value
 			}
 			m.reserved[key][c] = v
@@ -138,7 +137,7 @@ func (d *draft) pointSelf(columns, refs []string) {
 // loosen sets a nullable column of the key to NULL, which lifts the foreign key; false where none may be.
 func (d *draft) loosen(columns []string) bool {
 	for _, c := range columns {
-		if f := d.fields[c]; f != nil && !f.col.NotNull && f.fixed == nil && !slices.Contains(keyColumns(d.table), c) {
+		if f := d.fields[c]; f != nil && !f.col.NotNull && f.fixed == nil && !slices.Contains(d.m.s.keysOf(d.rel), c) {
 			f.fix(nil)
 			return true
 		}

@@ -44,11 +44,19 @@ func (v *values) forType(oid uint32, mod int32, depth int) []string {
 	}
 }
 
+// one proposes a single value for a type; "" where it has none.
+func (v *values) one(oid uint32, mod int32) string {
+	if all := v.forType(oid, mod, 0); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
 // forDomain proposes what its checks suggest, then values of its base type.
 func (v *values) forDomain(t *catalog.Type, depth int) []string {
 	var out []string
 	for _, c := range t.Checks {
-		out = append(out, v.fromCheck(c.Text, "VALUE")...)
+		out = append(out, v.fromCheck(c.Text)...)
 	}
 	return append(out, v.forType(t.Base, t.BaseMod, depth+1)...)
 }
@@ -150,6 +158,14 @@ func (v *values) forOther(name string, mod int32) []string {
 		return []string{strings.Repeat("0", max(int(mod), 1)), strings.Repeat("1", max(int(mod), 1))}
 	case "vector", "halfvec":
 		return []string{"[" + strings.TrimSuffix(strings.Repeat("0,", max(int(mod), 1)), ",") + "]"}
+	case "point":
+		return []string{fmt.Sprintf("(%d,%d)", r.IntN(90), r.IntN(90))}
+	case "box", "lseg", "path", "polygon":
+		return []string{fmt.Sprintf("((%d,%d),(91,92))", r.IntN(90), r.IntN(90))}
+	case "line":
+		return []string{"{1,-1,0}"}
+	case "circle":
+		return []string{"<(0,0),1>"}
 	case "xml":
 		return []string{"<a/>"}
 	case "pg_lsn":

@@ -97,8 +97,14 @@ func newRunner(ctx context.Context, tx pgx.Tx, opts Options) (*runner, error) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	r.maker = newMaker(r.s, opts.Model, seed, r.limits.Attempts)
+	r.s.tables, r.s.lookup = r.maker.tables, map[uint32]bool{}
+	for _, t := range r.tables {
+		for _, rel := range r.s.lookups(t.Relation) {
+			r.s.lookup[rel.OID] = true
+		}
+	}
 	r.discover()
-	r.s.contexts, r.s.tables = r.settings, r.maker.tables
+	r.s.contexts = r.settings
 	return r, nil
 }
 

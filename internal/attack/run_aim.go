@@ -24,6 +24,9 @@ func (r *runner) aim(ctx context.Context, tx pgx.Tx, t *tenancy.Table) ([2]*Targ
 	var rows [2]*made
 	var err error
 	if r.opts.AllowWrites && r.refusals[t.Relation.Identity()] == "" {
+		if _, err := query(ctx, tx, "SET CONSTRAINTS ALL DEFERRED"); err != nil {
+			return [2]*Target{}, fmt.Errorf("deferring constraints: %w", err)
+		}
 		for i := range rows {
 			if rows[i], err = r.maker.row(ctx, tx, t.Relation, r.tenants[i]); err != nil {
 				break
@@ -101,13 +104,7 @@ func (r *runner) target(ctx context.Context, tx pgx.Tx, t *tenancy.Table, row, m
 	}
 	out.Spare, out.vacate = r.spare(ctx, tx, t.Relation, owner, row)
 	out.Ours, _ = r.spare(ctx, tx, t.Relation, other, mine)
-	out.Rows = map[string]map[string]map[string]*string{}
-	for k, m := range r.maker.rows {
-		if out.Rows[k.relation] == nil {
-			out.Rows[k.relation] = map[string]map[string]*string{}
-		}
-		out.Rows[k.relation][k.tenant] = m.values
-	}
+	out.Rows = r.rowsByTable()
 	return out
 }
 

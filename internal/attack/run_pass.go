@@ -80,7 +80,6 @@ func (r *runner) passMain(ctx context.Context, tx pgx.Tx) error {
 		r.failAll(NoContext, err.Error())
 		return nil
 	}
-	r.makePrincipals(ctx, tx)
 	for i, t := range r.tables {
 		r.table(ctx, tx, t)
 		if r.opts.Conn.IsClosed() {

@@ -22,9 +22,11 @@ type session struct {
 	version    int
 	contexts   []setting
 	tables     map[string]*tenancy.Table
-	byName     *walker  // made when first needed
-	statements []string // what the probe at hand ran
-	touched    bool     // a context was set in this session: unset is no longer to be had
+	lookup     map[uint32]bool    // tables in which policies look the tenant up, by OID
+	touching   map[[2]uint32]bool // what touches found, by function and relation
+	byName     *walker            // made when first needed
+	statements []string           // what the probe at hand ran
+	touched    bool               // a context was set in this session: unset is no longer to be had
 }
 
 // readSession asks the server who is connected.
@@ -104,19 +106,25 @@ var ours = map[string]bool{"statement_timeout": true, "lock_timeout": true, "idl
 // asRole makes the rest of the savepoint run as a role, with the settings that a connection of the role would start with:
 // SET ROLE applies none of them. A superuser changes session_user too, so that SET ROLE is then judged as it is for the role.
 func (s *session) asRole(ctx context.Context, tx pgx.Tx, role string) error {
-	if _, err := query(ctx, tx, "SET LOCAL search_path = DEFAULT; SET LOCAL row_security = on"); err != nil {
+	verb := "SET LOCAL ROLE "
+	if s.superuser {
+		verb = "SET LOCAL SESSION AUTHORIZATION "
+	}
+	const fresh = "SET LOCAL search_path = DEFAULT; SET LOCAL row_security = on; "
+	defaults := s.defaults(role)
+	if len(defaults) == 0 {
+		_, err := query(ctx, tx, fresh+verb+pg.Ident(role))
 		return err
 	}
-	for _, set := range s.defaults(role) {
+	if _, err := query(ctx, tx, fresh); err != nil {
+		return err
+	}
+	for _, set := range defaults {
 		sql := fmt.Sprintf("SELECT pg_catalog.set_config(%s, %s, true)", pg.Literal(set.Name), pg.Literal(set.Value))
 		err := within(ctx, tx, func(sp pgx.Tx) error { _, err := query(ctx, sp, sql); return err })
 		if err != nil && state(err) == "" {
 			return err
 		}
-	}
-	verb := "SET LOCAL ROLE "
-	if s.superuser {
-		verb = "SET LOCAL SESSION AUTHORIZATION "
 	}
 	_, err := query(ctx, tx, verb+pg.Ident(role))
 	return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // settingRead finds the settings that a printed expression or a function's body reads. It only suggests what to try.
@@ -88,3 +89,41 @@ func (s *session) signed(name string) bool {
 
 // forge puts another tenant into a signed context, whose signature then should not hold.
 func forge(token, mine, theirs string) string { return strings.ReplaceAll(token, mine, theirs) }
+
+// touches reports whether a function may reach a relation: it names it, or a view over it, or a function that does, or it
+// builds its statements as it goes, or its language is not read here.
+func (s *session) touches(f *catalog.Function, rel *catalog.Relation) bool {
+	key := [2]uint32{f.OID, rel.OID}
+	if known, ok := s.touching[key]; ok {
+		return known
+	}
+	names := []string{strings.ToLower(rel.Name)}
+	for _, v := range (&Target{Table: &tenancy.Table{Relation: rel}, s: s}).above() {
+		names = append(names, strings.ToLower(v.Name))
+	}
+	if s.touching == nil {
+		s.touching = map[[2]uint32]bool{}
+	}
+	s.touching[key] = s.names(f, names, maxDepthOfBodies)
+	return s.touching[key]
+}
+
+// names reports whether a function's body, or that of a function it calls, holds one of the names.
+func (s *session) names(f *catalog.Function, names []string, depth int) bool {
+	if f.Language != "sql" && f.Language != "plpgsql" {
+		return true
+	}
+	text := f.Source + " " + f.Definition
+	words := identifiers(strings.ToLower(text))
+	if f.Language == "plpgsql" && slices.Contains(words, "execute") {
+		return true
+	}
+	for _, n := range names {
+		if slices.Contains(words, n) || strings.Contains(strings.ToLower(text), n) {
+			return true
+		}
+	}
+	return depth > 0 && slices.ContainsFunc(s.named(text), func(g *catalog.Function) bool {
+		return g.OID != f.OID && s.names(g, names, depth-1)
+	})
+}

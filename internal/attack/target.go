@@ -153,6 +153,18 @@ func (t *Target) exists(ctx context.Context, tx pgx.Tx, columns []string, row ma
 	return len(rows) > 0, err
 }
 
+// stands reports whether a row that was given is stored, and is its tenant's: by its key and tenant columns, since triggers
+// may change the others.
+func (t *Target) stands(ctx context.Context, tx pgx.Tx, row map[string]*string) (bool, error) {
+	var columns []string
+	for _, c := range append(slices.Clone(t.Key), t.tenantColumns()...) {
+		if _, ok := row[c]; ok && !slices.Contains(columns, c) {
+			columns = append(columns, c)
+		}
+	}
+	return t.exists(ctx, tx, columns, row)
+}
+
 // insert is the statement that makes a row with these values.
 func (t *Target) insert(row map[string]*string) string { return insertSQL(t.Relation, row) }
 
