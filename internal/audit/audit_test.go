@@ -164,7 +164,7 @@ func lines(text string) []string {
 func detail(found []Finding) string {
 	var b strings.Builder
 	for _, f := range found {
-		fmt.Fprintf(&b, "%s %s %s %s %v: %s\n", f.Severity, f.Object, f.Role, f.Command, f.Path, f.Detail)
+		fmt.Fprintf(&b, "%s %s %s %s %s %v: %s\n", f.Severity, f.ID, f.Object, f.Role, f.Command, f.Path, f.Detail)
 	}
 	return b.String()
 }

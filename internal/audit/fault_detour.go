@@ -1,19 +1,25 @@
 package audit
 
-import "fmt"
+import (
+	"fmt"
 
-// detourFault makes a rule for the ways to a tenant table that lead over another object of the kind via. The finding is about
-// that object; the table it opens is named beside it.
+	"github.com/ringfencehq/ringfence/internal/decide"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+// detourFault makes a rule for the ways to a tenant table that lead over another object of the kind via: those that are refuted,
+// and those without row security on which the caller himself chooses what the rows are told apart by. The finding is about that
+// object; the table it opens is named beside it.
 func detourFault(r Rule, via string) Rule {
 	r.Check = func(in *Input, report func(Finding)) {
-		opens := in.opens(func(o open) bool {
+		opens := in.ways(func(o open) bool {
 			h, around := detour(o.way.Path)
-			return around && h.Via == via
+			return around && h.Via == via && (o.answer.Verdict == decide.Leak || chosen(o))
 		})
 		name := func(o open) string { h, _ := detour(o.way.Path); return h.Name }
 		for _, g := range byTable(opens, name) {
-			f := g.finding(fmt.Sprintf("%s. Open for %s on %s.", g.answer.Why, g.does(), g.way.Relation.Identity()))
-			f.Object, f.ObjectType = name(g.open), objectType(via)
+			f := g.finding(fmt.Sprintf("%s. Open for %s on %s.", g.because(), g.does(), g.way.Relation.Identity()))
+			f.Object, f.ObjectType, f.Severity = name(g.open), objectType(via), g.gravity(r.Severity)
 			if r.Fix != "" {
 				f.Fix = &Fix{}
 			}
@@ -21,6 +27,33 @@ func detourFault(r Rule, via string) Rule {
 		}
 	}
 	return r
+}
+
+// chosen reports whether the rows of a way are told apart by what the caller passes, and by nothing else that is known.
+func chosen(o open) bool {
+	return o.answer.Verdict == decide.Undecided && o.way.Args && o.way.Unbound != "" && o.way.Opaque == ""
+}
+
+// because says why the way is open.
+func (g group) because() string {
+	if chosen(g.open) {
+		return "It acts as " + g.way.As + ", whom no policy binds (" + g.way.Unbound + "), and the caller chooses the rows by what he passes"
+	}
+	return g.answer.Why
+}
+
+// gravity is s, but milder for what no tenant's data hang on directly: tables in which functions look the session up, and
+// look-ups by a natural key that the caller has to know, as a login has it.
+func (g group) gravity(s Severity) Severity {
+	switch {
+	case g.table.Class == tenancy.Infrastructure && g.way.Command == "SELECT":
+		return min2(s, Low)
+	case g.table.Class == tenancy.Infrastructure:
+		return min2(s, Medium)
+	case chosen(g.open) && naturalLookup(g.way):
+		return min2(s, Low)
+	}
+	return s
 }
 
 // objectType is what kind of object the hop via names.

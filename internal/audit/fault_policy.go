@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/decide"
 )
 
@@ -14,7 +15,7 @@ func policyFault(r Rule, reasons ...decide.Reason) Rule {
 	r.Check = func(in *Input, report func(Finding)) {
 		opens := in.opens(func(o open) bool {
 			_, around := detour(o.way.Path)
-			return !around && o.way.Unbound == "" && slices.Contains(reasons, o.answer.Reason)
+			return !around && o.way.Unbound == "" && slices.Contains(reasons, o.answer.Reason) && !in.becomes(o)
 		})
 		for _, g := range byTable(opens, func(o open) string { return string(o.answer.Reason) }) {
 			f := g.finding(fmt.Sprintf("%s. Open for %s.", g.answer.Why, g.does()))
@@ -26,4 +27,11 @@ func policyFault(r Rule, reasons ...decide.Reason) Rule {
 		}
 	}
 	return r
+}
+
+// becomes reports whether the way is that of taking a tenant's role under a policy that looks at current_user, which has a rule of
+// its own.
+func (in *Input) becomes(o open) bool {
+	return o.answer.Reason == decide.LiteralTenant && len(o.way.Path) > 0 && o.way.Path[0].Via == "set_role" &&
+		slices.ContainsFunc(o.way.Policies, func(p *catalog.Policy) bool { return in.readsUser(p, o.way.Relation) })
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
-// An open is a way that was refuted: the role gets at rows it must not, or can.
+// An open is a way with its answer and the table it leads to.
 type open struct {
 	way    *reach.Way
 	answer *decide.Decision
@@ -19,10 +19,15 @@ type open struct {
 
 // opens returns the refuted isolation ways that keep returns true for, in the order of Ways.
 func (in *Input) opens(keep func(open) bool) []open {
+	return in.ways(func(o open) bool { return o.answer.Verdict == decide.Leak && keep(o) })
+}
+
+// ways returns the isolation ways with a privilege that keep returns true for, in the order of Ways.
+func (in *Input) ways(keep func(open) bool) []open {
 	var out []open
 	for i := range in.Ways {
 		o := open{way: &in.Ways[i], answer: &in.Answers[i], table: in.Model.Table(in.Ways[i].Relation.Identity())}
-		if o.answer.Verdict != decide.Leak || o.way.Kind != "isolation" || o.table == nil {
+		if !o.way.Privileged || o.way.Kind != reach.Isolation || o.table == nil {
 			continue
 		}
 		if keep(o) {
@@ -142,6 +147,12 @@ func (in *Input) canTouch(r *catalog.Relation, commands ...reach.Command) *reach
 		}
 	}
 	return best
+}
+
+// direct reports whether the way leads to the table itself, over nothing but roles.
+func direct(o open) bool {
+	_, around := detour(o.way.Path)
+	return !around && !owns(o.way.Path)
 }
 
 // plain reports whether the way is a statement on rows that policies could bind: not TRUNCATE and the like.

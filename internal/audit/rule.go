@@ -43,6 +43,7 @@ type Input struct {
 	Ways    []reach.Way       // every way of every application role, decided
 	Answers []decide.Decision // of Ways, one for one
 
+	decider   *decide.Decider
 	unchecked func(Unchecked)
 }
 

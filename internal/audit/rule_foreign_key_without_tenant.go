@@ -31,7 +31,7 @@ Carry the tenant in the key: FOREIGN KEY (tenant_id, parent_id) REFERENCES paren
 			for i := range t.Relation.Constraints {
 				c := &t.Relation.Constraints[i]
 				parent := in.Model.Table(c.RefTable)
-				if c.Kind != "foreign" || parent == nil || parent.Class != tenancy.Owned || ties(c, t.Key, parent.Key) {
+				if c.Kind != "foreign" || parent == nil || parent.Class != tenancy.Owned || ties(c, t.Key, parent.Key) || tiedBeside(c, t, parent) {
 					continue
 				}
 				f := Finding{Object: c.Identity(t.Relation), ObjectType: "table constraint", Table: t.Relation.Identity(), Severity: Info}
@@ -58,6 +58,14 @@ func ties(c *catalog.Constraint, child, parent []string) bool {
 		}
 	}
 	return len(parent) > 0
+}
+
+// tiedBeside reports whether another constraint of the same reference, validated, compares the tenants too.
+func tiedBeside(c *catalog.Constraint, t, parent *tenancy.Table) bool {
+	return slices.ContainsFunc(t.Relation.Constraints, func(o catalog.Constraint) bool {
+		return o.Kind == "foreign" && o.Validated && o.RefTable == c.RefTable && ties(&o, t.Key, parent.Key) &&
+			!slices.ContainsFunc(c.Columns, func(k string) bool { return !slices.Contains(o.Columns, k) })
+	})
 }
 
 // unguessableKey reports whether a referenced column is a uuid that the server makes.

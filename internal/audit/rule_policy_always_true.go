@@ -7,7 +7,7 @@ var alwaysTrue = policyFault(Rule{
 	Name:     "policy-always-true",
 	Title:    "policies let every row through",
 	Severity: Critical,
-	Source:   "30, 31, 34, 35",
+	Source:   "30, 31, 32, 33, 34, 35",
 	Doc: `The policies of the table are true for every row, whatever the tenant: USING (true), a constant in an OR, a comparison of
 something with itself. Row level security is on and filters nothing.
 

@@ -28,7 +28,7 @@ var serverBugs = []serverBug{
 	{"CVE-2024-10976", "a plan with a sub-query is used again under another role, with the first one's policies", "release notes of 15.9",
 		map[int]int{14: 140014, 15: 150009, 16: 160005, 17: 170001}, rolePolicy},
 	{"CVE-2023-39418", "MERGE does not enforce policies on the row it makes", "release notes of 15.4",
-		map[int]int{15: 150004}, anyPolicy(High)},
+		map[int]int{15: 150004}, anyPolicy(Medium)},
 	{"CVE-2023-2455", "an inlined function keeps the policies of the role that planned it", "release notes of 15.3",
 		map[int]int{14: 140008, 15: 150003}, rolePolicy},
 }
@@ -86,7 +86,7 @@ func conflictReadable(in *Input) (Severity, string) {
 		}
 		for i := range t.Relation.Indexes {
 			x := &t.Relation.Indexes[i]
-			if x.Unique && x.Valid && !carries(x, t.Key) && in.canTouch(t.Relation, "INSERT") != nil && in.canTouch(t.Relation, "UPDATE") != nil {
+			if x.Unique && x.Valid && !carries(x, t.Key) && !unguessable(x, t.Relation) && in.canTouch(t.Relation, "INSERT") != nil && in.canTouch(t.Relation, "UPDATE") != nil {
 				open = append(open, x.Identity(t.Relation))
 				break
 			}
@@ -95,7 +95,18 @@ func conflictReadable(in *Input) (Severity, string) {
 	if len(open) == 0 {
 		return "", ""
 	}
-	return High, "Unique keys without the tenant are open to it: " + strings.Join(first(open, 5), ", ") + ". A key led by the tenant closes it on every version."
+	return bySQL(in), "Unique keys without the tenant are open to it: " + strings.Join(first(open, 5), ", ") + ". A key led by the tenant closes it on every version."
+}
+
+// bySQL is how grave a bug is that needs SQL of the attacker's own: where the tenant is a setting that the same SQL may choose, it
+// gives him little that he has not got.
+func bySQL(in *Input) Severity {
+	for _, c := range in.Model.Contexts {
+		if (c.Kind == "setting" || c.Kind == "claim") && !c.Signed {
+			return Medium
+		}
+	}
+	return High
 }
 
 // treePolicy: the bug needs a parent with row level security.
@@ -115,7 +126,7 @@ func rolePolicy(in *Input) (Severity, string) {
 	for _, t := range in.Model.TenantTables() {
 		for _, p := range t.Relation.Policies {
 			if len(p.Roles) > 0 {
-				return High, "Some policies are for certain roles only."
+				return bySQL(in), "Some policies are for certain roles only."
 			}
 		}
 	}

@@ -1,0 +1,45 @@
+package audit
+
+import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
+)
+
+var authRoleUnknown = Rule{
+	ID:       "VND003",
+	Name:     "auth-role-unknown",
+	Title:    "the policy asks for a role that does not exist",
+	Severity: Low,
+	Source:   "63, 65",
+	Doc: `The policy compares the role in the token with a name that is no role of this server: a misspelling, or one that was dropped. It is never true, or with
+<> always.
+
+Name a role that exists, or better, write the policy TO it.`,
+
+	Check: func(in *Input, report func(Finding)) {
+		told := map[string]bool{}
+		in.eachPolicy("VND003", func(p *catalog.Policy, rel *catalog.Relation, e expr.Expr) {
+			expr.WalkDeep(in.Model.Reader.Inline(e), func(e expr.Expr, _ int) bool {
+				o, ok := e.(*expr.Operation)
+				if !ok || len(o.Args) != 2 || told[p.Identity(rel)] {
+					return true
+				}
+				for i := range o.Args {
+					c, isContext := expr.ContextOf(o.Args[i])
+					k, isConst := bare(o.Args[1-i]).(*expr.Const)
+					if !isContext || !isConst || !k.Known || !roleClaim(c) || in.Model.Snapshot.Role(k.Text) != nil {
+						continue
+					}
+					told[p.Identity(rel)] = true
+					report(Finding{Object: p.Identity(rel), ObjectType: "policy", Table: rel.Identity(), Detail: "There is no role " + k.Text + "."})
+				}
+				return true
+			})
+		})
+	},
+}
+
+// roleClaim reports whether a context read is of the token's role.
+func roleClaim(c expr.Context) bool {
+	return c.Kind == "claim" && len(c.Path) == 1 && c.Path[0] == "role" || c.Kind == "setting" && c.Name == "request.jwt.claim.role"
+}

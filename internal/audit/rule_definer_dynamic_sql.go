@@ -1,0 +1,47 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+)
+
+var definerDynamicSQL = Rule{
+	ID:       "FUN009",
+	Name:     "definer-dynamic-sql",
+	Title:    "a SECURITY DEFINER function puts what it is given into SQL",
+	Severity: High,
+	Source:   "97",
+	Doc: `The function runs as its owner and builds a statement from text. An argument that reaches the text without quote_literal, %L or USING runs as part of it,
+with the owner's rights.
+
+Pass values by USING, names by %I; or make the function SECURITY INVOKER.`,
+
+	Check: func(in *Input, report func(Finding)) {
+		for i := range in.Model.Snapshot.Functions {
+			f := &in.Model.Snapshot.Functions[i]
+			if f.System || f.Extension != "" || !f.SecurityDefiner || len(f.ArgumentOIDs) == 0 {
+				continue
+			}
+			app, ok := in.caller(f)
+			body, err := in.Model.Reader.Body(f)
+			if err != nil || body == nil || !slices.ContainsFunc(body.Dynamic, builtFromText) {
+				continue
+			}
+			out := Finding{Object: f.Identity(), ObjectType: "function", Severity: Info, Detail: "It runs as " + f.Owner + " what it puts together with EXECUTE."}
+			if ok {
+				out.Severity, out.Role = High, app
+			}
+			out.Fix = &Fix{SQL: "ALTER FUNCTION " + f.Signature() + " SECURITY INVOKER", Why: "what it runs, the caller could run himself"}
+			report(out)
+		}
+	},
+}
+
+// builtFromText reports whether the text of an EXECUTE is put together with values that were not quoted for it.
+func builtFromText(dynamic string) bool {
+	s := strings.ToLower(dynamic)
+	if strings.Contains(s, "%s") {
+		return true
+	}
+	return strings.Contains(s, "||") && !strings.Contains(s, "quote_literal") && !strings.Contains(s, "quote_ident") && !strings.Contains(s, "quote_nullable")
+}
