@@ -74,8 +74,9 @@ type Decision struct {
 // A Decider judges ways over one model. It is safe for concurrent use and decides each shape of predicate once.
 type Decider struct {
 	m      *tenancy.Model
-	shapes sync.Map // shape → *verdict
-	exprs  sync.Map // expression → exprShape
+	shapes sync.Map // shape → *core
+	exprs  sync.Map // nodeKey → *verdict
+	plains sync.Map // expression → bool
 	writes sync.Map // *catalog.Relation → []reach.Way that write it
 	waysTo func(*tenancy.Model, ...*catalog.Relation) []reach.Way
 	mutant mutant

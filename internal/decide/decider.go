@@ -94,7 +94,7 @@ func (d *Decider) global(way reach.Way, t *tenancy.Table) *verdict {
 
 // satisfiable refutes a way that lets any row through.
 func (d *Decider) satisfiable(way reach.Way, t *tenancy.Table, why string) *verdict {
-	out := d.cached(way, t, predicatesOf(way), anyRow)
+	out := d.judge(way, t, predicatesOf(way), anyRow)
 	if out.verdict == Leak {
 		out = out.copy()
 		out.why = why
@@ -135,7 +135,7 @@ func (d *Decider) tenantRows(way reach.Way, t *tenancy.Table) *verdict {
 		}
 		return &verdict{verdict: Undecided, reason: Undecidable, why: "it is not known which rows are reached"}
 	}
-	out := d.cached(way, t, preds, ownRow)
+	out := d.judge(way, t, preds, ownRow)
 	if out.verdict == Leak && way.Unbound != "" {
 		out = out.copy()
 		out.reason, out.why = NoRowSecurity, way.Unbound
@@ -155,7 +155,11 @@ const (
 func (d *Decider) judge(way reach.Way, t *tenancy.Table, preds []predicate, q question) *verdict {
 	var out *verdict
 	for i, p := range preds {
-		v := d.judgeOne(way, t, p, q)
+		v := d.cached(way, t, p, q)
+		if len(preds) == 1 {
+			return v
+		}
+		v = v.copy()
 		switch {
 		case i == 0:
 			out = v

@@ -27,7 +27,9 @@ type group struct {
 	ordered  bool // compared by order
 	cuts     []int
 	paths    [][]string // members asked of JSON documents
-	uuids    []string   // fresh values, by type
+	chosen   bool
+	least    int      // how many fresh values there are at least
+	uuids    []string // fresh values, by type
 	words    []string
 	numbers  []string
 	elems    bool // … whose elements are taken one by one
@@ -67,11 +69,18 @@ func (p *program) joinGroups(roots []*node, together [][]int) {
 	for _, t := range together {
 		union(t)
 	}
+	defer func() {
+		for _, t := range together {
+			for _, v := range t {
+				p.groups[p.vars[v].group].least = 3
+			}
+		}
+	}()
 	byRoot := map[int]*group{}
 	for i := range p.vars {
 		r := find(i)
 		if byRoot[r] == nil {
-			byRoot[r] = &group{dom: map[int][]value{}}
+			byRoot[r] = &group{dom: map[int][]value{}, least: 1}
 			p.groups = append(p.groups, byRoot[r])
 		}
 		if c := p.vars[i].class; c != classFound && c != classPresent {
@@ -89,7 +98,6 @@ func (p *program) joinGroups(roots []*node, together [][]int) {
 			g.learnType(p.vars[v].t)
 			g.consts = append(g.consts, p.vars[v].fixed...)
 		}
-		g.choose()
 	}
 }
 
@@ -197,8 +205,12 @@ const (
 	freshNumbers = 12
 )
 
-// choose picks the group's fresh values.
+// choose picks the group's fresh values, once.
 func (g *group) choose() {
+	if g.chosen {
+		return
+	}
+	g.chosen = true
 	taken := func(s string) bool {
 		return slices.ContainsFunc(g.consts, func(c value) bool {
 			return strings.EqualFold(strings.TrimSpace(c.s), s) || sameTenant(value{k: kindText, s: s}, c) || len(c.s) > 30 && strings.Contains(c.s, s)
@@ -229,11 +241,15 @@ func (g *group) choose() {
 
 // size is how many "any other" values the group needs.
 func (g *group) size() int {
-	return min(max(2, len(g.vars)), maxFresh, len(g.uuids), len(g.words), len(g.numbers))
+	return min(max(g.least, len(g.vars)), maxFresh, len(g.uuids), len(g.words), len(g.numbers))
 }
 
 // truncated reports whether the group has more variables than fresh values: then nothing is proved of it.
 func (g *group) truncated() bool {
+	if !g.partial && len(g.vars) <= 3 && len(g.consts) == 0 {
+		return false
+	}
+	g.choose()
 	return g.partial || len(g.vars) > min(maxFresh, len(g.uuids), len(g.words), len(g.numbers))
 }
 
@@ -242,6 +258,7 @@ func (g *group) domain(i int, v *variable) []value {
 	if d, ok := g.dom[i]; ok {
 		return d
 	}
+	g.choose()
 	d := g.values(v.t, v.class == classSetting)
 	if !v.notNull {
 		d = append(d, null)
@@ -417,6 +434,9 @@ func (g *group) structured(add func(string, int)) {
 		return
 	}
 	names := g.names()
+	if len(names) < 2 {
+		return
+	}
 	seps := []string{","}
 	for _, c := range g.consts {
 		if c.k == kindText && len(c.s) == 1 && !slices.Contains(seps, c.s) && !isWord(c.s) {

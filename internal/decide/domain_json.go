@@ -76,7 +76,7 @@ func (g *group) memberValues() []memberValue {
 		out = append(out, memberValue{v.s, v.fresh})
 	}
 	if g.elems || g.list {
-		names := g.names()
+		names := append(g.names(), "none", "nobody")
 		a, b := names[0], names[1]
 		out = append(out, memberValue{x: []any{a}}, memberValue{x: []any{b}}, memberValue{x: []any{a, b}}, memberValue{x: []any{}})
 		if g.citext || g.folded || g.pattern {

@@ -36,7 +36,6 @@ type verdict struct {
 	trusted   map[*catalog.Relation]string
 	functions map[*catalog.Function]bool
 	sessions  map[*catalog.Relation]string
-	columns   []string // the judged row's columns in the order of the shape
 }
 
 func (v *verdict) copy() *verdict { c := *v; return &c }
@@ -68,19 +67,38 @@ func (j *judgement) verdict(v Verdict) *verdict {
 	return &verdict{verdict: v, trusted: j.c.p.trusted, functions: j.c.p.functions, sessions: j.c.p.sessions, notes: j.c.p.notes}
 }
 
-// decide looks for a counterexample in which what is not understood may be anything; none is a proof. Else it looks for one
-// that PostgreSQL will confirm.
+// decide says what the search found out of this judgement's own rows and columns.
 func (j *judgement) decide() *verdict {
+	c := j.core()
+	out := j.verdict(c.verdict)
+	out.reason, out.why, out.unusable = c.reason, c.why, c.unusable
+	switch {
+	case c.leaf != nil:
+		out.witness = j.witness(c.leaf)
+	case c.verdict == Proved && j.takesRoles():
+		return j.rolesLeak()
+	case c.verdict == Proved:
+		j.defaults(out)
+	}
+	return out
+}
+
+// core is search, done once for each shape.
+func (j *judgement) core() *core {
+	key := j.shape()
+	if v, ok := j.d.shapes.Load(key); ok {
+		return v.(*core)
+	}
+	v, _ := j.d.shapes.LoadOrStore(key, j.find())
+	return v.(*core)
+}
+
+// find looks for a counterexample in which what is not understood may be anything; none is a proof. Else it looks for one
+// that PostgreSQL will confirm.
+func (j *judgement) find() *core {
 	s := j.search(mode{proof: true}, proofBudget, nil)
 	if !s.run() && !s.over && !j.truncated() {
-		out := j.verdict(Proved)
-		out.why = "no row of another tenant fulfils it, whatever the context"
-		out.unusable = !j.usable()
-		if j.takesRoles() {
-			return j.rolesLeak()
-		}
-		j.defaults(out)
-		return out
+		return &core{verdict: Proved, why: "no row of another tenant fulfils it, whatever the context", unusable: !j.usable()}
 	}
 	j.note(s)
 	for _, w := range j.worlds() {
@@ -89,10 +107,10 @@ func (j *judgement) decide() *verdict {
 		if l.run() {
 			return j.leak(l.leaf)
 		}
+		j.note(l)
 		if l.secret {
 			j.notes = append(j.notes, "who knows what a column of the row and a setting both hold")
 		}
-		j.note(l)
 		if l.lenient {
 			j.notes = append(j.notes, "the order in which the server evaluates what may raise an error")
 		}
@@ -100,11 +118,9 @@ func (j *judgement) decide() *verdict {
 			j.notes = append(j.notes, "which rows a sub-query finds")
 		}
 	}
-	out := j.verdict(Undecided)
-	out.reason = Undecidable
 	slices.Sort(j.notes)
 	j.notes = slices.Compact(j.notes)
-	out.why = "it depends on " + strings.Join(j.notes, ", ")
+	out := &core{verdict: Undecided, reason: Undecidable, why: "it depends on " + strings.Join(j.notes, ", ")}
 	if len(j.notes) == 0 {
 		out.why = "it depends on more values than were tried"
 	}

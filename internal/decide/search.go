@@ -100,6 +100,11 @@ func (s *search) look() (bool, int) {
 		}
 	}
 	if wait >= 0 {
+		if !s.any {
+			if r := s.k.belongs(&s.env); r.st == known && r.v.isTrue() != s.wants {
+				return false, -1 // whatever else is chosen, the row is not of the kind that is looked for
+			}
+		}
 		return false, wait
 	}
 	if !s.any {

@@ -7,11 +7,9 @@ import (
 	"github.com/ringfencehq/ringfence/internal/reach"
 )
 
-// leak makes the verdict of a refutation.
-func (j *judgement) leak(leaf *env) *verdict {
-	out := j.verdict(Leak)
-	out.witness = j.witness(leaf)
-	out.reason = j.reason(leaf)
+// leak makes the outcome of a refutation.
+func (j *judgement) leak(leaf *env) *core {
+	out := &core{verdict: Leak, reason: j.reason(leaf), leaf: leaf}
 	out.why = explanation[out.reason]
 	if out.reason == OtherSetting && j.opensByArgument(leaf) {
 		out.why = "an argument that the caller chooses opens it"
