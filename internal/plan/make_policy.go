@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -19,24 +20,34 @@ func (p *planner) policies(t *tenancy.Table, want PolicyShape) {
 	h := how{group: r.Identity(), why: why}
 
 	var same, named *catalog.Policy
+	var stale []*catalog.Policy
 	holding := map[string]bool{} // commands that a policy which holds serves
 	for i := range r.Policies {
 		pol := &r.Policies[i]
-		switch {
+		switch holds := p.judge(r, pol) == Holds; {
 		case means(r, pol, want):
 			same = pol
 		case !pol.Permissive:
-		case p.judge(r, pol) == Holds:
+		case holds && p.serving(r, pol, want):
 			for _, c := range commands(pol.Command) {
 				holding[c] = true
 			}
 		case pol.Name == want.Name:
 			named = pol
+		case holds && pol.Command == want.Command:
+			stale = append(stale, pol)
 		default:
 			p.drop(r, pol, h)
 		}
 	}
 	enough := same != nil || serves(holding, want.Command)
+	if !enough && named == nil && len(stale) > 0 {
+		named, stale = stale[0], stale[1:]
+		want.Name = named.Name
+	}
+	for _, pol := range stale {
+		p.drop(r, pol, h)
+	}
 	switch {
 	case enough && named != nil:
 		p.drop(r, named, h)
@@ -50,6 +61,33 @@ func (p *planner) policies(t *tenancy.Table, want PolicyShape) {
 		}, want.Name)
 		p.add(&createPolicy, Target{Name: nameOf(r), Policy: &want}, h)
 	}
+}
+
+// serving reports whether a policy that holds is also of use: it reads the context that the plan's policies read, and no finding
+// asks for it to be replaced. One that reads a setting which nobody sets any more shows its tenant nothing; it is replaced
+// where it stands.
+func (p *planner) serving(r *catalog.Relation, pol *catalog.Policy, want PolicyShape) bool {
+	if len(p.wantsFor("replace_policy", pol.Identity(r))) > 0 {
+		return false
+	}
+	if want.Rows.Every || p.m.Reader == nil {
+		return true
+	}
+	for _, tree := range []*catalog.Tree{pol.Using, pol.Check} {
+		if tree == nil {
+			continue
+		}
+		e, err := p.m.Reader.Expression(tree, r)
+		if err != nil {
+			return true // it is vouched for, and what it reads is not known: left as it is
+		}
+		contexts := expr.Contexts(p.m.Reader.Inline(e))
+		known := slices.ContainsFunc(contexts, func(c expr.Context) bool { return c.Kind == "setting" || c.Kind == "claim" })
+		if known && !slices.ContainsFunc(contexts, func(c expr.Context) bool { return strings.EqualFold(c.Name, p.setting) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *planner) judge(r *catalog.Relation, pol *catalog.Policy) Verdict {

@@ -239,7 +239,12 @@ func (p *planner) uniqueIndexFor(r *catalog.Relation, columns []string, w Want) 
 			return x.Name
 		}
 	}
+	key := r.Identity() + "\x00" + strings.Join(columns, "\x00")
+	if name := p.keys[key]; name != "" {
+		return name
+	}
 	name := p.relationName(r.Schema, append(append([]string{r.Name}, columns...), "key")...)
+	p.keys[key] = name
 	target := Target{Name: nameOf(r), Columns: columns}
 	target.Object.Name = name
 	p.add(&uniqueIndex, target, how{why: w.why()})
