@@ -7,9 +7,7 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/audit"
-	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/plan"
-	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -24,18 +22,8 @@ func Plan(m *tenancy.Model, o plan.Options) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	judge := prove.NewJudge(m)
 	return plan.Make(plan.Input{
-		Model: m, Wants: append(wants(found.Findings), later...), Options: o,
-		Judge: func(r *catalog.Relation, p *catalog.Policy) plan.Verdict {
-			switch judge.Policy(r, p) {
-			case prove.Proved:
-				return plan.Holds
-			case prove.Leak:
-				return plan.Leaks
-			}
-			return plan.Unjudged
-		},
+		Model: m, Wants: append(wants(found.Findings), later...), Judge: judge(m, settingOf(m, o)), Options: o,
 	})
 }
 

@@ -251,8 +251,7 @@ func (p *planner) uniqueIndexFor(r *catalog.Relation, columns []string, w Want) 
 	return name
 }
 
-// wantForeignKey makes a reference name the tenant too. The old one stays: it says the same and less, and other programs may
-// rely on its name.
+// wantForeignKey makes a reference name the tenant too, and takes the old one away where no row can be without its tenant.
 func (p *planner) wantForeignKey(w Want) {
 	t := p.m.Table(w.Table)
 	if t == nil || len(t.Key) != 1 {
@@ -290,6 +289,12 @@ func (p *planner) compositeKey(t *tenancy.Table, c *catalog.Constraint, w Want) 
 	target := Target{Name: nameOf(t.Relation), Columns: append([]string{t.Key[0]}, c.Columns...), Reference: &Reference{
 		Name: nameOf(parent.Relation), Columns: refs, OnDelete: strings.ToUpper(c.OnDelete), OnUpdate: strings.ToUpper(c.OnUpdate),
 	}}
+	switch {
+	case c.Deferred:
+		target.Reference.Defer = "deferred"
+	case c.Deferrable:
+		target.Reference.Defer = "deferrable"
+	}
 	existing, validated := sameReference(t.Relation, target)
 	if !uniquelyKeyed(parent.Relation, refs) {
 		p.uniqueIndexFor(parent.Relation, refs, w)
@@ -302,6 +307,28 @@ func (p *planner) compositeKey(t *tenancy.Table, c *catalog.Constraint, w Want) 
 	if !validated {
 		p.add(&foreignKeyValidate, target, how{why: w.why()})
 	}
+	p.dropReference(t, c, w)
+}
+
+// dropReference takes away the reference that the composite one makes needless. A row whose tenant key is NULL would be checked by
+// the old one only; an old one that is not valid could not be given back as it was.
+func (p *planner) dropReference(t *tenancy.Table, c *catalog.Constraint, w Want) {
+	key := t.Relation.ColumnByName(t.Key[0])
+	if key == nil || !key.NotNull || !c.Validated || c.NotEnforced || t.Relation.Kind == catalog.Partitioned {
+		p.withhold("foreign_key_drop", w.Object, "a row may have no tenant, or the reference is not validated: it still says something of its own", "")
+		return
+	}
+	ref := Reference{Name: nameOf(p.m.Table(c.RefTable).Relation), Columns: c.RefColumns, Full: c.Match == "full",
+		OnDelete: strings.ToUpper(c.OnDelete), OnUpdate: strings.ToUpper(c.OnUpdate)}
+	switch {
+	case c.Deferred:
+		ref.Defer = "deferred"
+	case c.Deferrable:
+		ref.Defer = "deferrable"
+	}
+	target := Target{Name: nameOf(t.Relation), Columns: c.Columns, Reference: &ref}
+	target.Object.Name = c.Name
+	p.add(&foreignKeyDrop, target, how{why: w.why()})
 }
 
 func sameReference(r *catalog.Relation, t Target) (name string, validated bool) {

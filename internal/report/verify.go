@@ -2,10 +2,12 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/attack"
 	"github.com/ringfencehq/ringfence/internal/prove"
+	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -30,9 +32,11 @@ type VerifySummary struct {
 	NotDone      int         `json:"not_done"`
 	Unknown      int         `json:"unknown"`
 	Isolation    prove.Count `json:"isolation"`
-	Held         int         `json:"held"`
+	Held         int         `json:"held"` // isolation probes by outcome
 	Leaked       int         `json:"leaked"`
 	Inconclusive int         `json:"inconclusive"`
+	Guessable    int         `json:"guessable"` // inference probes that learned something
+	Accepted     int         `json:"accepted"`  // isolation probes that came through cells opened on purpose
 }
 
 // OfVerify makes the document of a verification of m.
@@ -52,18 +56,31 @@ func OfVerify(m *tenancy.Model, steps []apply.VerifyResult, cells []prove.Cell, 
 	if tried != nil {
 		v.Probes, v.Notes = some(tried.Entries), append(some(tried.Notes), tried.Traces...)
 		for _, e := range tried.Entries {
-			v.Summary.count(e)
+			v.Summary.count(e, accepted(cells, e))
 		}
 	}
 	return &Report{Check: v}
 }
 
+// accepted reports whether the probe is on a cell that somebody opened on purpose.
+func accepted(cells []prove.Cell, e attack.Entry) bool {
+	return slices.ContainsFunc(cells, func(c prove.Cell) bool {
+		return c.Accepted != nil && c.Relation == e.Table && c.Role == e.Role && c.Command == e.Command && len(c.Path) == len(e.Path)
+	})
+}
+
 // count adds a probe's outcome; what a role may not even try, and what any plain setting gives way to, is not counted.
-func (s *VerifySummary) count(e attack.Entry) {
+func (s *VerifySummary) count(e attack.Entry, accepted bool) {
 	switch {
 	case e.Code == attack.NoPrivilege || e.Informational:
+	case e.Kind == reach.Inference:
+		if e.Outcome == attack.Leaked {
+			s.Guessable++
+		}
 	case e.Outcome == attack.Held:
 		s.Held++
+	case e.Outcome == attack.Leaked && accepted:
+		s.Accepted++
 	case e.Outcome == attack.Leaked:
 		s.Leaked++
 	default:
@@ -84,7 +101,7 @@ func (p *printer) verify(v *Verify) {
 	}
 	p.unproven(v.Cells)
 	for _, e := range v.Probes {
-		if e.Outcome == attack.Leaked && !e.Informational {
+		if e.Outcome == attack.Leaked && !e.Informational && e.Kind == reach.Isolation && !accepted(v.Cells, e) {
 			p.line("%s  %s: %s on %s: %s", p.paint("critical", "LEAKED"), e.Probe, e.Command, safe(e.Table), safe(e.Why))
 			p.line("    %s", safe(e.Statement))
 		}
@@ -95,5 +112,6 @@ func (p *printer) verify(v *Verify) {
 	s := v.Summary
 	p.line("steps: %s, %d not done, %d unknown", p.paint("good", fmt.Sprintf("%d done", s.Done)), s.NotDone, s.Unknown)
 	p.line("logic: %s, %d leak, %d unproven", p.paint("good", fmt.Sprintf("%d proved", s.Isolation.Proved)), s.Isolation.Leak, s.Isolation.Unproven)
-	p.line("attack: %s, %d leaked, %d inconclusive", p.paint("good", fmt.Sprintf("%d probes held", s.Held)), s.Leaked, s.Inconclusive)
+	p.line("attack: %s, %d leaked, %d inconclusive, %d by ways accepted by name; %d guesses succeeded (inference)",
+		p.paint("good", fmt.Sprintf("%d probes held", s.Held)), s.Leaked, s.Inconclusive, s.Accepted, s.Guessable)
 }
