@@ -88,6 +88,7 @@ type planner struct {
 	withheld []Withheld
 	names    map[string]bool     // relation names taken, as schema.name
 	indexes  map[string]string   // partition → its index that serves, or will
+	keys     map[string]string   // table and columns → the unique index that is planned over them
 	rules    map[string][]string // kind and table → the rules that ask for it
 
 	noContext error           // why no policy can be written; nil: it can
@@ -107,7 +108,7 @@ func newPlanner(in Input) *planner {
 	p := &planner{
 		in: in, m: in.Model, snap: in.Model.Snapshot, version: in.Model.Snapshot.Server.VersionNum,
 		allow: map[string]bool{}, exclude: map[string]bool{}, seen: map[string]bool{}, names: map[string]bool{},
-		indexes: map[string]string{}, rules: map[string][]string{},
+		indexes: map[string]string{}, keys: map[string]string{}, rules: map[string][]string{},
 	}
 	if in.Model.Config != nil {
 		p.config = *in.Model.Config
