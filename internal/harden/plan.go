@@ -23,7 +23,7 @@ func Plan(m *tenancy.Model, o plan.Options) (*plan.Plan, error) {
 		return nil, err
 	}
 	return plan.Make(plan.Input{
-		Model: m, Wants: append(wants(found.Findings), later...), Judge: judge(m, settingOf(m, o)), Options: o,
+		Model: m, Wants: append(wants(found.Findings), later...), Judge: judge(m), Options: o,
 	})
 }
 
