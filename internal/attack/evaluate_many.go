@@ -123,4 +123,3 @@ func truthOf(rows [][]*string) Truth {
 	}
 	return False
 }
-

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/internal/attack"
@@ -82,12 +83,18 @@ func (pf *proveFlags) run(ctx context.Context, w *World, f *readFlags, dsn strin
 	cells := prove.Logic(m, time.Now())
 	var notes []string
 	var wrong []prove.Contradiction
+	if f.snapshot == "" {
+		notes, err = prove.Execute(ctx, m, cells, func(ctx context.Context) (*pgx.Conn, error) { return w.dial(ctx, dsn, pg.Options{}) })
+		if err != nil {
+			return err
+		}
+	}
 	if pf.attack {
 		tried, err := pf.try(ctx, w, f, m, dsn)
 		if err != nil {
 			return err
 		}
-		notes = append(tried.Notes, tried.Traces...)
+		notes = append(append(notes, tried.Notes...), tried.Traces...)
 		cells, wrong = prove.Merge(cells, tried.Entries)
 	}
 	if err := w.write(f, report.OfProve(m, cells, notes)); err != nil {

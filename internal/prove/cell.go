@@ -53,6 +53,7 @@ type Witness struct {
 	Context   map[string]*string            `json:"context"`
 	Others    map[string]map[string]*string `json:"others,omitempty"`
 	Statement string                        `json:"statement"`
+	Evaluated string                        `json:"evaluated,omitempty"` // the query by which PostgreSQL evaluated it
 	Executed  string                        `json:"executed"`
 }
 
