@@ -168,6 +168,8 @@ func (w *walker) toRelation(app string, rel *catalog.Relation) {
 	w.becoming(app, rel, plain)
 	w.parents(app, app, rel, nil)
 	w.beside(app, rel)
+	w.constraints(app, rel)
+	w.references(app, rel)
 }
 
 // through yields the ways that begin at something else: views, rules, triggers, functions. Roles that can be taken are asked
