@@ -5,8 +5,19 @@
 // defaults, index expressions and SQL-standard function bodies all have this form; string bodies of SQL functions are
 // brought to it by package expr's parser front, names resolved under the function's own search_path.
 //
-// To add a node: add its type here, its case in read_node.go, and a pair of fixtures. A node that is not understood becomes
-// Unknown, which keeps its children visible and is never silently true or false.
+// The parts, bottom up: node*.go read the text into generic nodes; read_*.go make typed ones of them, decode*.go the values
+// of constants; resolve_*.go and analyze*.go do for parsed SQL what the server's parse analysis does; plpgsql*.go follow
+// PL/pgSQL; body.go and inline*.go put functions in the place of their calls; context.go and identity*.go say what an
+// expression reads and what it is.
+//
+// To add a node: add its type here, its children in children.go and transform.go, its case in read_node.go and identity.go,
+// and objects that have it to testdata/trees.sql, recorded on every version with testdata/record.sql. To add a form to string
+// bodies: its case in analyze_*.go and a statement in testdata/bodies.sql, which the server resolves beside us. A node that is
+// not understood becomes Unknown, which keeps its children visible and is never silently true or false.
+//
+// Tags of Unknown that this package makes itself: RAISE, where a function raises instead of returning; EXCEPTION, a truth
+// value that says whether a handler was taken; VARIABLE, COLUMN, OPERATOR, CALL, CAST and the like, what a string body names
+// and nobody can resolve; AS_OWNER, a call whose value depends on the definer as whom it runs.
 package expr
 
 import "github.com/ringfencehq/ringfence/internal/catalog"
