@@ -129,10 +129,6 @@ func (c *compiler) convertNode(arg *node, to sqlType, explicit bool, e expr.Expr
 	n := &node{op: opConvert, args: []*node{arg}, t: to, to: to, explicit: explicit, stand: -1}
 	cuts := to.length > 0 && (from.length == 0 || from.length > to.length) && from.kind != kindUUID && from.kind != kindNum
 	rounds := to.bits > 0 && from.kind == kindNum && from.bits == 0
-	folds := to.kind == kindCitext || to.kind == kindBpchar && from.kind != kindBpchar
-	if cuts || rounds || folds || from.kind == kindBool && to.kind == kindNum || from.kind == kindNum && to.kind == kindBool {
-		c.p.lossy = true
-	}
 	if cuts || rounds || to.kind == kindNum && to.bits == 0 && from.kind == kindText {
 		n.stand, _ = c.freeVariable(e, s, "a cast to "+to.format)
 		free := to
@@ -199,12 +195,6 @@ func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
 	if !f.exact {
 		n.stand, _ = c.freeVariable(e, s, describe(e))
 		c.p.vars[n.stand].notNull = f.strict && f.run != nil && f.name != "?" && !f.extract
-	}
-	if f.pattern {
-		c.p.pattern = true
-	}
-	if f.lossy {
-		c.p.lossy = true
 	}
 	return n
 }

@@ -75,13 +75,8 @@ func (c *compiler) comparison(o *catalog.Operator, oid uint32, collation uint32,
 	switch left {
 	case kindText, kindBpchar:
 		if k := c.snapCollation(collation); k != nil && !k.Deterministic {
-			n.folded, c.p.lossy = true, true
+			n.folded = true
 		}
-		if left == kindBpchar {
-			c.p.lossy = true
-		}
-	case kindCitext:
-		c.p.lossy = true
 	case kindOther:
 		if o.Left != o.Right {
 			return nil

@@ -22,6 +22,7 @@ type group struct {
 	pattern bool
 	list    bool // text is read as a list
 	partial bool // not all documents are tried
+	hash    bool // hashed
 	// shortest is the smallest length limit of a text among them, 0: none.
 	shortest int
 	ordered  bool // compared by order
@@ -183,6 +184,7 @@ func (g *group) learnConversion(x *node) {
 func (g *group) learnCall(x *node) {
 	g.pattern = g.pattern || x.fn.pattern || x.fn.lossy
 	g.ordered = g.ordered || x.fn.ordered
+	g.hash = g.hash || x.fn.hash
 	switch {
 	case x.fn.name == "string_to_array", x.fn.name == "split_part":
 		g.list = true
@@ -276,6 +278,14 @@ func (g *group) values(t sqlType, setting bool) []value {
 		for i := range g.size() {
 			set.add(value{k: kindUUID, s: g.uuids[i], fresh: uint8(i + 1)})
 		}
+		if len(g.cuts) > 0 {
+			set.add(value{k: kindUUID, s: alike(g.uuids[0])})
+		}
+		if g.hash {
+			for _, s := range collisions.uuids() {
+				set.add(value{k: kindUUID, s: s})
+			}
+		}
 	case kindNum:
 		for i := range g.size() {
 			set.add(value{k: kindNum, s: g.numbers[i], fresh: uint8(i + 1)})
@@ -284,6 +294,11 @@ func (g *group) values(t sqlType, setting bool) []value {
 			if n < 9 {
 				set.add(value{k: kindNum, s: "1" + strings.Repeat("0", n)})
 				set.add(value{k: kindNum, s: "1" + strings.Repeat("0", n-1) + "1"})
+			}
+		}
+		if g.hash {
+			for _, s := range collisions.numbers() {
+				set.add(value{k: kindNum, s: s})
 			}
 		}
 	case kindArray:
@@ -377,7 +392,39 @@ func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 	if g.pattern {
 		add("%", 0)
 	}
+	g.lossyTexts(func(s string) { add(s, 0) })
 }
+
+// lossyTexts adds strings that a cut or a hash takes for one.
+func (g *group) lossyTexts(add func(string)) {
+	if g.num {
+		for _, n := range g.cuts {
+			if n < 9 {
+				add("1" + strings.Repeat("0", n))
+				add("1" + strings.Repeat("0", n-1) + "1")
+			}
+		}
+	}
+	if g.uuid && len(g.cuts) > 0 {
+		add(alike(g.uuids[0]))
+	}
+	if !g.hash {
+		return
+	}
+	find := collisions.words
+	switch {
+	case g.uuid:
+		find = collisions.uuids
+	case g.num:
+		find = collisions.numbers
+	}
+	for _, s := range find() {
+		add(s)
+	}
+}
+
+// alike is a uuid that begins as another does.
+func alike(u string) string { return u[:len(u)-1] + "0" }
 
 // texts adds what a text column or setting may hold: a plain string, a list, a document.
 func (g *group) texts(t sqlType, setting bool, set *valueSet) {

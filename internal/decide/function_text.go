@@ -20,6 +20,7 @@ var functions = map[string]function{
 	"length":          {name: "length", args: 1, strict: true, lossy: true, run: textLength},
 	"char_length":     {name: "char_length", args: 1, strict: true, lossy: true, run: textLength},
 	"md5":             {name: "md5", args: 1, strict: true, run: hashText(func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) })},
+	"hashtext":        {name: "hashtext", args: 1, strict: true, lossy: true, hash: true, run: hashText32},
 	"textcat":         {name: "textcat", args: 2, strict: true, run: concatenate},
 	"textlike":        {name: "textlike", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, true)},
 	"textnlike":       {name: "textnlike", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, false)},

@@ -57,17 +57,15 @@ type subquery struct {
 
 // A program is a predicate over a row, compiled, with all its variables.
 type program struct {
-	root    *node
-	vars    []variable
-	rows    []row
-	subs    []subquery
-	groups  []*group
-	byKey   map[string]int // variable by what it stands for
-	early   []*node        // what the planner evaluates
-	checks  []*node        // table constraints of the judged row: not FALSE
-	unique  []uniqueKey
-	pattern bool // it runs a pattern, prefix or the like over something
-	lossy   bool // it compares by something less than identity
+	root   *node
+	vars   []variable
+	rows   []row
+	subs   []subquery
+	groups []*group
+	byKey  map[string]int // variable by what it stands for
+	early  []*node        // what the planner evaluates
+	checks []*node        // table constraints of the judged row: not FALSE
+	unique []uniqueKey
 	premises
 }
 

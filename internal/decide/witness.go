@@ -1,8 +1,10 @@
 package decide
 
 import (
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/reach"
 )
@@ -35,7 +37,28 @@ func (j *judgement) witness(leaf *env) *Witness {
 			j.other(w, names, v, leaf.val[i])
 		}
 	}
+	w.merge()
 	return w
+}
+
+// merge makes one of rows that do not contradict each other: what two sub-queries find may be the same row.
+func (w *Witness) merge() {
+	for _, name := range slices.Sorted(maps.Keys(w.Others)) {
+		first, _, again := strings.Cut(name, " #")
+		if again && compatible(w.Others[first], w.Others[name]) {
+			maps.Copy(w.Others[first], w.Others[name])
+			delete(w.Others, name)
+		}
+	}
+}
+
+func compatible(a, b map[string]*string) bool {
+	for k, x := range a {
+		if y, ok := b[k]; ok && (x == nil) != (y == nil) || ok && x != nil && *x != *y {
+			return false
+		}
+	}
+	return true
 }
 
 // other adds a column of a row that another table must hold.
@@ -106,9 +129,9 @@ func (j *judgement) reason(leaf *env) Reason {
 		return LiteralTenant
 	case j.opensByArgument(leaf), j.opensBySetting(leaf):
 		return OtherSetting
-	case j.c.p.pattern && j.keyRead():
+	case j.keyMeets(matchesPattern):
 		return Pattern
-	case j.c.p.lossy && j.keyRead():
+	case j.keyMeets(j.losesIdentity):
 		return CaseInsensitive
 	}
 	return ForeignRow
@@ -143,9 +166,9 @@ func (j *judgement) contextReason(leaf *env) (Reason, bool) {
 			return UnsetContext, true
 		case v.s == "":
 			return EmptyContext, true
-		case !j.proper(v, t) && j.c.p.pattern:
+		case !j.proper(v, t) && j.keyMeets(matchesPattern):
 			return Pattern, true
-		case !j.proper(v, t) && j.c.p.lossy:
+		case !j.proper(v, t) && j.keyMeets(j.losesIdentity):
 			return CaseInsensitive, true
 		case !j.proper(v, t):
 			return MalformedCtx, true
@@ -183,8 +206,36 @@ func (j *judgement) uncorrelated(leaf *env) bool {
 	return true
 }
 
-func (j *judgement) keyRead() bool {
-	return slices.ContainsFunc(j.k.keys, j.reads)
+// keyMeets reports whether the key is looked at in a comparison or function of which test holds for some part.
+func (j *judgement) keyMeets(test func(*node) bool) bool {
+	hit := false
+	visit := func(n *node) {
+		if !meets(n) || hit || !slices.ContainsFunc(j.c.p.valuesOf(n), func(v int) bool { return slices.Contains(j.k.keys, v) }) {
+			return
+		}
+		walkNodes(n, func(x *node) { hit = hit || test(x) })
+	}
+	walkNodes(j.c.p.root, visit)
+	for i := range j.c.p.subs {
+		walkNodes(j.c.p.subs[i].where, visit)
+	}
+	return hit
+}
+
+func matchesPattern(n *node) bool { return n.op == opCall && n.fn.pattern }
+
+// losesIdentity reports whether a node takes different values for one.
+func (j *judgement) losesIdentity(n *node) bool {
+	switch n.op {
+	case opCall:
+		return n.fn.lossy
+	case opConvert:
+		from := n.args[0].t
+		return n.to.length > 0 || n.to.kind == kindCitext || n.to.kind == kindBpchar || n.to.bits > 0 && from.kind == kindNum && from.bits == 0
+	case opVar:
+		return j.c.p.vars[n.v].t.kind == kindCitext
+	}
+	return n.folded
 }
 
 func (j *judgement) keyIsLiteral(leaf *env) bool {
