@@ -99,18 +99,19 @@ func (in *inference) parseLink(t *Table, text string) (*Link, error) {
 	bad := func(problem string) error {
 		return &ConfigError{Path: "tables." + t.Relation.Identity() + ".parent", Problem: problem}
 	}
-	from, to, ok := strings.Cut(text, "->")
-	open := strings.LastIndexByte(to, '(')
-	if !ok || open < 0 || !strings.HasSuffix(strings.TrimSpace(to), ")") {
+	from, to, ok := cutUnquoted(text, "->")
+	refs, ok2 := strings.CutSuffix(strings.TrimSpace(to), ")")
+	open := lastUnquoted(refs, '(')
+	if !ok || !ok2 || open < 0 {
 		return nil, bad(`it is written as "column -> schema.table(column)"`)
 	}
-	table := strings.TrimSpace(to[:open])
+	table := strings.TrimSpace(refs[:open])
 	parent := in.model.byRelation[table]
 	if parent == nil {
 		return nil, unknownName("table", table, in.tableNames())
 	}
 	link := &Link{Table: parent, Source: "config"}
-	link.Columns, link.Refs = splitNames(from), splitNames(strings.TrimSuffix(strings.TrimSpace(to[open+1:]), ")"))
+	link.Columns, link.Refs = splitNames(from), splitNames(refs[open+1:])
 	if len(link.Columns) == 0 || len(link.Columns) != len(link.Refs) {
 		return nil, bad("it needs as many columns on either side")
 	}
@@ -125,10 +126,45 @@ func (in *inference) parseLink(t *Table, text string) (*Link, error) {
 	return link, nil
 }
 
+// cutUnquoted is strings.Cut outside of double quotes.
+func cutUnquoted(text, sep string) (before, after string, found bool) {
+	quoted := false
+	for i := range len(text) {
+		if text[i] == '"' {
+			quoted = !quoted
+		}
+		if !quoted && strings.HasPrefix(text[i:], sep) {
+			return text[:i], text[i+len(sep):], true
+		}
+	}
+	return text, "", false
+}
+
+// lastUnquoted is strings.LastIndexByte outside of double quotes.
+func lastUnquoted(text string, c byte) int {
+	quoted, at := false, -1
+	for i := range len(text) {
+		if text[i] == '"' {
+			quoted = !quoted
+		}
+		if !quoted && text[i] == c {
+			at = i
+		}
+	}
+	return at
+}
+
+// splitNames splits a list of columns at commas; a name in double quotes is taken as it stands in them.
 func splitNames(text string) []string {
 	var out []string
-	for _, part := range strings.Split(text, ",") {
-		if part = strings.TrimSpace(part); part != "" {
+	for text != "" {
+		var part string
+		part, text, _ = cutUnquoted(text, ",")
+		part = strings.TrimSpace(part)
+		if inner, ok := strings.CutPrefix(part, `"`); ok && strings.HasSuffix(inner, `"`) {
+			part = strings.ReplaceAll(inner[:len(inner)-1], `""`, `"`)
+		}
+		if part != "" {
 			out = append(out, part)
 		}
 	}
@@ -137,7 +173,15 @@ func splitNames(text string) []string {
 
 // String writes a link as the configuration does.
 func (l *Link) String() string {
-	return strings.Join(l.Columns, ", ") + " -> " + l.Table.Relation.Identity() + "(" + strings.Join(l.Refs, ", ") + ")"
+	return quoted(l.Columns) + " -> " + l.Table.Relation.Identity() + "(" + quoted(l.Refs) + ")"
+}
+
+func quoted(names []string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = catalog.QuoteIdent(n)
+	}
+	return strings.Join(out, ", ")
 }
 
 // dropQuestions takes away the questions that the configuration answers.

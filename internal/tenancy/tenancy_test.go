@@ -155,7 +155,7 @@ func show(m *tenancy.Model) string {
 		fmt.Fprintf(&b, "role %s %s\n", r.Kind, r.Name)
 	}
 	for _, t := range m.Tables {
-		fmt.Fprintf(&b, "table %s %s", t.Relation.Identity(), t.Class)
+		fmt.Fprintf(&b, "table %s %s", strings.ReplaceAll(t.Relation.Identity(), "\n", `\n`), t.Class)
 		if len(t.Key) > 0 {
 			fmt.Fprintf(&b, " key=%s", strings.Join(t.Key, ","))
 		}
