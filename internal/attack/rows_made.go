@@ -44,6 +44,7 @@ type maker struct {
 	rows     map[rowKey]*made
 	failed   map[rowKey]*Unmade
 	busy     map[rowKey]bool
+	refusals map[string]string            // tables not to be written to, by identity, with the reason
 	reserved map[rowKey]map[string]string // key values promised to rows that refer to one another
 	private  bool                         // rows that all share are made for each tenant instead
 	contexts bool                         // whether tenants' contexts may be set
@@ -79,6 +80,9 @@ func (m *maker) row(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenan
 	if u := m.failed[key]; u != nil {
 		return nil, u
 	}
+	if why := m.refusals[rel.Identity()]; why != "" {
+		return nil, &Unmade{Table: rel.Identity(), Why: why}
+	}
 	m.busy[key] = true
 	defer delete(m.busy, key)
 	r, err := m.settle(ctx, tx, rel, tenant)
@@ -106,6 +110,9 @@ func (m *maker) settle(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, te
 
 // spare returns the values of a second row of the tenant's that the table would accept; it is not left in the table.
 func (m *maker) spare(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenant Tenant) (map[string]*string, error) {
+	if why := m.refusals[rel.Identity()]; why != "" {
+		return nil, &Unmade{Table: rel.Identity(), Why: why}
+	}
 	var out map[string]*string
 	err := undone(ctx, tx, func(sp pgx.Tx) error {
 		r, err := m.settle(ctx, sp, rel, tenant)

@@ -97,6 +97,7 @@ func newRunner(ctx context.Context, tx pgx.Tx, opts Options) (*runner, error) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	r.maker = newMaker(r.s, opts.Model, seed, r.limits.Attempts)
+	r.maker.refusals = r.refusals
 	r.s.tables, r.s.lookup = r.maker.tables, map[uint32]bool{}
 	for _, t := range r.tables {
 		for _, rel := range r.s.lookups(t.Relation) {
@@ -179,6 +180,11 @@ func (r *runner) finish() {
 	slices.SortStableFunc(r.result.Entries, func(a, b Entry) int {
 		return strings.Compare(a.sortKey(), b.sortKey())
 	})
+	for _, t := range r.tables {
+		if why := r.refusals[t.Relation.Identity()]; why != "" {
+			r.result.Refused = append(r.result.Refused, Unmade{Table: t.Relation.Identity(), Why: why})
+		}
+	}
 	if r.opts.AllowWrites {
 		r.result.Traces = []string{"sequences that defaults drew from have moved on", "dead rows wait for vacuum in the tables written to",
 			"WAL was written, and statistics counters moved"}

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func (r *runner) aim(ctx context.Context, tx pgx.Tx, t *tenancy.Table) ([2]*Targ
 			err = r.settleConstraints(ctx, tx, t)
 		}
 	} else {
-		err = errors.New("nothing may be written here")
+		err = &Unmade{Table: t.Relation.Identity(), Why: cmp.Or(r.refusals[t.Relation.Identity()], "writes were not allowed")}
 	}
 	tenants := r.tenants
 	if err != nil {

@@ -27,6 +27,10 @@ func (r *runner) probe(ctx context.Context, tx pgx.Tx, p Probe, role string, tar
 			if p.Applies != nil && !p.Applies(way) {
 				continue
 			}
+			if why := r.beyond(p, way); why != "" {
+				r.add(p, role, t, Entry{Outcome: Inconclusive, Code: Refusal, Why: why, Path: way.path()})
+				continue
+			}
 			e := r.duel(ctx, tx, p, role, way, i)
 			if p.Quiet && e.Outcome == Inconclusive && (e.Code == ControlFailed || e.Code == NoPrivilege) {
 				continue
@@ -78,6 +82,14 @@ func (r *runner) forbidden(p Probe, t *Target) (why string, code Code) {
 		return fmt.Sprintf("the table holds about %.0f rows, and this probe touches all of them", t.Table.Relation.Tuples), Refusal
 	}
 	return "", ""
+}
+
+// beyond says why a way is not written through: what stands on it reaches out of the transaction.
+func (r *runner) beyond(p Probe, way *Target) string {
+	if way.seen == nil || !p.Writes {
+		return ""
+	}
+	return r.refusals[way.seen.Identity()]
 }
 
 // duel runs a probe as the owner of the row, then as the stranger, and judges.
