@@ -16,6 +16,7 @@ import (
 const buildsRunning = "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database()"
 
 func TestBlockedBuildIsHeldAndRepaired(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	writer := s.openWriter(t)
 	opts := s.options(only("index:invoice"))
@@ -55,6 +56,7 @@ func TestBlockedBuildIsHeldAndRepaired(t *testing.T) {
 }
 
 func TestCancelEndsTheBuildAtTheServer(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	writer := s.openWriter(t)
 	opts := s.options(only("index:invoice"))
@@ -81,6 +83,7 @@ func TestCancelEndsTheBuildAtTheServer(t *testing.T) {
 }
 
 func TestBuildWaitsForOldTransactionsBeforeItBegins(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	writer := s.openWriter(t)
 	opts := s.options(only("index:invoice"))
@@ -107,6 +110,7 @@ func TestBuildWaitsForOldTransactionsBeforeItBegins(t *testing.T) {
 }
 
 func TestFailedBuildLeavesNothing(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := only("index:invoice")
 	p.Steps[0].Do = []string{`CREATE UNIQUE INDEX CONCURRENTLY "invoice_org_idx" ON "shop"."invoice" ("org")`}
@@ -127,6 +131,7 @@ func TestFailedBuildLeavesNothing(t *testing.T) {
 }
 
 func TestForeignIndexesAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, sql string
 		wants     string
@@ -154,6 +159,7 @@ func TestForeignIndexesAreLeftAlone(t *testing.T) {
 }
 
 func TestReindexSweepsItsOwnLeftovers(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	pgtest.LoadSQL(t, s.Database, `CREATE INDEX invoice_org_idx ON shop.invoice (org); CREATE INDEX other_ccnew ON shop.invoice (amount);
 		UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('shop.invoice_org_idx'::regclass, 'shop.other_ccnew'::regclass)`)

@@ -40,6 +40,7 @@ func (s *shop) resume(t *testing.T, want [][]string) *Result {
 }
 
 func TestKilledAtEveryStepBoundary(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	steps := len(shopPlan().Steps)
 	killed := 0
@@ -61,6 +62,7 @@ func TestKilledAtEveryStepBoundary(t *testing.T) {
 }
 
 func TestKilledBetweenBatches(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	for batch := 1; batch <= 3; batch++ {
 		s := newShop(t)
@@ -95,6 +97,7 @@ func eventually(t *testing.T, conn *pgx.Conn, what, query string, args ...any) {
 
 // TestKilledInsideTransactions kills a child while its step's transaction stands at the run log's insert, after its DDL.
 func TestKilledInsideTransactions(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	for _, step := range []int{2, 4, 5, 7} {
 		t.Run(fmt.Sprint(step), func(t *testing.T) {
@@ -154,6 +157,7 @@ func (s *shop) killInsideBuild(t *testing.T) pgx.Tx {
 }
 
 func TestKilledInsideBuildServerFinishes(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	s := newShop(t)
 	if err := s.killInsideBuild(t).Rollback(t.Context()); err != nil {
@@ -166,6 +170,7 @@ func TestKilledInsideBuildServerFinishes(t *testing.T) {
 }
 
 func TestKilledInsideBuildAdoptedWhileRunning(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	s := newShop(t)
 	writer := s.killInsideBuild(t)
@@ -195,6 +200,7 @@ func TestKilledInsideBuildAdoptedWhileRunning(t *testing.T) {
 }
 
 func TestKilledInsideBuildLeftoverRepaired(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	s := newShop(t)
 	writer := s.killInsideBuild(t)

@@ -15,6 +15,7 @@ import (
 )
 
 func TestSecondOperatorIsTurnedAway(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	c := self(t, job{DSN: s.DSN(s.owner), Plan: shopPlan()})
 	c.until(t, func(e Event) bool { return e.Kind == EventBegin && e.Step == 4 })
@@ -44,6 +45,7 @@ func TestSecondOperatorIsTurnedAway(t *testing.T) {
 // A process is stopped, not killed: its connections live on. Its lease expires, another run takes over, and when the
 // first wakes up its fence stops it.
 func TestZombieIsFencedOff(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	s := newShop(t)
 	c := self(t, job{DSN: s.DSN(s.owner), Plan: shopPlan(), Expiry: time.Second})
@@ -77,6 +79,7 @@ func TestZombieIsFencedOff(t *testing.T) {
 
 // A run whose fence is not the lease's any more is stopped at its next transaction or build, whatever it had checked before.
 func TestFenceStopsEveryWayOfRunning(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		id     string
 		steal  EventKind // the lease is taken at the first event of this kind
@@ -120,6 +123,7 @@ func TestFenceStopsEveryWayOfRunning(t *testing.T) {
 
 // While a step's transaction is open the lease cannot change hands, and its own heartbeat goes on.
 func TestHeartbeatGoesOnDuringAStep(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := only("column:item")
 	p.Steps[0].Do = append(p.Steps[0].Do, "SELECT pg_catalog.pg_sleep(1.2)")

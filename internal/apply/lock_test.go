@@ -49,6 +49,7 @@ func (s *shop) reader(t *testing.T) pgx.Tx {
 }
 
 func TestWaitsForOldTransactionsWithoutQueueing(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	tx := s.reader(t)
 	opts := s.options(only("policy:invoice", "enable:invoice"))
@@ -80,6 +81,7 @@ func TestWaitsForOldTransactionsWithoutQueueing(t *testing.T) {
 }
 
 func TestHeldNamesTheBlocker(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	tx := s.reader(t)
 	opts := s.options(only("index:invoice", "policy:invoice", "enable:invoice"))
@@ -127,6 +129,7 @@ func TestHeldNamesTheBlocker(t *testing.T) {
 // The step names no table, so nothing can be seen before the lock: the tries themselves must be bounded, and the sampling
 // beside them must find who is in the way.
 func TestTriesAreBoundedAndSampled(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	tx := s.reader(t)
 	p := only("force:invoice")
@@ -149,6 +152,7 @@ func TestTriesAreBoundedAndSampled(t *testing.T) {
 }
 
 func TestLockClock(t *testing.T) {
+	t.Parallel()
 	policy := Options{}.withDefaults().Locks
 	old := func(s float64) Blocker { return Blocker{PID: 1, AgeSeconds: s, Backend: "client backend"} }
 	vacuum := Blocker{PID: 2, AgeSeconds: 100, Backend: "autovacuum worker"}

@@ -25,6 +25,7 @@ func cutAt(n int, act action, fits func(sql string) bool) (onQuery func(string) 
 
 // The connection is lost at each COMMIT of the run in turn, once before the server has it and once after it has committed.
 func TestConnectionLostAtEveryCommit(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	isCommit := func(sql string) bool { return sql == "COMMIT" }
 	for _, act := range []action{cutBefore, cutAfter} {
@@ -65,6 +66,7 @@ func TestConnectionLostAtEveryCommit(t *testing.T) {
 
 // The connection is lost at other statements: the steps' own, and a concurrent build, which the server finishes alone.
 func TestConnectionLostInsideSteps(t *testing.T) {
+	t.Parallel()
 	want := uninterrupted(t)
 	for _, begins := range []string{"CREATE INDEX CONCURRENTLY", "ALTER TABLE", "CREATE POLICY", "UPDATE \"shop\"", "SAVEPOINT", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL row_security"} {
 		for _, act := range []action{cutBefore, cutAfter} {
@@ -93,6 +95,7 @@ func TestConnectionLostInsideSteps(t *testing.T) {
 }
 
 func TestPoolerRefused(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := newProxy(t, s)
 	opts := s.options(shopPlan())

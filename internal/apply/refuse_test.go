@@ -16,6 +16,7 @@ import (
 )
 
 func TestStatementErrorsLeaveACleanState(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, do, state string
 		wants           string
@@ -52,6 +53,7 @@ func TestStatementErrorsLeaveACleanState(t *testing.T) {
 }
 
 func TestForeignOwnerIsRefusedWithTheGrant(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	other := s.Role(t, "other", "LOGIN")
 	opts := s.options(shopPlan())
@@ -76,6 +78,7 @@ func TestForeignOwnerIsRefusedWithTheGrant(t *testing.T) {
 
 // Settings of the role that would end statements, hide rows or capture names have no hold on a run.
 func TestHostileSettingsOfTheRole(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	for _, set := range []string{"statement_timeout = '150ms'", "lock_timeout = '1ms'", "search_path = evil, shop", "default_transaction_read_only = on",
 		"DateStyle = 'German'", "default_transaction_isolation = 'serializable'", "TimeZone = 'Asia/Tokyo'"} {
@@ -101,6 +104,7 @@ func TestHostileSettingsOfTheRole(t *testing.T) {
 }
 
 func TestRunLogIsOurs(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	app := s.Role(t, "app", "LOGIN")
 	s.Exec(t, "ALTER DEFAULT PRIVILEGES FOR ROLE "+pg.Ident(s.owner)+" GRANT ALL ON TABLES TO PUBLIC, "+pg.Ident(app))
@@ -119,6 +123,7 @@ func TestRunLogIsOurs(t *testing.T) {
 }
 
 func TestPreparedRunLogIsRefused(t *testing.T) {
+	t.Parallel()
 	traps := map[string]string{
 		"schema":  `CREATE SCHEMA ringfence AUTHORIZATION @OTHER`,
 		"table":   `CREATE SCHEMA ringfence AUTHORIZATION @OWNER; CREATE TABLE ringfence.apply_lease (name text); ALTER TABLE ringfence.apply_lease OWNER TO @OWNER`,
@@ -147,6 +152,7 @@ func TestPreparedRunLogIsRefused(t *testing.T) {
 }
 
 func TestDryRunWritesNothing(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.Exec(t, `ALTER TABLE shop.invoice FORCE ROW LEVEL SECURITY`)
 	before := s.state(t)
@@ -173,6 +179,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 }
 
 func TestPreflightReports(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	pgtest.LoadSQL(t, s.Database, `CREATE FUNCTION public.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 		CREATE EVENT TRIGGER watching ON ddl_command_end EXECUTE FUNCTION public.watch()`)
@@ -195,6 +202,7 @@ func TestPreflightReports(t *testing.T) {
 }
 
 func TestVerifyAnswersEachStep(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := shopPlan()
 	p.Steps[3].Done = "SELECT 1 / 0 = 1"
@@ -224,6 +232,7 @@ func TestVerifyAnswersEachStep(t *testing.T) {
 }
 
 func TestMirrorIsAppended(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	opts := s.options(only("column:item", "force:invoice"))
 	opts.Mirror = filepath.Join(t.TempDir(), "run.jsonl")

@@ -18,6 +18,7 @@ func withoutFill() *plan.Plan {
 }
 
 func TestRollbackRestoresTheDatabase(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	before := s.state(t)
 	p := withoutFill()
@@ -54,6 +55,7 @@ func TestRollbackRestoresTheDatabase(t *testing.T) {
 }
 
 func TestRollbackLeavesWhatWasThereBefore(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	s.Exec(t, `ALTER TABLE shop.invoice ENABLE ROW LEVEL SECURITY`)
 	before := s.state(t)
@@ -78,6 +80,7 @@ func TestRollbackLeavesWhatWasThereBefore(t *testing.T) {
 }
 
 func TestRollbackOfOneTable(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := withoutFill()
 	if _, err := Run(t.Context(), s.options(p)); err != nil {
@@ -95,6 +98,7 @@ func TestRollbackOfOneTable(t *testing.T) {
 }
 
 func TestRollbackAsksBeforeDroppingValues(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := withoutFill()
 	if _, err := Run(t.Context(), s.options(p)); err != nil {
@@ -124,6 +128,7 @@ func TestRollbackAsksBeforeDroppingValues(t *testing.T) {
 
 // A column that the plan itself filled holds nothing of anybody else's until somebody writes.
 func TestRollbackTellsOwnFillFromValuesWrittenSince(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := withoutFill()
 	fill := shopPlan().Steps[2]
@@ -147,6 +152,7 @@ func TestRollbackTellsOwnFillFromValuesWrittenSince(t *testing.T) {
 }
 
 func TestRollbackOfAKilledRun(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	before := s.state(t)
 	writer := s.openWriter(t)
@@ -167,6 +173,7 @@ func TestRollbackOfAKilledRun(t *testing.T) {
 }
 
 func TestKilledRollbackResumes(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	before := s.state(t)
 	p := withoutFill()
@@ -187,6 +194,7 @@ func TestKilledRollbackResumes(t *testing.T) {
 }
 
 func TestRollbackStopsAtWhatOthersChanged(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := withoutFill()
 	if _, err := Run(t.Context(), s.options(p)); err != nil {
@@ -211,6 +219,7 @@ func TestRollbackStopsAtWhatOthersChanged(t *testing.T) {
 }
 
 func TestEmergencyOpensAndRunCloses(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := withoutFill()
 	if _, err := Run(t.Context(), s.options(p)); err != nil {

@@ -223,6 +223,9 @@ func (r *runner) runUnit(ctx context.Context, u unit) (failed int, err error) {
 	if errors.As(err, &at) {
 		failed, err = at.index, at.err
 	}
+	if err == nil {
+		err = r.learnBeside(ctx, u)
+	}
 	return failed, err
 }
 

@@ -7,6 +7,7 @@ import (
 )
 
 func TestRunAppliesEveryWayOfRunningAStep(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	res, err := Run(t.Context(), s.options(shopPlan()))
 	if err != nil {

@@ -13,28 +13,26 @@ import (
 func (s *shop) bound(t *testing.T) *plan.Plan {
 	t.Helper()
 	p := shopPlan()
+	all := []string{"shop.invoice", lineItem, "shop.total()"}
+	prints, err := snapshotFingerprints(t.Context(), s.Conn(t, s.owner), all)
+	if err != nil || len(prints) != len(all) {
+		t.Fatalf("fingerprints of %q: %v, %v", all, prints, err)
+	}
 	for i := range p.Steps {
 		st := &p.Steps[i]
-		var objects []string
-		for _, o := range []string{st.Table, st.Object} {
-			if o == "shop.total()" || o == st.Table && o != "" {
-				objects = append(objects, o)
+		st.Before = map[string]string{}
+		for _, o := range all {
+			if o == st.Table || o == st.Object {
+				st.Before[o] = prints[o]
 			}
 		}
-		prints, err := snapshotFingerprints(t.Context(), s.Conn(t, s.owner), objects)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(prints) == 0 {
-			t.Fatalf("step %s has no fingerprint to be bound to", st.ID)
-		}
-		st.Before = prints
 	}
 	p.Steps[0].Before["shop.invoice_org_idx"] = absent
 	return p
 }
 
 func TestStalePlanIsRefused(t *testing.T) {
+	t.Parallel()
 	changes := []struct {
 		name, sql string
 		want      []StaleObject
@@ -74,6 +72,7 @@ func TestStalePlanIsRefused(t *testing.T) {
 }
 
 func TestChangedBetweenRuns(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	c := self(t, job{DSN: s.DSN(s.owner), Plan: s.bound(t)})
 	c.until(t, func(e Event) bool { return e.Kind == EventBegin && e.Step == 5 })
@@ -89,6 +88,7 @@ func TestChangedBetweenRuns(t *testing.T) {
 }
 
 func TestChangedBetweenRunsOfOnePlan(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	p := s.bound(t)
 	c := self(t, job{DSN: s.DSN(s.owner), Plan: p})
@@ -110,6 +110,7 @@ func TestChangedBetweenRunsOfOnePlan(t *testing.T) {
 }
 
 func TestChangedDuringARun(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	opts := s.options(s.bound(t))
 	opts.Progress = func(e Event) {
