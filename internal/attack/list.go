@@ -5,7 +5,7 @@ func All() []Probe {
 	return []Probe{
 		noContext, emptyContext, malformedContext, othersContext,
 		read, readJoin, readAggregate, readForUpdate, cursor, cursorLeft, lookalike, secondSetting, setRole, setConfig,
-		copyTo, explain, errorChannel, leakyFunction,
+		copyTo, explain, errorChannel, leakyFunction, leakproof,
 		insertForged, updateByKey, blindUpdate, moveRow, stealRow, blindMove, deleteByKey, blindDelete, copyFrom, returning,
 		merge, onConflictUpdate, onConflictWhere, onConflictNothing, uniqueOracle, exclusion,
 		fkReference, fkCascade, partition, parent, view, viewWrite, function, rule, trigger, escalate, shadow, sequence,

@@ -13,6 +13,7 @@ var blindMove = Probe{
 An UPDATE that sets only the tenant key, with neither WHERE nor RETURNING, is bound by no SELECT policy; its check is met,
 since each row it leaves is the stranger's.`,
 	Command: "UPDATE", Variant: "blind", Kind: "isolation", Writes: true, Blind: true,
+	Applies: owned,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		return t.reassign(ctx, tx, t.Row, t.actors(), "")
 	},

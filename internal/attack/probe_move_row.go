@@ -12,6 +12,7 @@ var moveRow = Probe{
 
 Where the check of an UPDATE is weaker than its USING, a row of one's own ends up among another tenant's.`,
 	Command: "UPDATE", Variant: "move", Kind: "isolation", Writes: true,
+	Applies: owned,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		row := t.Mine
 		if t.Actor.Name == t.Owner.Name {

@@ -12,6 +12,7 @@ var stealRow = Probe{
 
 An UPDATE policy with a strict check and a wide USING refuses to leave the row where it is, and lets it be taken.`,
 	Command: "UPDATE", Variant: "move", Kind: "isolation", Writes: true,
+	Applies: owned,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		return t.reassign(ctx, tx, t.Row, t.actors(), t.where())
 	},

@@ -9,11 +9,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // probe runs one probe as one role, on each way to both targets, and adds its entries.
 func (r *runner) probe(ctx context.Context, tx pgx.Tx, p Probe, role string, targets [2]*Target) {
 	t := targets[0].Table
+	if t.Class == tenancy.Global && (p.Command == "SELECT" || p.Kind != "isolation") {
+		return // every tenant reads what all share; only that none writes it is claimed
+	}
 	if why, code := r.forbidden(p, targets[0]); why != "" {
 		if p.Applies == nil || p.Applies(targets[0].as(role, targets[0].Other)) {
 			r.add(p, role, t, Entry{Outcome: Inconclusive, Code: code, Why: why})

@@ -159,3 +159,23 @@ func TestLimits(t *testing.T) {
 		t.Errorf("on a clone: %q", got)
 	}
 }
+
+// TestGlobal attacks reference data that all tenants read: that one of them writes it is the leak.
+func TestGlobal(t *testing.T) {
+	const script = `-- tenant: shop
+-- context: setting till.shop
+CREATE SCHEMA till AUTHORIZATION {owner};
+GRANT USAGE ON SCHEMA till TO {app};
+SET ROLE {owner};
+CREATE TABLE till.sale (id int PRIMARY KEY, shop int NOT NULL);
+CREATE TABLE till.country (code text PRIMARY KEY, name text NOT NULL);
+GRANT SELECT ON till.country TO {app};
+`
+	probes := []Probe{read, insertForged, updateByKey, deleteByKey, moveRow}
+	w := load(t, script+"GRANT INSERT, DELETE ON till.country TO {app};\n")
+	r := w.attack(t, Options{Probes: probes, Tables: []string{"till.country"}})
+	want := map[string]string{"insert_forged": "leaked ", "delete_by_key": "leaked ", "update_by_key": "inconclusive no_privilege"}
+	if diff := cmp.Diff(want, outcomes(r)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -195,9 +195,9 @@ func (r *runner) takeRoots(ctx context.Context, tx pgx.Tx, root *tenancy.Table, 
 	return nil
 }
 
-// keyColumn returns the key column of the first table that has one.
+// keyColumn returns the key column of the first table that has one, one that is attacked if there is one.
 func (r *runner) keyColumn() *catalog.Column {
-	for _, t := range r.tables {
+	for _, t := range append(slices.Clone(r.tables), r.opts.Model.Tables...) {
 		for _, k := range keyColumns(t) {
 			if c := t.Relation.ColumnByName(k); c != nil {
 				return c

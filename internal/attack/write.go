@@ -71,6 +71,9 @@ func (t *Target) tenantColumns() []string {
 	return nil
 }
 
+// owned reports whether rows of the target's table belong to tenants by columns of their own.
+func owned(t *Target) bool { return len(t.tenantColumns()) > 0 }
+
 // may returns those of the columns that the acting role has a privilege on.
 func (t *Target) may(ctx context.Context, tx pgx.Tx, columns []string, privilege string) ([]string, error) {
 	if len(columns) == 0 {
