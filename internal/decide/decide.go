@@ -79,7 +79,7 @@ type Decider struct {
 	plains sync.Map // expression → bool
 	writes sync.Map // *catalog.Relation → []reach.Way that write it
 	waysTo func(*tenancy.Model, ...*catalog.Relation) []reach.Way
-	mutant mutant
+	fault  mutant
 
 	calledOnce sync.Once
 	called     map[string]bool // functions that policies call

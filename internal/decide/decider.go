@@ -3,6 +3,7 @@ package decide
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
@@ -17,7 +18,7 @@ func (d *Decider) Decide(way reach.Way) Decision {
 	}
 	v := d.pure(way)
 	out := v.decision(way)
-	if out.Verdict == Proved && len(v.trusted)+len(v.functions) > 0 {
+	if out.Verdict == Proved && !d.fault.skipPremises && len(v.trusted)+len(v.functions) > 0 {
 		d.premises(way, v, &out)
 	}
 	return out
@@ -128,7 +129,7 @@ func (d *Decider) tenantRows(way reach.Way, t *tenancy.Table) *verdict {
 	case reach.References:
 		return &verdict{verdict: Leak, reason: NoRowSecurity, why: "a foreign key of one's own tells which keys exist, whatever the policies"}
 	}
-	preds := predicatesOf(way)
+	preds := slices.DeleteFunc(predicatesOf(way), func(p predicate) bool { return p.made && d.fault.skipMade || !p.made && d.fault.skipOld })
 	if len(preds) == 0 {
 		if way.Unbound != "" {
 			return &verdict{verdict: Leak, reason: NoRowSecurity, why: way.Unbound}
@@ -222,6 +223,9 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 	c.p.early = c.p.planned()
 	c.group(k)
 	c.findMembers(k)
+	if d.fault.program != nil {
+		d.fault.program(c, k)
+	}
 	return c, k, nil
 }
 

@@ -150,6 +150,37 @@ func toRow(e expr.Expr, q *expr.Query) {
 	})
 }
 
+// prepare reads the model of the tables as they are, for predicates that are read one by one.
+func (o *oracle) prepare(t testing.TB) {
+	t.Helper()
+	o.readTrees(t, nil, 1)
+}
+
+// readOne reads one predicate's tree back through a policy, which is dropped again.
+func (o *oracle) readOne(t testing.TB, p *oraclePredicate) {
+	t.Helper()
+	rel := o.model.Snapshot.Relation(tableOf(p.key))
+	ctx := context.Background()
+	tx, err := o.conn.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(ctx)
+	// the policy's row is called as its table; "t" is what the grammar calls it
+	text := strings.ReplaceAll(p.text, "t.tenant_id", "k"+tableOf(p.key)[3:]+".tenant_id")
+	text = strings.ReplaceAll(text, "t.n", "k"+tableOf(p.key)[3:]+".n")
+	if _, err := tx.Exec(ctx, "CREATE POLICY one ON "+tableOf(p.key)+" USING ("+text+")"); err != nil {
+		t.Fatalf("%v\n%s", err, p.text)
+	}
+	var node string
+	if err := tx.QueryRow(ctx, "SELECT polqual::text FROM pg_policy WHERE polrelid = $1::regclass AND polname = 'one'", tableOf(p.key)).Scan(&node); err != nil {
+		t.Fatal(err)
+	}
+	if p.expr, err = o.model.Reader.Expression(&catalog.Tree{Node: node}, rel); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (o *oracle) decide(d *Decider, p *oraclePredicate) Decision {
 	rel := o.model.Snapshot.Relation(tableOf(p.key))
 	return d.Decide(reach.Way{Role: o.app, As: o.app, CurrentUser: o.app, Relation: rel, Command: reach.Select, Kind: reach.Isolation, Privileged: true, Old: p.expr})
@@ -216,7 +247,7 @@ func unset(text string, set map[string]string) string {
 }
 
 // refute runs a proved predicate everywhere; it returns the number of rows tried and the first foreign one that came through.
-func (o *oracle) refute(t *testing.T, p *oraclePredicate) (int, string) {
+func (o *oracle) refute(t testing.TB, p *oraclePredicate) (int, string) {
 	type ctx struct {
 		I int               `json:"i"`
 		S map[string]string `json:"s"`
@@ -265,7 +296,7 @@ func (o *oracle) refute(t *testing.T, p *oraclePredicate) (int, string) {
 			}
 			if !o.belongs(p.key, key, set) {
 				rows.Close()
-				return cases, fmt.Sprintf("row %s is seen in %q\n  %s", show(key), set, p.text)
+				return cases, fmt.Sprintf("row %s is seen in %q\n  %s", quoted(key), set, p.text)
 			}
 		}
 		if err := rows.Err(); err != nil {
@@ -281,7 +312,7 @@ func looksAtRest(text string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return w == "n" || w == "body" || w == "b" })
 }
 
-func show(s *string) string {
+func quoted(s *string) string {
 	if s == nil {
 		return "NULL"
 	}
@@ -333,7 +364,7 @@ func (o *oracle) belongs(typ string, key *string, set map[string]string) bool {
 }
 
 // reproduce evaluates a refuted predicate on its witness, with the other rows it needs; the transaction is rolled back.
-func (o *oracle) reproduce(t *testing.T, p *oraclePredicate) string {
+func (o *oracle) reproduce(t testing.TB, p *oraclePredicate) string {
 	ctx := context.Background()
 	w := p.out.Witness
 	if w == nil {
@@ -404,20 +435,4 @@ func unusedProductions(used map[string]int) []string {
 		}
 	}
 	return out
-}
-
-// TestUndecided prints examples of what is not decided.
-func TestUndecided(t *testing.T) {
-	o := newOracle(t)
-	seen := map[string]int{}
-	all := o.generate(t, 2000, map[string]int{})
-	d := New(o.model)
-	for _, p := range all {
-		p.out = o.decide(d, p)
-		if p.out.Verdict == Undecided {
-			if seen[p.out.Why]++; seen[p.out.Why] < 4 && len(p.text) < 200 {
-				t.Logf("%s: %s\n   %s", p.key, p.out.Why, p.text)
-			}
-		}
-	}
 }
