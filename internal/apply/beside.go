@@ -9,14 +9,20 @@ import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
+// besideLearned marks, among a step's digests, that those of the objects beside it were written too.
+const besideLearned = "*"
+
 // learnBeside learns how a unit changed objects that its steps do not name: a partitioned table's partitions follow it,
 // and a role may have been given rights on anything. Without that the next step would take it for others' work. It is
 // read after the commit, without a lock, and only of objects that other steps of the plan touch.
 func (r *runner) learnBeside(ctx context.Context, u unit) error {
 	for _, t := range u.tasks {
 		beside, err := r.beside(ctx, t)
-		if err != nil || len(beside) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(beside) == 0 {
+			continue
 		}
 		now, err := digests(ctx, r.watch, beside)
 		if err != nil {
@@ -28,10 +34,8 @@ func (r *runner) learnBeside(ctx context.Context, u unit) error {
 				changed[o] = d
 			}
 		}
-		if len(changed) == 0 {
-			continue
-		}
 		r.learn(changed)
+		changed[besideLearned] = ""
 		const note = `UPDATE ringfence.apply_step SET objects = COALESCE(objects, '{}') || $1::pg_catalog.jsonb
 			WHERE run = $2 AND ordinal = $3 AND direction = $4 AND state IN ('effected', 'undone')`
 		if err := r.watch.exec(ctx, note, jsonText(changed, false), r.id, t.index+1, t.direction); err != nil {

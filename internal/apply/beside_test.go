@@ -44,6 +44,8 @@ func TestOwnChangesBesideAreNotOthers(t *testing.T) {
 		c.until(t, func(e Event) bool { return e.Kind == EventBegin && e.Step == at })
 		c.kill(t)
 	}
+	// As if the run had been killed between the last COMMIT and the note of what it changed beside.
+	s.Exec(t, `UPDATE ringfence.apply_step SET objects = objects - 'shop.invoice' - '*' WHERE step = 'rights' AND state = 'effected'`)
 	if _, err := Run(t.Context(), s.options(p)); err != nil {
 		t.Fatalf("applying: %v", err)
 	}

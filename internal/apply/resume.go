@@ -140,7 +140,7 @@ func (r *runner) stale(ctx context.Context, pending map[int]bool) error {
 	}
 	r.known = now
 	if r.hist.bound {
-		return r.staleSince(pending, now)
+		return r.staleSince(ctx, pending, now)
 	}
 	return r.staleFirst(ctx, pending)
 }
@@ -159,13 +159,23 @@ func (r *runner) allObjects() []string {
 	return all
 }
 
-// staleSince compares with what the last run left. How an adopted build left its objects nobody wrote down, so these are
-// taken as they are.
-func (r *runner) staleSince(pending map[int]bool, now map[string]string) error {
+// staleSince compares with what the last run left. How an adopted build left its objects nobody wrote down, nor, if the run
+// was killed right after a COMMIT, how its last step changed what is beside it: these are taken as they are.
+func (r *runner) staleSince(ctx context.Context, pending map[int]bool, now map[string]string) error {
 	adopted := map[string]bool{}
 	for i := range r.res.Steps {
+		t := doTask(r.opts.Plan, i)
 		if r.res.Steps[i].Outcome == Adopted {
-			for _, o := range objectsOf(&r.opts.Plan.Steps[i]) {
+			for _, o := range t.objects {
+				adopted[o] = true
+			}
+		}
+		if r.res.Steps[i].Outcome == Adopted || r.hist.last != nil && r.hist.last.Step == t.id && !r.hist.last.besideKnown() {
+			beside, err := r.beside(ctx, t)
+			if err != nil {
+				return err
+			}
+			for _, o := range beside {
 				adopted[o] = true
 			}
 		}

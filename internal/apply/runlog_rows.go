@@ -46,6 +46,12 @@ type logRow struct {
 	Objects   map[string]string `json:"objects,omitempty"` // digests after the attempt
 }
 
+// besideKnown tells whether what the attempt changed beside its own objects was written down.
+func (row *logRow) besideKnown() bool {
+	_, known := row.Objects[besideLearned]
+	return known
+}
+
 // jsonText writes a value for a jsonb parameter; empty ones become NULL.
 func jsonText[T any](v T, empty bool) any {
 	if empty {
@@ -106,6 +112,7 @@ type history struct {
 	expected map[string]string       // digest of each object, as the plan's last change left it
 	opened   map[string]int64        // table → fence of the last emergency return on it
 	undone   map[string]int64        // table → fence of the last step taken back on it
+	last     *logRow                 // the last step that was done or taken back
 	bound    bool                    // an earlier run found the database as the plan expects it
 }
 
@@ -154,7 +161,12 @@ func readHistory(ctx context.Context, s *session, planID string) (*history, erro
 // add takes one attempt into account; attempts come oldest first.
 func (h *history) add(row logRow) {
 	for object, digest := range row.Objects {
-		h.expected[object] = digest
+		if object != besideLearned {
+			h.expected[object] = digest
+		}
+	}
+	if row.State == stateEffected || row.State == stateUndone {
+		h.last = &row
 	}
 	if row.Direction == dirEmergency {
 		if row.State == stateEffected {
