@@ -1,13 +1,17 @@
 package attack
 
 import (
+	"context"
 	"crypto/md5"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
@@ -37,7 +41,7 @@ func load(t *testing.T, script string) *world {
 	names := []string{"{app}", w.app, "{owner}", w.owner}
 	for _, extra := range []string{"{extra1}", "{extra2}"} {
 		if strings.Contains(script, extra) {
-			names = append(names, extra, db.Role(t, "extra", "NOLOGIN"))
+			names = append(names, extra, db.Role(t, "extra", "LOGIN"))
 		}
 	}
 	script = strings.NewReplacer(names...).Replace(script)
@@ -114,6 +118,9 @@ func (w *world) attack(t *testing.T, opts Options) *Result {
 	opts.Conn, opts.Model, opts.AllowWrites = w.db.Conn(t, "postgres"), w.model, true
 	opts.Sign = func(_, tenant string) (string, error) {
 		return fmt.Sprintf("%s.%x", tenant, md5.Sum([]byte(tenant+"salt"))), nil
+	}
+	opts.Dial = func(ctx context.Context, role string) (*pgx.Conn, error) {
+		return pg.Connect(ctx, w.db.DSN(role), pg.Options{})
 	}
 	before := w.rows(t)
 	r, err := Run(t.Context(), opts)

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -26,7 +27,9 @@ type Options struct {
 	// AllowWrites lets probes write; without it only reading probes run, on rows that are there already.
 	AllowWrites bool
 	// Clone says that the database is a copy of one's own: commands that empty tables are allowed.
-	Clone  bool
+	Clone bool
+	// Dial opens a session of a role's own, for what only shows between two sessions; nil: such probes do not apply.
+	Dial   func(ctx context.Context, role string) (*pgx.Conn, error)
 	Sign   Signer // for signed contexts; nil: they are inconclusive
 	Limits Limits
 	Seed   uint64 // of the values that are made; 0: by the clock

@@ -105,7 +105,7 @@ func newRunner(ctx context.Context, tx pgx.Tx, opts Options) (*runner, error) {
 		}
 	}
 	r.discover()
-	r.s.contexts = r.settings
+	r.s.contexts, r.s.dial = r.settings, opts.Dial
 	return r, nil
 }
 

@@ -24,9 +24,10 @@ type session struct {
 	tables     map[string]*tenancy.Table
 	lookup     map[uint32]bool    // tables in which policies look the tenant up, by OID
 	touching   map[[2]uint32]bool // what touches found, by function and relation
-	byName     *walker            // made when first needed
-	statements []string           // what the probe at hand ran
-	touched    bool               // a context was set in this session: unset is no longer to be had
+	dial       func(ctx context.Context, role string) (*pgx.Conn, error)
+	byName     *walker  // made when first needed
+	statements []string // what the probe at hand ran
+	touched    bool     // a context was set in this session: unset is no longer to be had
 }
 
 // readSession asks the server who is connected.
