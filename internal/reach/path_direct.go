@@ -108,6 +108,8 @@ func (w *walker) holds(role string, rel *catalog.Relation, v verb) rights.Holdin
 	switch {
 	case rel.Kind == catalog.MatView && v.command != Select && v.command != Maintain:
 		return rights.Holding{}
+	case v.command == Select && v.variant == "copy" && (rel.Kind == catalog.Foreign || rel.Kind == catalog.MatView):
+		return rights.Holding{} // COPY reads tables only
 	case v.command == Merge:
 		return w.holdsMerge(role, rel)
 	case !h.Held:

@@ -64,7 +64,8 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 	}
 	w.calling[f] = true
 	defer delete(w.calling, f)
-	statements, opaque := w.statements(f, st.way.Role)
+	st.pinned = st.pinned || pinsPath(f)
+	statements, opaque := w.statements(f, st)
 	for _, q := range statements {
 		if st.bind != nil {
 			q = boundTo(q, st.bind)
@@ -78,6 +79,14 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 	if opaque != "" {
 		w.opaque(f, st, opaque)
 	}
+}
+
+// pinsPath reports whether a function runs, with all that it calls, under a search_path of its own.
+func pinsPath(f *catalog.Function) bool {
+	return slices.ContainsFunc(f.Config, func(c string) bool {
+		name, _, _ := strings.Cut(c, "=")
+		return strings.EqualFold(name, "search_path")
+	})
 }
 
 // calls follows the functions that a statement calls: they run in the name of the definer around them.

@@ -12,6 +12,8 @@ type stage struct {
 	given *scope            // OLD and NEW as sources 1 and 2, with what is known of them; nil: none
 	on    *catalog.Relation // whose rows they are
 	bind  []expr.Expr       // what a call gives for the parameters; nil: the caller of the path chooses them
+	// pinned is true where the search_path is one that a function around sets.
+	pinned bool
 	// silent is true where what the statements read comes out to nobody: a trigger's or a rule's queries.
 	silent bool
 	// args is true where the caller chooses parameters.

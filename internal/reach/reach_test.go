@@ -32,7 +32,7 @@ func TestWays(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			f := load(t, file)
-			got := f.plain(show(reach.Ways(f.model(t)), strings.Fields(f.part("only"))))
+			got := f.ways(t)
 			if *update {
 				f.rewrite(t, file, got)
 				return
@@ -42,6 +42,12 @@ func TestWays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ways shows the ways of the fixture's model.
+func (f *fixture) ways(t *testing.T) string {
+	t.Helper()
+	return f.plain(show(reach.Ways(f.model(t)), strings.Fields(f.part("only"))))
 }
 
 var update = flag.Bool("update", false, "write what was found into the fixtures; read the difference before committing it")
@@ -68,11 +74,16 @@ type fixture struct {
 
 func load(t testing.TB, file string) *fixture {
 	t.Helper()
+	return loadOn(t, pgtest.DB(t), file)
+}
+
+func loadOn(t testing.TB, db *pgtest.Database, file string) *fixture {
+	t.Helper()
 	a, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatalf("reading %s: %v", file, err)
 	}
-	f := &fixture{archive: a, db: pgtest.DB(t), names: make(map[string]string)}
+	f := &fixture{archive: a, db: db, names: make(map[string]string)}
 	for line := range strings.Lines(f.part("roles")) {
 		name, attrs, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if name != "" {

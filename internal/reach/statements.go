@@ -8,7 +8,7 @@ import (
 )
 
 // statements returns what a function runs, and why that is not the whole of it; "" where it is.
-func (w *walker) statements(f *catalog.Function, app string) ([]*expr.Query, string) {
+func (w *walker) statements(f *catalog.Function, st stage) ([]*expr.Query, string) {
 	b, err := w.m.Reader.Body(f)
 	switch {
 	case err != nil:
@@ -17,7 +17,7 @@ func (w *walker) statements(f *catalog.Function, app string) ([]*expr.Query, str
 		return b.Statements, "it builds statements while it runs"
 	case len(b.Opaque) > 0:
 		return b.Statements, "not understood: " + b.Opaque[0]
-	case b.SearchPathMutable && w.makesObjects(app):
+	case b.SearchPathMutable && !st.pinned && w.makesObjects(st.way.Role):
 		return b.Statements, "its search_path is the caller's, who can make objects for it to find"
 	}
 	return b.Statements, ""

@@ -168,6 +168,7 @@ func (w *walker) toRelation(app string, rel *catalog.Relation) {
 	w.becoming(app, rel, plain)
 	w.parents(app, app, rel, nil)
 	w.beside(app, rel)
+	w.loopbacks(app, rel)
 	w.constraints(app, rel)
 	w.references(app, rel)
 }

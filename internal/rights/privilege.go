@@ -132,3 +132,12 @@ func (r *Rights) Any(role string, rel *catalog.Relation) bool {
 	}
 	return false
 }
+
+// Server reports whether role may use a foreign server.
+func (r *Rights) Server(role string, s *catalog.ForeignServer) bool {
+	if r.HasPrivsOf(role, s.Owner) {
+		return true
+	}
+	_, ok := heldBy(s.Grants, "USAGE", role, r.Inherited(role))
+	return ok
+}

@@ -1,0 +1,35 @@
+//go:build system
+
+package reach_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/ringfencehq/ringfence/internal/pgtest"
+)
+
+// TestWaysVersions is TestWays on the versions beside the machine's own: the same schema has the same ways. 14 has neither MERGE
+// nor security_invoker and is left to the fixtures that use neither.
+func TestWaysVersions(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.txtar")
+	for _, version := range []int{14, 16, 17, 18} {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			server := pgtest.Server(t, version)
+			for _, file := range files {
+				name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+				if version == 14 && strings.Contains("view view_write direct", name) || name == "foreign" {
+					continue // foreign needs contrib, which embedded servers do not have
+				}
+				f := loadOn(t, server.DB(t), file)
+				if diff := gocmp.Diff(strings.Split(f.part("want"), "\n"), strings.Split(f.ways(t), "\n")); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
+				}
+			}
+		})
+	}
+}
