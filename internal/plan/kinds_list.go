@@ -8,7 +8,7 @@ func Kinds() []*Kind {
 		&applicationRole,
 		&tenantBackfill, &updatedAtBackfill,
 		&notNullCheck, &notNullValidate, &notNull,
-		&foreignKey, &foreignKeyValidate, &uniqueSwap, &updatedAtTrigger,
+		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &updatedAtTrigger,
 		&securityInvoker, &functionSearchPath, &functionExecute,
 		&grant, &revoke, &defaultPrivileges, &revokeMembership, &roleAttribute, &unsetContextDefault,
 		&createPolicy, &replacePolicy, &dropPolicy, &enableRLS,

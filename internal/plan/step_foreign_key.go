@@ -35,11 +35,20 @@ tenant's rows. Taking it back locks both tables exclusively for a moment.`,
 
 func (r Reference) actions() string {
 	out := ""
+	if r.Full {
+		out += " MATCH FULL"
+	}
 	if r.OnUpdate != "" {
 		out += " ON UPDATE " + r.OnUpdate
 	}
 	if r.OnDelete != "" {
 		out += " ON DELETE " + r.OnDelete
+	}
+	switch r.Defer {
+	case "deferrable":
+		out += " DEFERRABLE"
+	case "deferred":
+		out += " DEFERRABLE INITIALLY DEFERRED"
 	}
 	return out
 }

@@ -79,6 +79,8 @@ type Reference struct {
 	Columns  []string `json:"columns"`
 	OnUpdate string   `json:"on_update,omitempty"`
 	OnDelete string   `json:"on_delete,omitempty"`
+	Full     bool     `json:"full,omitempty"`  // MATCH FULL
+	Defer    string   `json:"defer,omitempty"` // "", deferrable, deferred
 }
 
 // A StoredPolicy is a policy as it stands in the catalogue, enough to make it again.
