@@ -11,15 +11,16 @@ import (
 
 // A compiler turns one expression into a program.
 type compiler struct {
-	p     *program
-	m     *tenancy.Model
-	d     *Decider
-	snap  *catalog.Snapshot
-	as    string // whose rights sub-queries use
-	user  string // what current_user says
-	args  bool   // parameters are the caller's to choose
-	login string // what session_user says
-	sub   int    // the sub-query being compiled, -1: none
+	p         *program
+	m         *tenancy.Model
+	d         *Decider
+	snap      *catalog.Snapshot
+	as        string // whose rights sub-queries use
+	user      string // what current_user says
+	asContext bool   // definer functions without arguments give the tenant
+	args      bool   // parameters are the caller's to choose
+	login     string // what session_user says
+	sub       int    // the sub-query being compiled, -1: none
 	// stack holds the relations whose policies are being expanded: meeting one again is PostgreSQL's infinite recursion.
 	stack     []*catalog.Relation
 	recursion *catalog.Relation

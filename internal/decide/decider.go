@@ -164,12 +164,10 @@ func (d *Decider) judge(way reach.Way, t *tenancy.Table, preds []predicate, q qu
 		switch {
 		case i == 0:
 			out = v
-		case v.unusable: // no such row can be made: nothing happens
-			if out.verdict != Proved {
-				out = v
-			}
-			out.merge(v)
-		case v.verdict == Leak && out.unusable: // no such row is there to be changed
+		case v.unusable && way.Command == reach.Update: // no such row can be made: nothing happens
+			v.merge(out)
+			out = v
+		case v.verdict == Leak && out.unusable && way.Command == reach.Update: // no such row is there to be changed
 		case v.verdict == Leak && out.verdict != Leak, v.verdict == Undecided && out.verdict == Proved:
 			v.merge(out)
 			out = v
@@ -181,7 +179,20 @@ func (d *Decider) judge(way reach.Way, t *tenancy.Table, preds []predicate, q qu
 }
 
 func (d *Decider) judgeOne(way reach.Way, t *tenancy.Table, pred predicate, q question) *verdict {
-	c, k, problem := d.compile(way, t, pred, q)
+	out := d.judgeAs(way, t, pred, q, false)
+	if out.verdict != Undecided || d.m.Reader == nil || !callsUser(pred.e) {
+		return out
+	}
+	if v := d.judgeAs(way, t, pred, q, true); v.verdict == Proved && !v.unusable {
+		return v
+	}
+	return out
+}
+
+// judgeAs judges one predicate. asContext takes a definer's function for the way in which the session's tenant is known,
+// without looking into it: a look-up or a signature check that is beyond this logic, and that the owner answers for.
+func (d *Decider) judgeAs(way reach.Way, t *tenancy.Table, pred predicate, q question, asContext bool) *verdict {
+	c, k, problem := d.compile(way, t, pred, q, asContext)
 	if problem != nil {
 		return problem
 	}
@@ -190,8 +201,8 @@ func (d *Decider) judgeOne(way reach.Way, t *tenancy.Table, pred predicate, q qu
 }
 
 // compile makes the program and the claim; a verdict is returned where that alone decides.
-func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q question) (*compiler, *claim, *verdict) {
-	c := &compiler{p: newProgram(), m: d.m, d: d, snap: d.m.Snapshot, as: way.As, user: cmp.Or(way.CurrentUser, way.As), login: way.Role, args: way.Args, sub: -1}
+func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q question, asContext bool) (*compiler, *claim, *verdict) {
+	c := &compiler{p: newProgram(), m: d.m, d: d, snap: d.m.Snapshot, as: way.As, user: cmp.Or(way.CurrentUser, way.As), login: way.Role, args: way.Args, asContext: asContext, sub: -1}
 	c.p.rows = []row{{rel: way.Relation, found: -1, present: -1, source: "own", sub: -1}}
 	if way.Unbound == "" && way.Relation.RowSecurity {
 		c.stack = append(c.stack, way.Relation)
@@ -231,7 +242,7 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 
 // inlined brings functions that can be read to the expressions they compute, and notes that they are believed.
 func (c *compiler) inlined(e expr.Expr) expr.Expr {
-	if c.m.Reader == nil || !callsUser(e) {
+	if c.m.Reader == nil || c.asContext || !callsUser(e) {
 		return e
 	}
 	for _, f := range c.m.Reader.Inlined(e) {

@@ -72,6 +72,7 @@ func (j *judgement) decide() *verdict {
 	c := j.core()
 	out := j.verdict(c.verdict)
 	out.reason, out.why, out.unusable = c.reason, c.why, c.unusable
+	out.notes = append(slices.Clone(out.notes), c.notes...)
 	switch {
 	case c.leaf != nil:
 		out.witness = j.witness(c.leaf)
@@ -98,7 +99,7 @@ func (j *judgement) core() *core {
 func (j *judgement) find() *core {
 	s := j.search(mode{proof: true}, proofBudget, nil)
 	if !s.run() && !s.over && !j.truncated() {
-		return &core{verdict: Proved, why: "no row of another tenant fulfils it, whatever the context", unusable: !j.usable()}
+		return &core{verdict: Proved, why: "no row of another tenant fulfils it, whatever the context", unusable: !j.usable(), notes: j.emptyKeys()}
 	}
 	j.note(s)
 	for _, w := range j.worlds() {
@@ -125,6 +126,23 @@ func (j *judgement) find() *core {
 		out.why = "it depends on more values than were tried"
 	}
 	return out
+}
+
+// emptyKeys says so where the empty context sees rows whose key is the empty string: they are nobody's, unless somebody
+// made ” a tenant.
+func (j *judgement) emptyKeys() []string {
+	if j.q == anyRow || len(j.k.keys) != 1 || j.c.p.vars[j.k.keys[0]].t.kind != kindText && j.c.p.vars[j.k.keys[0]].t.kind != kindBpchar {
+		return nil
+	}
+	s := newSearch(j.k, mode{}, leakBudget)
+	s.wants = true
+	s.world = func(i int, v value) bool {
+		return !j.isContext(i) && i != j.k.keys[0] || !v.null && v.s == ""
+	}
+	if !s.run() {
+		return nil
+	}
+	return []string{"no row's tenant key is the empty string: an empty context sees such rows"}
 }
 
 // takesRoles reports whether the way takes another role, the predicate asks who runs it, and there is a choice of roles:

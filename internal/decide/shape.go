@@ -74,6 +74,7 @@ type core struct {
 	why      string
 	unusable bool
 	leaf     *env
+	notes    []string
 }
 
 // shape writes down all that a search depends on. Equal shapes have equal outcomes; names of tables and columns are not in
