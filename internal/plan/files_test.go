@@ -18,7 +18,8 @@ CREATE ROLE "the app"; CREATE ROLE backup BYPASSRLS;
 CREATE SCHEMA "Sch""ema :x \ %s";
 SET search_path = "Sch""ema :x \ %s";
 CREATE TABLE orders (id uuid PRIMARY KEY, tenant_id uuid, created_at timestamptz DEFAULT now());
-CREATE TABLE "it's; -- a :'table'" (id uuid PRIMARY KEY, tenant_id uuid, "order" uuid REFERENCES orders, created_at timestamptz DEFAULT now());
+CREATE TABLE "it's; -- a :'table'
+\! \q $$ \." (id uuid PRIMARY KEY, tenant_id uuid, "order" uuid REFERENCES orders, created_at timestamptz DEFAULT now());
 CREATE TABLE lines (id int PRIMARY KEY, order_id uuid NOT NULL REFERENCES orders, updated_at timestamptz);
 INSERT INTO orders SELECT gen_random_uuid(), gen_random_uuid() FROM generate_series(1, 3);
 INSERT INTO lines SELECT row_number() OVER (), id FROM orders;
@@ -26,6 +27,7 @@ CREATE TABLE events (id int, tenant_id uuid NOT NULL, created_at timestamptz) PA
 CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10);
 CREATE TABLE events_2 PARTITION OF events DEFAULT;
 GRANT ALL ON orders TO "the app";
+GRANT USAGE ON SCHEMA "Sch""ema :x \ %s" TO "the app";
 RESET search_path;`
 
 const scriptConfig = `tenant_columns: [tenant_id]
@@ -57,6 +59,7 @@ func TestScripts(t *testing.T) {
 		t.Errorf("run again, forward.sql changed the catalogue:\n%s", diff)
 	}
 	pgtest.PSQL(t, w.Database, script(VerifyFile))
+	checkBehaviour(t, w)
 	if again := w.plan(t, Input{}); len(again.Steps) > 0 {
 		t.Errorf("planning again is not empty:\n%s", summary(again))
 	}
@@ -71,7 +74,36 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestReadGivesWhatWasWritten and refuses everything else.
+// checkBehaviour asks whether what was made does what it is for: the key is filled, the trigger fires, the policy lets a tenant's own
+// rows through (the control) and no others.
+func checkBehaviour(t *testing.T, w *world) {
+	t.Helper()
+	const schema = `"Sch""ema :x \ %s"`
+	w.Exec(t, "INSERT INTO "+schema+".lines (id, order_id) SELECT 100, id FROM "+schema+".orders LIMIT 1")
+	filled := w.Query(t, "SELECT l.tenant_id = o.tenant_id FROM "+schema+".lines l JOIN "+schema+".orders o ON o.id = l.order_id WHERE l.id = 100")
+	if diff := cmp.Diff([][]string{{"t"}}, filled); diff != "" {
+		t.Errorf("a line without a key (-want +got):\n%s", diff)
+	}
+	w.Exec(t, "UPDATE "+schema+".orders SET updated_at = '2000-01-01' WHERE id = (SELECT id FROM "+schema+".orders LIMIT 1)")
+	if fired := w.Query(t, "SELECT count(*) FROM "+schema+".orders WHERE updated_at > now() - interval '1 minute' AND updated_at > created_at"); fired[0][0] != "1" {
+		t.Errorf("the trigger has set updated_at on %s rows, not 1", fired[0][0])
+	}
+	tenant := w.Query(t, "SELECT tenant_id FROM "+schema+".orders LIMIT 1")[0][0]
+	for context, want := range map[string]string{tenant: "1", "": "0", "00000000-0000-0000-0000-000000000000": "0"} {
+		w.Exec(t, "BEGIN")
+		w.Exec(t, `SET LOCAL ROLE "the app"`)
+		if unset := w.Query(t, "SELECT count(*) FROM "+schema+".orders"); unset[0][0] != "0" {
+			t.Errorf("without a context %s rows are seen", unset[0][0])
+		}
+		w.Exec(t, "SELECT set_config('app.tenant', $1, true)", context)
+		if got := w.Query(t, "SELECT count(*) FROM "+schema+".orders"); got[0][0] != want {
+			t.Errorf("in the context %q %s rows are seen, not %s", context, got[0][0], want)
+		}
+		w.Exec(t, "ROLLBACK")
+	}
+}
+
+// TestRead gives what was written and refuses everything else.
 func TestRead(t *testing.T) {
 	w := newWorld(t, pgtest.Server(t, 15), scriptWorld, scriptConfig)
 	p := w.plan(t, Input{})
