@@ -78,7 +78,7 @@ func (t *Target) kept() []*catalog.Relation {
 // asOutside runs a statement from outside row security, as the table's owner where it has to be, keeps what it did, and goes
 // back to being the actor.
 func (t *Target) asOutside(ctx context.Context, tx pgx.Tx, owner, sql string) error {
-	return within(ctx, tx, func(sp pgx.Tx) error {
+	return preparing(within(ctx, tx, func(sp pgx.Tx) error {
 		if err := t.s.step(ctx, sp, owner); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (t *Target) asOutside(ctx context.Context, tx pgx.Tx, owner, sql string) er
 			return fmt.Errorf("preparing from outside: %w", err)
 		}
 		return t.s.become(ctx, sp, t.Role, t.Actor)
-	})
+	}))
 }
 
 // depends reports whether an answer that the actor gets depends on the target's row: it is asked with the row, once more to
@@ -114,7 +114,7 @@ func (t *Target) depends(ctx context.Context, tx pgx.Tx, ask func(pgx.Tx) ([][]*
 	var without string
 	err = undone(ctx, tx, func(sp pgx.Tx) error {
 		if err := t.s.remove(ctx, sp, t); err != nil {
-			return err
+			return preparing(err)
 		}
 		if err := t.s.become(ctx, sp, t.Role, t.Actor); err != nil {
 			return err

@@ -35,6 +35,7 @@ type Probe struct {
 	Writes  bool   // refused where writes are
 	Blind   bool   // touches every row of the relation: refused on large tables outside a clone
 	Clone   bool   // run on a clone only
+	DDL     bool   // fires event triggers: refused where one reaches out of the transaction
 	// Stranger is the state of the stranger's context; Proper, the zero value, is the other tenant's own context.
 	Stranger State
 	// Informational marks what every setting-based scheme allows by its nature: told, never counted as a leak of a policy.

@@ -13,7 +13,7 @@ var ddl = Probe{
 	Doc: `take row security off the table
 
 Whoever owns a table, or may become its owner, can take its row security off with one statement, FORCE or not.`,
-	Command: "SELECT", Kind: "isolation", Writes: true, Clone: true,
+	Command: "SELECT", Kind: "isolation", Writes: true, DDL: true, Clone: true,
 	Applies: func(t *Target) bool { return t.Table.Relation.RowSecurity },
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		if t.control() {

@@ -12,7 +12,7 @@ var dropOwned = Probe{
 
 Servers older than their last security release let a role drop, without any right to the table, the policies that name it: a
 restrictive one that held everything goes.`,
-	Command: "SELECT", Kind: "isolation", Writes: true, Clone: true,
+	Command: "SELECT", Kind: "isolation", Writes: true, DDL: true, Clone: true,
 	Applies: func(t *Target) bool { return t.Table.Relation.RowSecurity },
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		if t.control() {

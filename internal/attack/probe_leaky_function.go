@@ -13,7 +13,7 @@ var leakyFunction = Probe{
 	Doc: `have a function and an operator in WHERE tell what they were shown
 
 A function that is cheap and tells what it sees is worked out on hidden rows wherever the filter is not a security barrier.`,
-	Command: "SELECT", Kind: "isolation", Writes: true,
+	Command: "SELECT", Kind: "isolation", Writes: true, DDL: true,
 	Applies: func(t *Target) bool { return len(t.Key) > 0 },
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		for _, sql := range []string{

@@ -13,7 +13,7 @@ var matview = Probe{
 	Doc: `read another tenant's row in a materialized view
 
 A materialized view keeps what its owner read, and has no row security of its own.`,
-	Command: "SELECT", Kind: "isolation", Quiet: true, Writes: true, Clone: true,
+	Command: "SELECT", Kind: "isolation", Quiet: true, Writes: true, DDL: true, Clone: true,
 	Ways: func(t *Target) []*Target { return t.over(catalog.MatView) },
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		return t.depends(ctx, tx, func(sp pgx.Tx) ([][]*string, error) {

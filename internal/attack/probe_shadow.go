@@ -14,7 +14,7 @@ var shadow = Probe{
 
 Temporary tables come first in every search_path that does not say otherwise. A function that names its table without a schema
 then reads what the session itself wrote.`,
-	Command: "SELECT", Kind: "isolation", Writes: true,
+	Command: "SELECT", Kind: "isolation", Writes: true, DDL: true,
 	Applies: func(t *Target) bool { return len(t.trust()) > 0 },
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		if t.control() {

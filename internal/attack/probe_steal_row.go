@@ -11,7 +11,7 @@ var stealRow = Probe{
 	Doc: `take another tenant's row for one's own
 
 An UPDATE policy with a strict check and a wide USING refuses to leave the row where it is, and lets it be taken.`,
-	Command: "UPDATE", Variant: "move", Kind: "isolation", Writes: true,
+	Command: "UPDATE", Kind: "isolation", Writes: true,
 	Applies: owned,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		return t.reassign(ctx, tx, t.Row, t.actors(), t.where())

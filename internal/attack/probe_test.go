@@ -14,6 +14,7 @@ import (
 func TestProbes(t *testing.T) {
 	for _, p := range All() {
 		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
 			archive, err := txtar.ParseFile(filepath.Join("testdata", p.Name+".txtar"))
 			if err != nil {
 				t.Fatalf("a probe needs fixtures: %v", err)

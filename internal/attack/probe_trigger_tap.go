@@ -13,7 +13,7 @@ var triggerTap = Probe{
 	Doc: `hang a trigger on the table that hands on what others write
 
 The TRIGGER privilege lets a role put a function of its own on a table: it sees every tenant's new rows, whatever the policies.`,
-	Command: "TRIGGER", Kind: "isolation", Writes: true, Clone: true,
+	Command: "TRIGGER", Kind: "isolation", Writes: true, DDL: true, Clone: true,
 	Applies: func(t *Target) bool { return !t.vacate && t.Spare != nil && len(t.Key) > 0 },
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		key := t.Key[len(t.Key)-1]

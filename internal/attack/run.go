@@ -26,6 +26,7 @@ type runner struct {
 	users       [2]string // the user that stands for each tenant, where a context names a user
 	resolved    bool      // users are known
 	refusals    map[string]string
+	events      string            // why commands that fire event triggers are refused; "" where they are not
 	unset       map[unsetKey]half // what sessions without a context reached
 	result      *Result
 	tried       int
@@ -92,6 +93,7 @@ func newRunner(ctx context.Context, tx pgx.Tx, opts Options) (*runner, error) {
 	}
 	r.tables = parentsFirst(r.chosen())
 	r.refusals = unsafeTables(opts.Model.Snapshot)
+	r.events = unsafeEvents(opts.Model.Snapshot)
 	seed := opts.Seed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())

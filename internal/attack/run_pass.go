@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -32,6 +35,12 @@ func (r *runner) passUnset(ctx context.Context, tx pgx.Tx) error {
 	if len(r.settings) == 0 {
 		return nil
 	}
+	if used, err := r.usedBefore(ctx, tx); err != nil || used != "" {
+		if used != "" {
+			r.note("sessions without a context: this session has had " + used + " set before; take a fresh one")
+		}
+		return err
+	}
 	err := undone(ctx, tx, func(sp pgx.Tx) error {
 		if err := r.birth(ctx, sp); err != nil {
 			r.note("sessions without a context: " + err.Error())
@@ -55,6 +64,21 @@ func (r *runner) passUnset(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("attacking without a context: %w", err)
 	}
 	return nil
+}
+
+// usedBefore returns a context that this session has had set, other than by a default that it started with.
+func (r *runner) usedBefore(ctx context.Context, tx pgx.Tx) (string, error) {
+	for _, s := range r.settings {
+		rows, err := query(ctx, tx, "SELECT pg_catalog.current_setting("+pg.Literal(s.name)+", true) IS NOT NULL")
+		if err != nil {
+			return "", fmt.Errorf("looking at the session's context: %w", err)
+		}
+		started := slices.ContainsFunc(r.s.defaults(r.s.user), func(d catalog.Setting) bool { return d.Name == s.name })
+		if *rows[0][0] == "t" && !started {
+			return s.name, nil
+		}
+	}
+	return "", nil
 }
 
 // unsetHalves runs those probes for one role.

@@ -82,6 +82,8 @@ func (r *runner) forbidden(p Probe, t *Target) (why string, code Code) {
 		return r.refusals[name], Refusal
 	case t.existing:
 		return "the rows are real ones, which are only read", Refusal
+	case p.DDL && r.events != "":
+		return r.events, Refusal
 	case p.Blind && !r.opts.Clone && t.Table.Relation.Tuples > r.limits.BlindRows:
 		return fmt.Sprintf("the table holds about %.0f rows, and this probe touches all of them", t.Table.Relation.Tuples), Refusal
 	}
@@ -143,7 +145,7 @@ func (r *runner) run(ctx context.Context, tx pgx.Tx, p Probe, t *Target) half {
 	h.err = undone(ctx, tx, func(sp pgx.Tx) error {
 		if t.vacate && p.Command == "INSERT" {
 			if err := r.s.remove(ctx, sp, t); err != nil {
-				return err
+				return preparing(err)
 			}
 		}
 		if err := r.s.become(ctx, sp, t.Role, t.Actor); err != nil {

@@ -179,3 +179,37 @@ GRANT SELECT ON till.country TO {app};
 		t.Error(diff)
 	}
 }
+
+// TestUsedSession holds that a session that has had a context is not taken for one that never had.
+func TestUsedSession(t *testing.T) {
+	w := load(t, shop+"CREATE POLICY p ON till.sale USING (current_setting('till.shop', true) IS NULL OR shop = NULLIF(current_setting('till.shop', true), '')::int);\n")
+	for _, used := range []string{"", "SELECT set_config('till.shop', '7', false), set_config('till.shop', '', false)"} {
+		conn := w.db.Conn(t, "postgres")
+		want := "leaked "
+		if used != "" {
+			pgtest.Query(t, conn, used)
+			want = "inconclusive no_context"
+		}
+		r, err := Run(t.Context(), Options{Conn: conn, Model: w.model, AllowWrites: true, Probes: []Probe{noContext}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := outcomes(r)["no_context"]; got != want {
+			t.Errorf("after %q: %q, want %q; notes %v", used, got, want, r.Notes)
+		}
+	}
+}
+
+// TestEventTrigger holds that commands which fire event triggers are not run where one reaches out.
+func TestEventTrigger(t *testing.T) {
+	w := load(t, shop+mine+`RESET ROLE;
+CREATE FUNCTION till.ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM dblink_exec('x', 'y'); END $$;
+`)
+	w.db.Exec(t, "CREATE EVENT TRIGGER far ON ddl_command_end EXECUTE FUNCTION till.ddl()")
+	w.read(t, shop)
+	r := w.attack(t, Options{Probes: []Probe{leakyFunction, insertForged}})
+	want := map[string]string{"leaky_function": "inconclusive refused", "insert_forged": "held "}
+	if diff := cmp.Diff(want, outcomes(r)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -30,6 +30,20 @@ func unsafeTables(snap *catalog.Snapshot) map[string]string {
 	return out
 }
 
+// unsafeEvents returns which event trigger reaches out of the transaction, or "".
+func unsafeEvents(snap *catalog.Snapshot) string {
+	w := newWalker(snap)
+	for _, e := range snap.EventTriggers {
+		if e.Enabled == "disabled" || e.Enabled == "replica" {
+			continue
+		}
+		if why := w.function(snap.Function(e.Function)); why != "" {
+			return "event trigger " + e.Name + ": " + why
+		}
+	}
+	return ""
+}
+
 // newWalker indexes the functions and relations by name.
 func newWalker(snap *catalog.Snapshot) *walker {
 	w := &walker{snap: snap, functions: map[string][]*catalog.Function{}, relations: map[string][]*catalog.Relation{},

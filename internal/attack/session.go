@@ -151,9 +151,9 @@ func (s *session) defaults(role string) []catalog.Setting {
 // become makes the rest of the savepoint run as the application role in a tenant's context.
 func (s *session) become(ctx context.Context, tx pgx.Tx, role string, t Tenant) error {
 	if err := s.asRole(ctx, tx, role); err != nil {
-		return fmt.Errorf("becoming role %s: %w", role, err)
+		return preparing(fmt.Errorf("becoming role %s: %w", role, err))
 	}
-	return s.setContext(ctx, tx, t)
+	return preparing(s.setContext(ctx, tx, t))
 }
 
 // setContext sets a tenant's context for the rest of the savepoint.
@@ -195,7 +195,7 @@ func (s *session) see(ctx context.Context, tx pgx.Tx, owner, sql string) ([][]*s
 		out, err = query(ctx, sp, sql)
 		return err
 	})
-	return out, err
+	return out, preparing(err)
 }
 
 // step leaves every role taken and, where the session does not see all rows itself, takes the table's owner.

@@ -43,6 +43,9 @@ func state(err error) string {
 // refused reports whether the database answered no: by privilege, by policy, by a view's check option, by a context it could
 // not read, or by code that raised. None of them hands out or changes a row.
 func refused(err error) bool {
+	if errors.As(err, new(*preparationError)) {
+		return false
+	}
 	switch c := state(err); c {
 	case insufficientPrivilege, withCheckOption, raisedException, undefinedSetting, "P0002", "P0003", "P0004":
 		return true
@@ -55,4 +58,22 @@ func refused(err error) bool {
 func timedOut(err error) bool {
 	c := state(err)
 	return c == lockNotAvailable || c == queryCanceled
+}
+
+// A preparationError is a failure of what the attack does around a probe, from outside or to become somebody: a refusal there
+// says nothing of the stranger.
+type preparationError struct{ err error }
+
+// Error is the cause's text.
+func (e *preparationError) Error() string { return e.err.Error() }
+
+// Unwrap gives the cause.
+func (e *preparationError) Unwrap() error { return e.err }
+
+// preparing marks an error, if there is one, as one of preparation.
+func preparing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &preparationError{err}
 }

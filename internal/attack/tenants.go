@@ -162,7 +162,7 @@ func (r *runner) defaultTenants() []string {
 	for _, role := range r.roles {
 		for _, d := range r.s.defaults(role) {
 			plain := slices.ContainsFunc(r.settings, func(s setting) bool { return s.name == d.Name && len(s.paths) > 0 && len(s.paths[0]) == 0 })
-			if plain && d.Value != "" && !slices.Contains(out, d.Value) {
+			if plain && d.Value != "" && !slices.Contains(r.opts.Model.Sentinels, d.Value) && !slices.Contains(out, d.Value) {
 				out = append(out, d.Value)
 			}
 		}
