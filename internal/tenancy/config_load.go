@@ -214,23 +214,5 @@ func (a *Acceptance) Covers(id, object, role, command string) bool {
 	if a.ID != id || a.Role != "" && a.Role != role || a.Command != "" && a.Command != command {
 		return false
 	}
-	return glob(a.Object, object)
-}
-
-// glob matches a pattern in which * stands for any run of characters, and everything else for itself.
-func glob(pattern, text string) bool {
-	head, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == text
-	}
-	text, ok := strings.CutPrefix(text, head)
-	if !ok {
-		return false
-	}
-	for i := 0; i <= len(text); i++ {
-		if glob(rest, text[i:]) {
-			return true
-		}
-	}
-	return false
+	return Matches(a.Object, object)
 }

@@ -220,6 +220,11 @@ func (in *inference) finish() {
 	}
 	in.model.TenantColumns = byCount(counts)
 	in.model.KeyType = commonest(types)
+	for i := range in.snap.Types {
+		if t := &in.snap.Types[i]; in.config.TenantType != "" && (t.Format == in.config.TenantType || t.Name == in.config.TenantType) {
+			in.model.KeyType = t.OID
+		}
+	}
 }
 
 func byCount(counts map[string]int) []string {
