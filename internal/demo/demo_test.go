@@ -1,0 +1,47 @@
+package demo
+
+import (
+	"testing"
+)
+
+// value returns the figure of that name.
+func value(t *testing.T, s *Story, name string) float64 {
+	t.Helper()
+	for _, f := range s.Figures {
+		if f.Name == name {
+			if f.Query == "" {
+				t.Errorf("the figure %s does not say where it comes from", name)
+			}
+			return f.Value
+		}
+	}
+	t.Fatalf("the story has no figure %s", name)
+	return 0
+}
+
+// Figures are measured: with other row counts they are others. Every check of the story holds in both.
+func TestFiguresFollowTheRows(t *testing.T) {
+	small, err := Run(t.Context(), Options{Organizations: 4, Events: 400})
+	if err != nil {
+		t.Fatal(err)
+	}
+	large, err := Run(t.Context(), Options{Organizations: 9, Events: 1800})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*Story{small, large} {
+		for _, c := range s.Checks {
+			if !c.OK {
+				t.Errorf("%s: %s", c.Name, c.Why)
+			}
+		}
+	}
+	for name, want := range map[string][2]float64{"rows": {400, 1800}, "foreign_rows_before": {3, 8}, "foreign_rows_after": {0, 0}, "own_rows_after": {1, 1}} {
+		if got := [2]float64{value(t, small, name), value(t, large, name)}; got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+	if value(t, large, "index_bytes") <= 0 || value(t, large, "leaks_before") <= value(t, large, "leaks_after") {
+		t.Error("no index was built, or nothing was closed")
+	}
+}
