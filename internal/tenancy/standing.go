@@ -1,6 +1,9 @@
 package tenancy
 
-import "github.com/ringfencehq/ringfence/internal/catalog"
+import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/rights"
+)
 
 // A standing is what is known of one role in this database.
 type standing struct {
@@ -34,7 +37,7 @@ func (in *inference) standings() []*standing {
 		}
 		if s.named == 0 && s.owns == 0 {
 			for _, id := range in.rights.Identities(r.Name)[1:] {
-				if granted[id.Role] > 0 || objects[id.Role] {
+				if id.How == rights.SetRole && in.rights.CanSet(r.Name, id.Role) && (granted[id.Role] > 0 || objects[id.Role]) {
 					s.member++
 				}
 			}
