@@ -25,7 +25,7 @@ func (t *Target) conflicts() []conflict {
 	}
 	var out []conflict
 	for _, x := range t.Table.Relation.Indexes {
-		if !x.Unique || x.Predicate != nil || !x.Valid {
+		if !x.Unique || x.Predicate != nil || !x.Valid || (t.only != "" && t.only != x.Name) {
 			continue
 		}
 		if c, ok := t.conflict(mine, keyNames(x)); ok {
@@ -80,4 +80,31 @@ func conflicting(t *Target) bool {
 	u := *t
 	u.Actor = u.Other
 	return !t.vacate && len(u.conflicts()) > 0
+}
+
+// keyWays returns the target once for each unique key that can be guessed and in which a stranger's row may meet it: what such
+// a key tells is a cell of its own.
+func keyWays(t *Target) []*Target {
+	var out []*Target
+	for _, x := range t.Table.Relation.Indexes {
+		u := *t
+		u.only = x.Name
+		if conflicting(&u) && !t.unguessable(keyNames(x)) {
+			u.Path = Path{{"constraint", x.Name + " on " + t.Table.Relation.Identity()}}
+			out = append(out, &u)
+		}
+	}
+	return out
+}
+
+// unguessable reports whether every column of a key, those of the tenant aside, is a UUID or drawn by the server.
+func (t *Target) unguessable(columns []string) bool {
+	return !slices.ContainsFunc(columns, func(name string) bool {
+		c := t.Table.Relation.ColumnByName(name)
+		if c == nil || slices.Contains(t.tenantColumns(), name) {
+			return false
+		}
+		base, _ := t.s.baseType(c.TypeOID, c.TypeMod)
+		return c.Identity != "always" && (base == nil || base.Name != "uuid")
+	})
 }

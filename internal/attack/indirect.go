@@ -10,17 +10,20 @@ import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
-// sources returns the other tables that write to the target's.
-func (t *Target) sources(via string, writes func(*catalog.Relation) bool) []*Target {
+// sources returns the other tables that write to the target's, once for each rule or trigger by which they do; names gives
+// those of a table.
+func (t *Target) sources(via string, names func(*catalog.Relation) []string) []*Target {
 	var out []*Target
 	for i := range t.s.snap.Relations {
 		r := &t.s.snap.Relations[i]
-		if r.OID == t.Table.Relation.OID || r.System || !writes(r) {
+		if r.OID == t.Table.Relation.OID || r.System {
 			continue
 		}
-		u := *t
-		u.seen, u.Path = r, Path{{via, r.Identity()}}
-		out = append(out, &u)
+		for _, name := range names(r) {
+			u := *t
+			u.seen, u.Path = r, Path{{via, name + " on " + r.Identity()}}
+			out = append(out, &u)
+		}
 	}
 	return out
 }

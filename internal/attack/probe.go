@@ -84,6 +84,8 @@ type Target struct {
 	seen  *catalog.Relation // the view that is asked in place of the table
 	call  *catalog.Function // the function that is called
 	named string            // a role to take first
+	only  string            // the one key or constraint that is tried
+	cell  string            // identity of the relation that the way's cell speaks of, where it is not the table
 	kind  string            // of the way, where it is another than the probe's
 
 	base string   // quoted name of the table the row is stored in

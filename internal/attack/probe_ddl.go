@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,28 +15,41 @@ var ddl = Probe{
 
 Whoever owns a table, or may become its owner, can take its row security off with one statement, FORCE or not.`,
 	Command: "SELECT", Kind: "isolation", Writes: true, DDL: true, Clone: true,
-	Applies: func(t *Target) bool { return t.Table.Relation.RowSecurity },
+	Ways: func(t *Target) []*Target {
+		var out []*Target
+		owner := Hop{"owner", t.Table.Relation.Owner}
+		for _, role := range append([]string{t.Role}, t.s.settable(t.Role)...) {
+			u := *t
+			u.named, u.Path = role, Path{{"set_role", role}, owner}
+			if role == t.Role {
+				u.Path = Path{owner}
+			}
+			if t.Table.Relation.RowSecurity && t.s.ownerRights(role, t.Table.Relation.Owner) {
+				out = append(out, &u)
+			}
+		}
+		return out
+	},
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		if t.control() {
 			return tryRead(ctx, tx, t)
 		}
-		for _, role := range append([]string{t.Role}, t.s.settable(t.Role)...) {
-			sql := "SET LOCAL ROLE " + pg.Ident(role) + "; ALTER TABLE " + t.base + " DISABLE ROW LEVEL SECURITY; SET LOCAL ROLE NONE"
-			if t.Actor.Role == "" && role == t.Role {
-				sql = "ALTER TABLE " + t.base + " DISABLE ROW LEVEL SECURITY"
-			}
-			if _, err := t.query(ctx, tx, sql); err != nil {
-				continue
-			}
-			if !t.s.superuser {
-				if err := t.s.become(ctx, tx, t.Role, t.Actor); err != nil {
-					return false, err
-				}
-			}
-			if reached, err := tryRead(ctx, tx, t); reached || err != nil {
-				return reached, err
-			}
+		sql := "ALTER TABLE " + t.base + " DISABLE ROW LEVEL SECURITY"
+		if t.named != t.Role || t.Actor.Role != "" {
+			sql = "SET LOCAL ROLE " + pg.Ident(t.named) + "; " + sql
 		}
-		return false, nil
+		if _, err := t.query(ctx, tx, sql); err != nil {
+			return false, err
+		}
+		if err := t.switchTo(ctx, tx, t.Actor); err != nil {
+			return false, err
+		}
+		return tryRead(ctx, tx, t)
 	},
+}
+
+// ownerRights reports whether a role has an owner's rights, or may have: it is the owner, a member of it, or a superuser.
+func (s *session) ownerRights(role, owner string) bool {
+	r := s.snap.Role(role)
+	return role == owner || (r != nil && r.Superuser) || slices.Contains(s.settable(role), owner)
 }

@@ -13,7 +13,14 @@ var dropOwned = Probe{
 Servers older than their last security release let a role drop, without any right to the table, the policies that name it: a
 restrictive one that held everything goes.`,
 	Command: "SELECT", Kind: "isolation", Writes: true, DDL: true, Clone: true,
-	Applies: func(t *Target) bool { return t.Table.Relation.RowSecurity },
+	Ways: func(t *Target) []*Target {
+		if !t.Table.Relation.RowSecurity {
+			return nil
+		}
+		u := *t
+		u.Path = Path{{"owner", "DROP OWNED BY " + t.Role}}
+		return []*Target{&u}
+	},
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		if t.control() {
 			return tryRead(ctx, tx, t)

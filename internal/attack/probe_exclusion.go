@@ -13,11 +13,18 @@ var exclusion = Probe{
 
 Row security does not bind exclusion constraints. Where none of its columns is the tenant, a booking that is refused tells of
 another tenant's.`,
-	Command: "INSERT", Kind: "inference", Writes: true,
-	Applies: func(t *Target) bool {
-		u := *t
-		u.Actor = u.Other
-		return len(u.exclusions()) > 0
+	Command: "SELECT", Kind: "inference", Writes: true,
+	Ways: func(t *Target) []*Target {
+		var out []*Target
+		for _, k := range t.Table.Relation.Constraints {
+			u := *t
+			u.Actor, u.only = u.Other, k.Name
+			if k.Kind == "exclusion" && len(u.exclusions()) > 0 {
+				u.Path = Path{{"constraint", k.Name + " on " + t.Table.Relation.Identity()}}
+				out = append(out, &u)
+			}
+		}
+		return out
 	},
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		for _, c := range t.exclusions() {
@@ -45,7 +52,7 @@ func (t *Target) exclusions() []conflict {
 	}
 	var out []conflict
 	for _, k := range t.Table.Relation.Constraints {
-		if k.Kind != "exclusion" {
+		if k.Kind != "exclusion" || (t.only != "" && t.only != k.Name) {
 			continue
 		}
 		row := map[string]*string{}

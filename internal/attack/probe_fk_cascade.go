@@ -17,7 +17,15 @@ var fkCascade = Probe{
 Cascades are not bound by row security. Where a foreign key does not hold the tenant, a row may hang on another tenant's
 parent, and goes when that parent goes.`,
 	Command: "DELETE", Kind: "isolation", Writes: true,
-	Applies: func(t *Target) bool { return len(t.cascades()) > 0 },
+	Ways: func(t *Target) []*Target {
+		var out []*Target
+		for _, k := range t.cascades() {
+			u := *t
+			u.only, u.Path = k.Name, Path{{"constraint", k.Name + " on " + t.Table.Relation.Identity()}}
+			out = append(out, &u)
+		}
+		return out
+	},
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		for _, k := range t.cascades() {
 			parent := t.Rows[k.RefTable][t.Actor.Name]
@@ -55,7 +63,7 @@ func (t *Target) cascades() []catalog.Constraint {
 		parents := t.Rows[k.RefTable]
 		acts := k.OnDelete == "cascade" || k.OnDelete == "set null" || k.OnDelete == "set default"
 		own := slices.ContainsFunc(k.Columns, func(c string) bool { return !slices.Contains(t.tenantColumns(), c) })
-		if k.Kind == "foreign" && acts && own && len(keyColumns(t.Table)) > 0 && parents[t.Owner.Name] != nil && parents[t.Other.Name] != nil {
+		if k.Kind == "foreign" && (t.only == "" || t.only == k.Name) && acts && own && len(keyColumns(t.Table)) > 0 && parents[t.Owner.Name] != nil && parents[t.Other.Name] != nil {
 			out = append(out, k)
 		}
 	}

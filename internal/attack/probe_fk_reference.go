@@ -13,8 +13,19 @@ var fkReference = Probe{
 
 Row security does not bind the check of a foreign key. Where the key does not hold the tenant, a reference to another tenant's
 row is accepted: it tells that the row exists, and keeps its owner from deleting it.`,
-	Command: "INSERT", Kind: "inference", Writes: true,
-	Applies: func(t *Target) bool { return len(t.references()) > 0 && (t.Ours != nil || t.control()) },
+	Command: "SELECT", Kind: "inference", Writes: true,
+	Ways: func(t *Target) []*Target {
+		var out []*Target
+		for _, k := range t.Table.Relation.Constraints {
+			u := *t
+			u.Actor, u.only = u.Other, k.Name
+			if len(u.references()) > 0 {
+				u.cell, u.Path = k.RefTable, Path{{"constraint", k.Name + " on " + t.Table.Relation.Identity()}}
+				out = append(out, &u)
+			}
+		}
+		return out
+	},
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		var last error
 		for _, row := range t.references() {
@@ -41,7 +52,7 @@ func (t *Target) references() []map[string]*string {
 	var out []map[string]*string
 	for _, k := range t.Table.Relation.Constraints {
 		parent := t.Rows[k.RefTable][t.Owner.Name]
-		if k.Kind != "foreign" || parent == nil || len(keyColumns(t.Table)) == 0 {
+		if k.Kind != "foreign" || (t.only != "" && t.only != k.Name) || parent == nil || len(keyColumns(t.Table)) == 0 {
 			continue
 		}
 		row, lent := map[string]*string{}, false

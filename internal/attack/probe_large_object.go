@@ -15,7 +15,7 @@ var largeObject = Probe{
 	Doc: `read another tenant's large object
 
 Large objects have an owner and grants, and no row security: tenants that share a role share every large object it made.`,
-	Command: "SELECT", Kind: "isolation", Writes: true, Applies: usesLargeObjects,
+	Command: "SELECT", Kind: "isolation", Writes: true, Informational: true, Applies: usesLargeObjects,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		if err := t.switchTo(ctx, tx, t.Owner); err != nil {
 			return false, err

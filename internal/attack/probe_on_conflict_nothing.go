@@ -11,7 +11,7 @@ var onConflictNothing = Probe{
 	Doc: `learn with DO NOTHING that another tenant has a value
 
 An INSERT that does nothing tells, without any error, that the value is taken in a key that does not hold the tenant.`,
-	Command: "INSERT", Variant: "on_conflict", Kind: "inference", Writes: true, Applies: conflicting,
+	Command: "SELECT", Kind: "inference", Writes: true, Ways: keyWays,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		for _, c := range t.conflicts() {
 			n, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target()+" DO NOTHING")

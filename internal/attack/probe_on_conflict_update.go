@@ -12,7 +12,7 @@ var onConflictUpdate = Probe{
 
 A key that does not hold the tenant lets an INSERT meet another tenant's row; what DO UPDATE may then do, the UPDATE and SELECT
 policies say.`,
-	Command: "UPDATE", Variant: "on_conflict", Kind: "isolation", Writes: true, Applies: conflicting,
+	Command: "INSERT", Variant: "on_conflict", Kind: "isolation", Writes: true, Applies: conflicting,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		var sets []string
 		if set, err := t.harmless(ctx, tx); err == nil {

@@ -14,7 +14,7 @@ var onConflictWhere = Probe{
 
 Servers older than their last security release work out DO UPDATE ... WHERE on the hidden row before they ask the policy: an
 error where the condition is true, silence where it is false, and so any column can be read.`,
-	Command: "SELECT", Variant: "on_conflict", Kind: "inference", Writes: true, Applies: conflicting,
+	Command: "SELECT", Kind: "inference", Writes: true, Ways: keyWays,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		set, err := t.harmless(ctx, tx)
 		if err != nil {

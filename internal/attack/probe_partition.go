@@ -17,7 +17,9 @@ A partition asked by its own name answers by its own policies and grants, not by
 		if t.stored == nil || t.stored == t.Table.Relation {
 			return nil
 		}
-		return []*Target{t.through("partition", t.stored)}
+		way := t.through("partition", t.stored)
+		way.cell, way.Path = t.stored.Identity(), nil
+		return []*Target{way}
 	},
 	Try: tryReadOrWrite,
 }

@@ -1,8 +1,6 @@
 package attack
 
 import (
-	"slices"
-
 	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
@@ -13,8 +11,14 @@ var rule = Probe{
 The action of a rule runs as the owner of the table the rule is on.`,
 	Command: "UPDATE", Kind: "isolation", Quiet: true, Writes: true,
 	Ways: func(t *Target) []*Target {
-		return t.sources("rule", func(r *catalog.Relation) bool {
-			return slices.ContainsFunc(r.Rules, func(rule catalog.Rule) bool { return rule.Event == "INSERT" && reads(rule.Action, t.Table.Relation) })
+		return t.sources("rule", func(r *catalog.Relation) []string {
+			var names []string
+			for _, rule := range r.Rules {
+				if rule.Event == "INSERT" && reads(rule.Action, t.Table.Relation) {
+					names = append(names, rule.Name)
+				}
+			}
+			return names
 		})
 	},
 	Try: tryIndirect,

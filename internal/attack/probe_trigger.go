@@ -1,9 +1,6 @@
 package attack
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
@@ -14,11 +11,15 @@ var trigger = Probe{
 A trigger whose function is SECURITY DEFINER writes as that function's owner, on values that the one who fired it chose.`,
 	Command: "UPDATE", Kind: "isolation", Quiet: true, Writes: true,
 	Ways: func(t *Target) []*Target {
-		return t.sources("trigger", func(r *catalog.Relation) bool {
-			return slices.ContainsFunc(r.Triggers, func(g catalog.Trigger) bool {
+		return t.sources("trigger", func(r *catalog.Relation) []string {
+			var names []string
+			for _, g := range r.Triggers {
 				f := t.s.snap.Function(g.Function)
-				return f != nil && f.SecurityDefiner && slices.Contains(identifiers(strings.ToLower(f.Source)), strings.ToLower(t.Table.Relation.Name))
-			})
+				if f != nil && f.SecurityDefiner && t.s.touches(f, t.Table.Relation) {
+					names = append(names, g.Name)
+				}
+			}
+			return names
 		})
 	},
 	Try: tryIndirect,

@@ -12,7 +12,7 @@ var uniqueOracle = Probe{
 
 Row security does not bind the check of a unique key. Where the key does not hold the tenant, its error tells that the value
 exists; and a value that one tenant took no other can use.`,
-	Command: "INSERT", Kind: "inference", Writes: true, Applies: conflicting,
+	Command: "SELECT", Kind: "inference", Writes: true, Ways: keyWays,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		for _, c := range t.conflicts() {
 			_, err := t.exec(ctx, tx, t.insert(c.row))

@@ -158,7 +158,7 @@ func (r *runner) failAll(code Code, why string) {
 
 // add completes an entry and keeps it.
 func (r *runner) add(p Probe, role string, t *tenancy.Table, e Entry) {
-	e.Role, e.Table, e.Probe = role, t.Relation.Identity(), p.Name
+	e.Role, e.Table, e.Probe = role, cmp.Or(e.Table, t.Relation.Identity()), p.Name
 	e.Command, e.Variant, e.Kind, e.Informational = p.Command, p.Variant, cmp.Or(e.Kind, p.Kind), p.Informational
 	if e.Path == nil {
 		e.Path = Path{}

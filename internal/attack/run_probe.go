@@ -39,7 +39,7 @@ func (r *runner) probe(ctx context.Context, tx pgx.Tx, p Probe, role string, tar
 			if p.Quiet && e.Outcome == Inconclusive && (e.Code == ControlFailed || e.Code == NoPrivilege) {
 				continue
 			}
-			key := fmt.Sprint(e.Path)
+			key := fmt.Sprint(e.Table, e.Path)
 			if ways[key] == nil {
 				order = append(order, key)
 			}
@@ -111,7 +111,7 @@ func (r *runner) duel(ctx context.Context, tx pgx.Tx, p Probe, role string, t *T
 		}
 	}
 	e := judge(control, stranger)
-	e.Path, e.Kind = t.path(), t.kind
+	e.Path, e.Kind, e.Table = t.path(), t.kind, t.cell
 	e.Statement = statement(role, stranger)
 	if e.Outcome == Leaked {
 		e.Why = fmt.Sprintf("%s: tenant %s's row was reached in %s", title(p.Doc), t.Owner.Name, p.Stranger)
