@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +21,9 @@ import (
 
 // A fixture is testdata/NAME.txtar of a rule: bad.sql has the fault, want lists the rule's findings there one a line
 // (severity, object, role, command), good.sql has it not. roles names the application roles. In all of them $app, $owner and
-// $NAME stand for roles that exist in this test only. Where fix.sql is given, it mends bad.sql instead of the findings' own SQL.
+// $NAME stand for roles that exist in this test only, and $db for the database's name. Statements after a line "-- one by one" run
+// outside a transaction. Where fix.sql is given, it mends bad.sql instead of the findings' own SQL. bad.server, fix.server and
+// good.server are JSON of what the snapshot says of the server, in place of what this server is. config is a ringfence.yaml.
 type fixture struct {
 	rule  Rule
 	files map[string]string
@@ -59,6 +63,7 @@ func TestRules(t *testing.T) {
 			t.Run("bad", func(t *testing.T) {
 				s := newStage(t, f)
 				s.load(f.files["bad.sql"])
+				s.server = f.files["bad.server"]
 				found := s.findings()
 				if diff := cmp.Diff(lines(f.files["want"]), s.describe(found)); diff != "" {
 					t.Fatalf("findings on bad.sql (-want +got):\n%s\nall of them:\n%s", diff, detail(found))
@@ -68,6 +73,7 @@ func TestRules(t *testing.T) {
 			t.Run("good", func(t *testing.T) {
 				s := newStage(t, f)
 				s.load(f.files["good.sql"])
+				s.server = f.files["good.server"]
 				if got := s.describe(s.findings()); len(got) > 0 {
 					t.Errorf("good.sql is silent no more:\n%s", strings.Join(got, "\n"))
 				}
@@ -84,6 +90,7 @@ type stage struct {
 	replace *strings.Replacer
 	back    *strings.Replacer
 	apps    []string
+	server  string
 }
 
 func newStage(t *testing.T, f fixture) *stage {
@@ -93,7 +100,7 @@ func newStage(t *testing.T, f fixture) *stage {
 		names = []string{"app"}
 	}
 	var forth, back []string
-	for _, n := range append(slices.Clone(names), "owner", "other", "group") {
+	for _, n := range append(slices.Clone(names), "owner", "other", "group", "login") {
 		unique := s.db.Role(t, n, "")
 		forth = append(forth, "$"+n, unique)
 		back = append(back, unique, "$"+n)
@@ -101,13 +108,27 @@ func newStage(t *testing.T, f fixture) *stage {
 			s.apps = append(s.apps, unique)
 		}
 	}
+	forth, back = append(forth, "$db", s.db.Name), append(back, s.db.Name, "$db")
 	s.replace, s.back = strings.NewReplacer(forth...), strings.NewReplacer(back...)
 	return s
 }
 
 func (s *stage) load(sql string) {
 	s.t.Helper()
-	pgtest.LoadSQL(s.t, s.db, s.replace.Replace(sql))
+	together, single, found := strings.Cut(s.replace.Replace(sql), "-- one by one\n")
+	pgtest.LoadSQL(s.t, s.db, together)
+	if !found {
+		return
+	}
+	copied := s.db.Name + "_copy"
+	s.t.Cleanup(func() {
+		if _, err := s.db.Super.Exec(context.Background(), "DROP DATABASE IF EXISTS "+copied); err != nil {
+			s.t.Error(err)
+		}
+	})
+	for _, statement := range lines(single) {
+		s.db.Exec(s.t, statement)
+	}
 }
 
 func (s *stage) findings() []Finding {
@@ -116,11 +137,25 @@ func (s *stage) findings() []Finding {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	m, err := tenancy.Infer(snap, tenancy.Options{AppRoles: s.apps, TenantColumns: strings.Fields(s.f.files["tenant-columns"])})
+	if s.server != "" {
+		if err := json.Unmarshal([]byte(s.server), &snap.Server); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	options := tenancy.Options{AppRoles: s.apps, TenantColumns: strings.Fields(s.f.files["tenant-columns"])}
+	if text := s.f.files["config"]; text != "" {
+		if options.Config, err = tenancy.ParseConfig("ringfence.yaml", []byte(s.replace.Replace(text))); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	m, err := tenancy.Infer(snap, options)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return Run(Read(m), []Rule{s.f.rule}, time.Now()).Findings
+	found := Run(Read(m), []Rule{s.f.rule}, time.Now()).Findings
+	return slices.DeleteFunc(found, func(f Finding) bool { // other tests' databases stand on the same server
+		return f.ObjectType == "database" && !strings.Contains(f.Object, s.db.Name)
+	})
 }
 
 func (s *stage) describe(found []Finding) []string {
@@ -145,6 +180,7 @@ func (s *stage) mend(found []Finding) {
 			pgtest.LoadSQL(s.t, s.db, f.Fix.SQL)
 		}
 	}
+	s.server = s.f.files["fix.server"]
 	if got := s.describe(s.findings()); len(got) > 0 {
 		s.t.Errorf("still found after the fix:\n%s", strings.Join(got, "\n"))
 	}

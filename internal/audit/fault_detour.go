@@ -50,7 +50,7 @@ func (g group) gravity(s Severity) Severity {
 		return min2(s, Low)
 	case g.table.Class == tenancy.Infrastructure:
 		return min2(s, Medium)
-	case chosen(g.open) && naturalLookup(g.way):
+	case g.way.Args && naturalLookup(g.way):
 		return min2(s, Low)
 	}
 	return s

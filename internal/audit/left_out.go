@@ -18,6 +18,7 @@ var leftOut = map[int]string{
 	109: "contained in definer-function-reaches: EXECUTE is asked of the caller, through a view too",
 	111: "not in the catalogue: what an API shows is its own configuration; what it can reach is judged by its roles",
 	112: "a vendor's upgrade, no fault of isolation",
+	117: "contained in definer-function-reaches: who inserts needs EXECUTE on what a default calls, so he can call it himself",
 	129: "noise: what a definer function reaches is told of the function; PUBLIC's EXECUTE on others gives nobody a new right",
 	130: "noise: which columns are personal data is guessed from names; grants on columns are in the decision",
 	131: "noise: which columns are powers is guessed from names; the tenant key's own is in the decision",

@@ -21,7 +21,7 @@ not scanned under a lock.`,
 
 	Check: func(in *Input, report func(Finding)) {
 		for _, t := range in.Model.TenantTables() {
-			if t.Relation.Partition != nil {
+			if t.Relation.Partition != nil || t.Relation.Kind == catalog.Foreign {
 				continue
 			}
 			for _, k := range t.Key {

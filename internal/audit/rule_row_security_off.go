@@ -24,7 +24,7 @@ Enable and force row level security with a policy that compares the tenant key w
 		in.eachSubquery("RLS001", func(_ *catalog.Policy, _, read *catalog.Relation) { trusted[read.Identity()] = true })
 		for _, t := range in.Model.TenantTables() {
 			r := t.Relation
-			if r.RowSecurity || r.Kind == catalog.Foreign || len(r.Policies) > 0 {
+			if r.RowSecurity || r.Kind == catalog.Foreign || len(r.Policies) > 0 || bypassesParent(in, r) {
 				continue
 			}
 			opens := in.opens(func(o open) bool {

@@ -18,7 +18,6 @@ func Rules() []Rule {
 		contextHasDefault,
 		contextSelfAsserted,
 		defaultPrivilegesOpen,
-		defaultDefiner,
 		definerDynamicSQL,
 		definerForEverybody,
 		definerReaches,
