@@ -20,7 +20,7 @@ type hardened struct {
 	s *stage
 }
 
-func harden(t *testing.T) *hardened {
+func hardenedSystem(t *testing.T) *hardened {
 	t.Helper()
 	s, err := open(t.Context(), Options{Organizations: 3, Events: 600, Say: t.Logf, Step: func(int, int, string) {}})
 	if err != nil {
@@ -92,7 +92,7 @@ func (h *hardened) super(t *testing.T, query string) int {
 
 // Each trap of the reference system, met by name.
 func TestTraps(t *testing.T) {
-	h := harden(t)
+	h := hardenedSystem(t)
 	traps := []struct {
 		name string
 		meet func(t *testing.T)
