@@ -12,7 +12,7 @@ import (
 )
 
 // Every supported version: apply, kill inside a build, resume, take back.
-func TestEveryVersion(t *testing.T) {
+func TestSystemEveryVersion(t *testing.T) {
 	t.Parallel()
 	for _, version := range []int{14, 15, 16, 17, 18} {
 		t.Run(fmt.Sprint(version), func(t *testing.T) {

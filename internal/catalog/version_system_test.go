@@ -15,7 +15,7 @@ import (
 var versions = []int{14, 15, 16, 17, 18}
 
 // What a Snapshot says is held against the server on every version that is supported.
-func TestEveryVersion(t *testing.T) {
+func TestSystemEveryVersion(t *testing.T) {
 	for _, version := range versions {
 		t.Run(strconv.Itoa(version), func(t *testing.T) {
 			db := everything(t, version)
@@ -45,7 +45,7 @@ func testKeywords(t *testing.T, db *pgtest.Database, version int) {
 	}
 }
 
-func TestMembershipOptions(t *testing.T) {
+func TestSystemMembershipOptions(t *testing.T) {
 	for version, want := range map[int]catalog.Membership{
 		15: {Role: "given", Member: "member", Grantor: "postgres", Inherit: false, Set: true},
 		16: {Role: "given", Member: "member", Grantor: "postgres", Inherit: true, Set: false},
@@ -72,7 +72,7 @@ func TestMembershipOptions(t *testing.T) {
 	}
 }
 
-func TestYoungColumns(t *testing.T) {
+func TestSystemYoungColumns(t *testing.T) {
 	db := pgtest.Server(t, 18).DB(t)
 	pgtest.LoadSQL(t, db, `
 		CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) VIRTUAL, n int NOT NULL, CONSTRAINT later CHECK (n > 0) NOT ENFORCED);

@@ -12,7 +12,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
 
-func TestEveryVersionStarts(t *testing.T) {
+func TestSystemEveryVersionStarts(t *testing.T) {
 	for major := pg.OldestSupported; major <= pg.NewestSupported; major++ {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			server := pgtest.Server(t, major)
@@ -36,7 +36,7 @@ func TestEveryVersionStarts(t *testing.T) {
 	}
 }
 
-func TestDetectPathThroughPgBouncer(t *testing.T) {
+func TestSystemDetectPathThroughPgBouncer(t *testing.T) {
 	server := pgtest.Server(t, 0)
 	for _, opts := range []pgtest.BouncerOptions{
 		{PoolMode: "transaction"},
@@ -59,9 +59,9 @@ func TestDetectPathThroughPgBouncer(t *testing.T) {
 	}
 }
 
-// TestCatalogSessionLeavesNothingInThePool has its positive control in pgtest:
+// TestSystemCatalogSessionLeavesNothingInThePool has its positive control in pgtest:
 // the same with SET reaches the other client.
-func TestCatalogSessionLeavesNothingInThePool(t *testing.T) {
+func TestSystemCatalogSessionLeavesNothingInThePool(t *testing.T) {
 	server := pgtest.Server(t, 0)
 	bouncer := pgtest.PgBouncer(t, server, pgtest.BouncerOptions{})
 	dsn := bouncer.DSN("postgres", pg.Superuser)

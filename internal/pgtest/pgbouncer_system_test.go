@@ -11,7 +11,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
 
-func TestPgBouncerAdmitsHostileNames(t *testing.T) {
+func TestSystemPgBouncerAdmitsHostileNames(t *testing.T) {
 	server := pgtest.Server(t, 0)
 	db := server.DB(t)
 	role := db.Role(t, `ro'le "x" ü%`, "LOGIN")
@@ -27,9 +27,9 @@ func TestPgBouncerAdmitsHostileNames(t *testing.T) {
 	}
 }
 
-// TestPgBouncerLeaksSessionSettings is the positive control for all tests that
+// TestSystemPgBouncerLeaksSessionSettings is the positive control for all tests that
 // a setting does not reach another client: with SET, it does.
-func TestPgBouncerLeaksSessionSettings(t *testing.T) {
+func TestSystemPgBouncerLeaksSessionSettings(t *testing.T) {
 	server := pgtest.Server(t, 0)
 	bouncer := pgtest.PgBouncer(t, server, pgtest.BouncerOptions{})
 	first, err := pg.Connect(t.Context(), bouncer.DSN("postgres", pg.Superuser), pg.Options{SimpleProtocol: true})

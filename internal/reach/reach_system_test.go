@@ -13,9 +13,9 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
 
-// TestWaysVersions is TestWays on the versions beside the machine's own: the same schema has the same ways. 14 has neither MERGE
+// TestSystemWaysVersions is TestWays on the versions beside the machine's own: the same schema has the same ways. 14 has neither MERGE
 // nor security_invoker and is left to the fixtures that use neither.
-func TestWaysVersions(t *testing.T) {
+func TestSystemWaysVersions(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, version := range []int{14, 16, 17, 18} {
 		t.Run(fmt.Sprint(version), func(t *testing.T) {

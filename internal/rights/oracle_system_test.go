@@ -10,8 +10,8 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
 
-// TestOracleVersions is TestOracle on every version of the server.
-func TestOracleVersions(t *testing.T) {
+// TestSystemOracleVersions is TestOracle on every version of the server.
+func TestSystemOracleVersions(t *testing.T) {
 	for _, version := range []int{14, 15, 16, 17, 18} {
 		t.Run(fmt.Sprint(version), func(t *testing.T) {
 			server := pgtest.Server(t, version)
