@@ -86,7 +86,12 @@ func (k *claim) keyBelongs(e *env, i int) result {
 	}
 	for n, cols := range k.members {
 		sub := &k.p.subs[n]
-		if !e.set[sub.found] || !e.val[sub.found].isTrue() || len(sub.ties) > 0 && !slices.ContainsFunc(sub.ties, func(v int) bool { return !e.set[v] || !e.val[v].null }) {
+		if !e.set[sub.found] || !e.val[sub.found].isTrue() {
+			continue
+		}
+		if r := sub.principal(e); r.st != known {
+			return r
+		} else if !r.v.isTrue() {
 			continue
 		}
 		for _, c := range cols {
@@ -100,6 +105,18 @@ func (k *claim) keyBelongs(e *env, i int) result {
 		}
 	}
 	return is(falseV)
+}
+
+// principal reports whether there is somebody whose rows a sub-query finds: one of the settings that tie them is set.
+func (s *subquery) principal(e *env) result {
+	for _, v := range s.ties {
+		if r := e.get(v); r.st != known {
+			return r
+		} else if !r.v.null {
+			return is(trueV)
+		}
+	}
+	return is(boolean(len(s.ties) == 0))
 }
 
 func holdsTenant(v, key value) bool {
@@ -245,7 +262,7 @@ func (c *compiler) findLists(k *claim) {
 			if !c.touches(n.args[i], k.keys) || !c.structuredContext(n.args[1-i], k) {
 				continue
 			}
-			k.lists = append(k.lists, n.args[1-i])
+			k.lists = append(k.lists, uncut(n.args[1-i]))
 		}
 	}
 	walkNodes(c.p.root, visit)
@@ -253,10 +270,28 @@ func (c *compiler) findLists(k *claim) {
 		walkNodes(c.p.subs[i].where, visit)
 		walkNodes(c.p.subs[i].where, func(n *node) { // an element of the context's list is compared with the key
 			if n.op == opQuant && n.cmp == cmpEQ && !n.not && c.structuredContext(n.args[1], k) && c.derived(n.args[0]) {
-				k.lists = append(k.lists, n.args[1])
+				k.lists = append(k.lists, uncut(n.args[1]))
 			}
 		})
 	}
+}
+
+// uncut is a node without the limits of length in its conversions: what the context names is named in full.
+func uncut(n *node) *node {
+	out := *n
+	out.args = make([]*node, len(n.args))
+	for i, a := range n.args {
+		out.args[i] = uncut(a)
+	}
+	if out.op == opConvert {
+		out.to.length, out.stand = 0, -1
+		if out.to.elem != nil {
+			elem := *out.to.elem
+			elem.length = 0
+			out.to.elem = &elem
+		}
+	}
+	return &out
 }
 
 func (c *compiler) derived(n *node) bool {
@@ -271,25 +306,26 @@ func (c *compiler) touches(n *node, vars []int) bool {
 
 // structuredContext reports whether a node is made of the tenant's settings alone, and reads them as a list or in part.
 func (c *compiler) structuredContext(n *node, k *claim) bool {
-	ok, reads, structure := true, false, n.t.kind == kindArray
+	ok, reads, structure, extract, blank := true, false, n.t.kind == kindArray, false, false
 	walkNodes(n, func(x *node) {
 		switch x.op {
 		case opSetting:
 			reads = true
 			ok = ok && slices.ContainsFunc(k.contexts, func(t tenantContext) bool { return t.v == x.v })
-		case opVar, opExists, opScalar, opPresent:
+		case opVar, opExists, opScalar, opPresent, opArray:
 			ok = false
 		case opCall:
+			extract = extract || x.fn.extract
 			structure = structure || x.fn.extract || x.fn.path != nil && c.plainContext(x, k)
 			ok = ok && (x.fn.extract || x.fn.path != nil || x.fn.name == "string_to_array" || x.fn.name == "array_remove" || len(x.args) == 0)
 		case opConvert:
 			structure = structure || x.t.kind == kindArray
-			ok = ok && x.t.length == 0
 		case opCoalesce, opCase:
-			ok = ok && !hasConstants(x)
+			ok = ok && !hasConstants(x, false)
+			blank = blank || hasConstants(x, true)
 		}
 	})
-	return ok && reads && structure
+	return ok && reads && structure && !(extract && blank) // a part of what stands for "unset" is no tenant
 }
 
 // plainContext reports whether a document's member is read from a setting that the model lists without a path.
@@ -298,12 +334,9 @@ func (c *compiler) plainContext(x *node, k *claim) bool {
 	return slices.ContainsFunc(k.contexts, func(t tenantContext) bool { return t.path == nil && slices.Contains(vars, t.v) })
 }
 
-func hasConstants(n *node) bool {
-	hit := false
-	for _, a := range n.args {
-		hit = hit || a.op == opConst && !a.val.null && a.val.s != ""
-	}
-	return hit
+// hasConstants reports whether a constant stands in for what is missing: the empty string, or any other.
+func hasConstants(n *node, empty bool) bool {
+	return slices.ContainsFunc(n.args, func(a *node) bool { return a.op == opConst && !a.val.null && (a.val.s == "") == empty })
 }
 
 // findMembers fills in, for each sub-query, which columns of its tied rows name a tenant.

@@ -186,10 +186,26 @@ func collationOf(e expr.Expr) uint32 {
 	return 0
 }
 
+// refusal is a strict function that raises whatever its arguments: NULL when one is NULL.
+func refusal(args []*node, t sqlType) *node {
+	out := operation(opCase)
+	for _, a := range args {
+		if a.op != opConst || a.val.null {
+			out.args = append(out.args, &node{op: opIsNull, args: []*node{a}, stand: -1}, constant(null))
+		}
+	}
+	out.args = append(out.args, &node{op: opRaise, stand: -1, t: t})
+	out.t = t
+	return out
+}
+
 // run makes a node of a function this evaluator can run. In a proof it may be anything, unless its arguments are constant.
 func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
-	if k := c.snapCollation(collationOf(e)); k != nil && !k.Deterministic && f != &unknownFunction {
-		return c.free(e, s, describe(e)+" under a collation that is not deterministic") // many refuse to run
+	if k := c.snapCollation(collationOf(e)); k != nil && !k.Deterministic && (f.pattern || f.hash) {
+		if f.refuses && c.snap.Server.VersionNum < 180000 {
+			return refusal(args, c.typeOf(e.Type(), -1))
+		}
+		return c.free(e, s, describe(e)+" under a collation that is not deterministic")
 	}
 	n := &node{op: opCall, fn: f, args: args, t: c.typeOf(e.Type(), -1), stand: -1}
 	if folded := fold(n); folded != n {

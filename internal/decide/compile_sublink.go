@@ -95,7 +95,7 @@ func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 	case "exists":
 		out = exists
 	case "any", "all":
-		where, out = c.quantifiedSub(e, s, where, targets, exists)
+		where, out = c.quantifiedSub(e, s, n, where, targets, exists)
 	case "scalar", "array":
 		if len(targets) != 1 {
 			return c.free(e, s, describe(e))
@@ -115,16 +115,20 @@ func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 	return out
 }
 
-// quantifiedSub is x OP ANY (SELECT …) and ALL: some row fulfils the test; no row fails it.
-func (c *compiler) quantifiedSub(e *expr.SubLink, s *scope, where *node, targets []*node, exists *node) (*node, *node) {
+// quantifiedSub is x OP ANY (SELECT …) and ALL: some row fulfils the test; no row fails it. Where none does, and the test is
+// NULL of some row, the whole is NULL.
+func (c *compiler) quantifiedSub(e *expr.SubLink, s *scope, n int, where *node, targets []*node, exists *node) (*node, *node) {
 	defer func(outer []*node) { c.subCols = outer }(c.subCols)
 	c.subCols = targets
 	test := c.compile(e.Test, s)
-	if e.Kind == "any" {
-		return conjunction(where, test), exists
+	out := exists
+	if e.Kind == "all" {
+		test, out = operation(opNot, test), operation(opNot, exists)
 	}
-	fails := &node{op: opTruth, want: "true", not: true, args: []*node{test}, stand: -1}
-	return conjunction(where, fails), operation(opNot, exists)
+	sub := &c.p.subs[n]
+	sub.cond, sub.test = where, &node{op: opIsNull, args: []*node{test}, stand: -1}
+	c.p.vars[sub.found].notNull = false
+	return conjunction(where, test), out
 }
 
 // queryBody compiles FROM and WHERE of a query into what its row fulfils, and its targets.
@@ -383,7 +387,7 @@ func (c *compiler) leafOf(e *expr.SubLink, s, inner *scope) *node {
 	where, targets := c.queryBody(e.Query, inner)
 	out := &node{op: opExists, v: found, stand: -1, t: boolType}
 	if e.Kind == "any" {
-		where, out = c.quantifiedSub(e, s, where, targets, out)
+		where, out = c.quantifiedSub(e, s, n, where, targets, out)
 	}
 	c.p.subs[n].where = where
 	c.bind(n)

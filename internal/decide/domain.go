@@ -175,6 +175,9 @@ func (g *group) learnConversion(x *node) {
 	if x.to.length > 0 {
 		g.cuts = append(g.cuts, x.to.length)
 	}
+	if x.to.elem != nil && x.to.elem.length > 0 {
+		g.cuts = append(g.cuts, x.to.elem.length)
+	}
 	g.learnType(x.to)
 	if x.to.kind == kindArray {
 		g.list = true
@@ -275,32 +278,14 @@ func (g *group) values(t sqlType, setting bool) []value {
 	case kindBool:
 		return []value{trueV, falseV}
 	case kindUUID:
-		for i := range g.size() {
-			set.add(value{k: kindUUID, s: g.uuids[i], fresh: uint8(i + 1)})
-		}
-		if len(g.cuts) > 0 {
-			set.add(value{k: kindUUID, s: alike(g.uuids[0])})
-		}
-		if g.hash {
-			for _, s := range collisions.uuids() {
-				set.add(value{k: kindUUID, s: s})
-			}
-		}
+		g.uuidValues(func(s string, fresh int) { set.add(value{k: kindUUID, s: s, fresh: uint8(fresh)}) })
 	case kindNum:
-		for i := range g.size() {
-			set.add(value{k: kindNum, s: g.numbers[i], fresh: uint8(i + 1)})
-		}
-		for _, n := range g.cuts {
-			if n < 9 {
-				set.add(value{k: kindNum, s: "1" + strings.Repeat("0", n)})
-				set.add(value{k: kindNum, s: "1" + strings.Repeat("0", n-1) + "1"})
+		g.numberValues(func(s string, fresh int) {
+			if v, how := roundTo(s, t); how == done {
+				v.fresh = uint8(fresh)
+				set.add(v)
 			}
-		}
-		if g.hash {
-			for _, s := range collisions.numbers() {
-				set.add(value{k: kindNum, s: s})
-			}
-		}
+		})
 	case kindArray:
 		return g.arrays(*t.elem)
 	case kindOther:
@@ -320,7 +305,61 @@ func (g *group) values(t sqlType, setting bool) []value {
 	return set.list
 }
 
-// constants adds the group's constants as values of a type, with their neighbours where order counts.
+// uuidValues are the uuids to try: text gets the spellings of each of them.
+func (g *group) uuidValues(add func(s string, fresh int)) {
+	for i := range g.size() {
+		add(g.uuids[i], i+1)
+	}
+	for _, c := range g.consts {
+		if u, ok := parseUUID(c.s); ok {
+			add(u, 0)
+		}
+	}
+	if len(g.cuts) > 0 {
+		add(alike(g.uuids[0]), 0)
+	}
+	if g.hash {
+		for _, s := range collisions.uuids() {
+			add(s, 0)
+		}
+	}
+}
+
+// numberValues are the numbers to try, those beside the constants where order counts: text gets the spellings of each.
+func (g *group) numberValues(add func(s string, fresh int)) {
+	for i := range g.size() {
+		add(g.numbers[i], i+1)
+	}
+	for _, c := range g.consts {
+		if c.k == kindBool || c.k == kindOther || c.k == kindArray {
+			continue
+		}
+		s, ok, known := parseNumeric(c.s)
+		if !ok || !known {
+			continue
+		}
+		add(s, 0)
+		if n, err := strconv.ParseInt(s, 10, 32); err == nil && g.ordered {
+			for d := int64(1); d <= int64(min(len(g.vars), 3)); d++ {
+				add(strconv.FormatInt(n-d, 10), 0)
+				add(strconv.FormatInt(n+d, 10), 0)
+			}
+		}
+	}
+	for _, n := range g.cuts {
+		if n < 9 {
+			add("1"+strings.Repeat("0", n), 0)
+			add("1"+strings.Repeat("0", n-1)+"1", 0)
+		}
+	}
+	if g.hash {
+		for _, s := range collisions.numbers() {
+			add(s, 0)
+		}
+	}
+}
+
+// constants adds the group's constants as values of a type.
 func (g *group) constants(t sqlType, set *valueSet) {
 	for _, c := range g.consts {
 		if c.k == kindArray || c.k == kindOther && t.kind != kindOther || t.kind == kindOther && c.k != kindOther {
@@ -328,12 +367,6 @@ func (g *group) constants(t sqlType, set *valueSet) {
 		}
 		if v, how := convert(value{k: c.k, s: c.s}, sqlType{kind: t.kind, bits: t.bits, labels: t.labels, length: t.length}, false); how == done && !v.null {
 			set.add(v)
-			if n, err := strconv.Atoi(v.s); err == nil && g.ordered && t.kind == kindNum {
-				for d := 1; d <= min(len(g.vars), 3); d++ {
-					set.add(number(int64(n - d)))
-					set.add(number(int64(n + d)))
-				}
-			}
 		}
 	}
 }
@@ -353,13 +386,11 @@ func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 		set.add(value{k: t.kind, s: s, fresh: uint8(fresh)})
 	}
 	n := g.size()
-	for i := range n {
-		if g.uuid {
-			add(g.uuids[i], i+1)
-		}
-		if g.num {
-			add(g.numbers[i], i+1)
-		}
+	if g.uuid {
+		g.uuidValues(add)
+	}
+	if g.num {
+		g.numberValues(add)
 	}
 	for i := range n {
 		add(g.words[i], i+1)
@@ -395,30 +426,12 @@ func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 	g.lossyTexts(func(s string) { add(s, 0) })
 }
 
-// lossyTexts adds strings that a cut or a hash takes for one.
+// lossyTexts adds strings that a hash takes for one.
 func (g *group) lossyTexts(add func(string)) {
-	if g.num {
-		for _, n := range g.cuts {
-			if n < 9 {
-				add("1" + strings.Repeat("0", n))
-				add("1" + strings.Repeat("0", n-1) + "1")
-			}
-		}
-	}
-	if g.uuid && len(g.cuts) > 0 {
-		add(alike(g.uuids[0]))
-	}
 	if !g.hash {
 		return
 	}
-	find := collisions.words
-	switch {
-	case g.uuid:
-		find = collisions.uuids
-	case g.num:
-		find = collisions.numbers
-	}
-	for _, s := range find() {
+	for _, s := range collisions.words() {
 		add(s)
 	}
 }

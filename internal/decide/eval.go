@@ -34,6 +34,8 @@ type env struct {
 	val  []value
 	set  []bool
 	mode mode
+
+	evals int // nodes evaluated
 }
 
 func (e *env) get(i int) result {
@@ -48,6 +50,7 @@ func (e *env) get(i int) result {
 
 // eval evaluates n. Deciding is a matter of many small evaluations, so this is one switch.
 func (e *env) eval(n *node) result {
+	e.evals++
 	if n.stand >= 0 && e.mode.proof {
 		return e.standIn(n)
 	}

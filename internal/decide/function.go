@@ -8,6 +8,7 @@ type function struct {
 	strict  bool
 	pattern bool // matches more than one value: LIKE, prefix, …
 	lossy   bool // maps different values to one
+	refuses bool // before 18 it raises under a collation that is not deterministic ("nondeterministic collations are not supported for …")
 	hash    bool // a hash short enough to collide
 	ordered bool // looks at the order of values
 	// exact: the groups' spellings cover what it tells apart, so that a proof may run it.

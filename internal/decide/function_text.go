@@ -22,13 +22,13 @@ var functions = map[string]function{
 	"md5":             {name: "md5", args: 1, strict: true, run: hashText(func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) })},
 	"hashtext":        {name: "hashtext", args: 1, strict: true, lossy: true, hash: true, run: hashText32},
 	"textcat":         {name: "textcat", args: 2, strict: true, run: concatenate},
-	"textlike":        {name: "textlike", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, true)},
-	"textnlike":       {name: "textnlike", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, false)},
-	"texticlike":      {name: "texticlike", args: 2, strict: true, pattern: true, run: like(strings.ToLower, true)},
-	"texticnlike":     {name: "texticnlike", args: 2, strict: true, pattern: true, run: like(strings.ToLower, false)},
-	"like":            {name: "like", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, true)},
-	"notlike":         {name: "notlike", args: 2, strict: true, pattern: true, run: like(func(s string) string { return s }, false)},
-	"starts_with":     {name: "starts_with", args: 2, strict: true, pattern: true, run: startsWith},
+	"textlike":        {name: "textlike", args: 2, strict: true, pattern: true, refuses: true, run: like(func(s string) string { return s }, true)},
+	"textnlike":       {name: "textnlike", args: 2, strict: true, pattern: true, refuses: true, run: like(func(s string) string { return s }, false)},
+	"texticlike":      {name: "texticlike", args: 2, strict: true, pattern: true, refuses: true, run: like(strings.ToLower, true)},
+	"texticnlike":     {name: "texticnlike", args: 2, strict: true, pattern: true, refuses: true, run: like(strings.ToLower, false)},
+	"like":            {name: "like", args: 2, strict: true, pattern: true, refuses: true, run: like(func(s string) string { return s }, true)},
+	"notlike":         {name: "notlike", args: 2, strict: true, pattern: true, refuses: true, run: like(func(s string) string { return s }, false)},
+	"starts_with":     {name: "starts_with", args: 2, strict: true, pattern: true, refuses: true, run: startsWith},
 	"textregexeq":     {name: "textregexeq", args: 2, strict: true, pattern: true, run: regex(true)},
 	"textregexne":     {name: "textregexne", args: 2, strict: true, pattern: true, run: regex(false)},
 	"left":            {name: "left", args: 2, strict: true, lossy: true, pattern: true, run: leftText},
@@ -71,7 +71,7 @@ func mapASCII(f func(string) string) func([]value) (value, outcome) {
 	run := mapText(f)
 	return func(v []value) (value, outcome) {
 		for i := range len(v[0].s) {
-			if v[0].s[i] >= utf8.RuneSelf {
+			if v[0].s[i] >= utf8.RuneSelf && f(v[0].s) != v[0].s {
 				return null, opaque
 			}
 		}

@@ -12,6 +12,8 @@ import (
 const (
 	proofBudget = 60000
 	leakBudget  = 12000
+	// evalsPerStep bounds the evaluation of nodes by the steps.
+	evalsPerStep = 12
 )
 
 // A judgement is one predicate being decided.

@@ -159,7 +159,7 @@ func (g *grammar) atom() string {
 	case "number":
 		return "n " + g.pick("=", "<>", "<", "<=", ">", ">=") + " " + g.pick("7", "8", "100")
 	case "numberctx":
-		return "n = " + g.other() + "::int"
+		return "n = " + g.other() + "::int AND n " + g.pick("< 8", "IS NOT NULL")
 	case "literal":
 		return "tenant_id " + g.pick("=", "<>") + " " + g.literal()
 	case "share":

@@ -45,7 +45,9 @@ type row struct {
 type subquery struct {
 	found int   // variable
 	where *node // what the found row fulfils
-	rows  []int
+	// cond and test are the parts of where in an ANY or ALL: a row that fulfils cond and makes test NULL makes the whole NULL.
+	cond, test *node
+	rows       []int
 	// bound lists its rows that a comparison ties to the context: a membership of the principal, a session's row.
 	bound map[int]bool
 	ties  []int // the settings that tie them: where all are unset there is no principal

@@ -32,7 +32,7 @@ func newSearch(k *claim, m mode, budget int) *search {
 // run reports whether there is such an assignment.
 func (s *search) run() bool {
 	s.steps++
-	if s.steps > s.budget {
+	if s.steps > s.budget || s.env.evals > s.budget*evalsPerStep {
 		s.over = true
 		return false
 	}
@@ -53,6 +53,8 @@ func (s *search) branch(i int) bool {
 	switch {
 	case v.fixed != nil:
 		dom = v.fixed
+	case v.class == classFound && !v.notNull:
+		dom = truths
 	case v.class != classFound && v.class != classPresent:
 		dom = s.k.p.groups[g].domain(i, v)
 	}
@@ -78,7 +80,10 @@ func (s *search) branch(i int) bool {
 	return false
 }
 
-var booleans = []value{trueV, falseV}
+var (
+	booleans = []value{trueV, falseV}
+	truths   = []value{trueV, falseV, null}
+)
 
 // look evaluates all conditions under the present assignment: it holds (true, -1), it cannot hold (false, -1), or the value
 // of a variable is wanted.
@@ -89,8 +94,7 @@ func (s *search) look() (bool, int) {
 		return false, -1
 	}
 	for i := range s.k.p.subs {
-		f := s.k.p.subs[i].found
-		if s.env.set[f] && s.env.val[f].isTrue() && !s.must(s.k.p.subs[i].where, &wait) {
+		if !s.finds(&s.k.p.subs[i], &wait) {
 			return false, -1
 		}
 	}
@@ -101,8 +105,8 @@ func (s *search) look() (bool, int) {
 	}
 	if wait >= 0 {
 		if !s.any {
-			if r := s.k.belongs(&s.env); r.st == known && r.v.isTrue() != s.wants {
-				return false, -1 // whatever else is chosen, the row is not of the kind that is looked for
+			if r := s.k.belongs(&s.env); r.st == known && r.v.isTrue() && !s.wants {
+				return false, -1 // whatever else is chosen, the row belongs
 			}
 		}
 		return false, wait
@@ -131,6 +135,17 @@ func (s *search) look() (bool, int) {
 		return true, -1
 	}
 	return s.confirm()
+}
+
+// finds reports that a sub-query's row is not ruled out to be what was chosen of it.
+func (s *search) finds(q *subquery, wait *int) bool {
+	switch {
+	case !s.env.set[q.found] || s.env.val[q.found].isFalse():
+		return true
+	case s.env.val[q.found].null:
+		return s.must(q.cond, wait) && s.must(q.test, wait)
+	}
+	return s.must(q.where, wait)
 }
 
 // must reports that n is not ruled out to be TRUE; wait is the first variable that it wants.
@@ -186,7 +201,7 @@ func (s *search) confirm() (bool, int) {
 		if !s.env.set[sub.found] {
 			continue
 		}
-		if there := s.env.val[sub.found].isTrue(); there && !sub.exact || !there && (!sub.known || s.populated(i)) {
+		if there := !s.env.val[sub.found].isFalse(); there && !sub.exact || !there && (!sub.known || s.populated(i)) {
 			s.inexact = true
 			return false, -1
 		}
@@ -219,6 +234,6 @@ func (s *search) populated(n int) bool {
 // exists reports whether a row is there under the present assignment.
 func (s *search) exists(r int) bool {
 	x := &s.k.p.rows[r]
-	on := func(v int) bool { return v < 0 || s.env.set[v] && s.env.val[v].isTrue() }
+	on := func(v int) bool { return v < 0 || s.env.set[v] && !s.env.val[v].isFalse() }
 	return on(x.found) && on(x.present)
 }

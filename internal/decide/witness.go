@@ -80,7 +80,7 @@ func (j *judgement) other(w *Witness, names map[int]string, v *variable, x value
 }
 
 func exists(r *row, leaf *env) bool {
-	on := func(v int) bool { return v < 0 || leaf.set[v] && leaf.val[v].isTrue() }
+	on := func(v int) bool { return v < 0 || leaf.set[v] && !leaf.val[v].isFalse() }
 	return on(r.found) && on(r.present)
 }
 
