@@ -16,8 +16,8 @@ exists; and a value that one tenant took no other can use.`,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		for _, c := range t.conflicts() {
 			_, err := t.exec(ctx, tx, t.insert(c.row))
-			if state(err) == uniqueViolation {
-				return true, nil
+			if e := pgError(err); e != nil && e.Code == uniqueViolation {
+				return e.ConstraintName == t.only || t.Table.Relation.PartitionBy != nil, nil // a partition's key has a name of its own
 			}
 			if err != nil {
 				return false, err
