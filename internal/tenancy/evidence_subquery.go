@@ -173,7 +173,9 @@ func (f *finder) tied(t tie, helds []held, rel *catalog.Relation, policy int) {
 			person = person || r.principal() || personal(h.column)
 		}
 	}
-	if uniqueAlone(t.rel, t.column) && !person || len(reads) == 0 {
+	// A person's row is reached through the memberships of the tenant in the context.
+	people := personal(t.column) && tenantColumn != "" && !person
+	if uniqueAlone(t.rel, t.column) && !person || people || len(reads) == 0 {
 		f.joints = append(f.joints, joint{rel: rel, parent: t.rel, column: t.own, refers: t.column, parentTenant: tenantColumn, parentTenantRaw: reads})
 		return
 	}
