@@ -65,6 +65,11 @@ func TestOutward(t *testing.T) {
 	reaching := map[string]string{
 		"trigger": `CREATE FUNCTION till.call() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM dblink_exec('x', 'y'); RETURN NEW; END $$;
 CREATE TRIGGER far AFTER INSERT ON till.sale FOR EACH ROW EXECUTE FUNCTION till.call();`,
+		"sequence set back": `CREATE SEQUENCE till.counter;
+CREATE FUNCTION till.call() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM setval('till.counter', 1); RETURN NEW; END $$;
+CREATE TRIGGER far AFTER INSERT ON till.sale FOR EACH ROW EXECUTE FUNCTION till.call();`,
+		"file": `CREATE FUNCTION till.call() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN COPY (SELECT 1) TO '/nowhere'; RETURN NEW; END $$;
+CREATE TRIGGER far AFTER INSERT ON till.sale FOR EACH ROW EXECUTE FUNCTION till.call();`,
 		"called": `CREATE FUNCTION till.deep() RETURNS void LANGUAGE plpgsql AS $$ BEGIN COPY till.sale TO PROGRAM 'true'; END $$;
 CREATE FUNCTION till.call() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM till.deep(); RETURN NEW; END $$;
 CREATE TRIGGER far AFTER INSERT ON till.sale FOR EACH ROW EXECUTE FUNCTION till.call();`,

@@ -2,6 +2,7 @@ package attack
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,9 +13,14 @@ import (
 var outward = []string{"dblink", "http", "pg_net", "pg_background", "pg_cron", "aws_lambda", "aws_s3", "aws_commons", "plproxy", "pgsql_http",
 	"pg_curl", "pg_amqp", "pgmq", "adminpack", "orafce"}
 
-// outwardWords are texts of a function's body that reach beyond the transaction.
-var outwardWords = []string{"dblink", "http_post", "http_get", "lo_export", "to program", "from program", "pg_read_file", "pg_file_write",
-	"pg_terminate_backend", "pg_cancel_backend"}
+// outwardWords are texts of a function's body that do what a rollback does not undo: other servers, files, other sessions,
+// sequences set back, session locks, replication slots, statistics.
+var outwardWords = []string{"dblink", "http_post", "http_get", "lo_export", "pg_file_write", "pg_terminate_backend", "pg_cancel_backend",
+	"pg_advisory_lock", "pg_try_advisory_lock", "replication_slot", "pg_logical_emit_message", "pg_stat_reset",
+	"pg_stat_statements_reset", "pg_reload_conf", "pg_switch_wal", "pg_promote", "pg_rotate_logfile"}
+
+// serverFile finds a COPY that writes a file on the server or runs a program there.
+var serverFile = regexp.MustCompile(`copy\s[^;]*\s(to\s+'|(to|from)\s+program)`)
 
 // unsafeTables returns the tables that must not be written to, with what their triggers, rules and cascades reach: anything
 // that a rollback does not undo. It follows names, and rather says too much than too little.
@@ -171,6 +177,12 @@ func (w *walker) text(body string) string {
 		if strings.Contains(lower, word) {
 			return "it uses " + word
 		}
+	}
+	if slices.Contains(identifiers(lower), "setval") {
+		return "it uses setval"
+	}
+	if serverFile.MatchString(lower) {
+		return "it uses COPY with a file or a program"
 	}
 	for _, name := range identifiers(lower) {
 		for _, f := range w.functions[name] {
