@@ -19,7 +19,7 @@ func detourFault(r Rule, via string) Rule {
 		name := func(o open) string { h, _ := detour(o.way.Path); return h.Name }
 		for _, g := range byTable(opens, name) {
 			f := g.finding(fmt.Sprintf("%s. Open for %s on %s.", g.because(), g.does(), g.way.Relation.Identity()))
-			f.Object, f.ObjectType, f.Severity = name(g.open), objectType(via), g.gravity(r.Severity)
+			f.Object, f.ObjectType, f.Severity = name(g.open), objectType(via), g.gravity(in, r.Severity)
 			if r.Fix != "" {
 				f.Fix = &Fix{}
 			}
@@ -44,13 +44,13 @@ func (g group) because() string {
 
 // gravity is s, but milder for what no tenant's data hang on directly: tables in which functions look the session up, and
 // look-ups by a natural key that the caller has to know, as a login has it.
-func (g group) gravity(s Severity) Severity {
+func (g group) gravity(in *Input, s Severity) Severity {
 	switch {
 	case g.table.Class == tenancy.Infrastructure && g.way.Command == "SELECT":
 		return min2(s, Low)
 	case g.table.Class == tenancy.Infrastructure:
 		return min2(s, Medium)
-	case g.way.Args && naturalLookup(g.way):
+	case in.naturalLookup(g.way):
 		return min2(s, Low)
 	}
 	return s

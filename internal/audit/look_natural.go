@@ -9,16 +9,40 @@ import (
 	"github.com/ringfencehq/ringfence/internal/reach"
 )
 
-// naturalLookup reports whether a way reads the one row whose natural key (a unique one of text, not the primary) equals what the
-// caller passes: an e-mail address, a token.
-func naturalLookup(w *reach.Way) bool {
-	if w.Command != reach.Select || w.Old == nil {
+// naturalLookup reports whether a way is a function that reads only the one row whose natural key (a unique one of text, not the
+// primary) equals what the caller passes: an e-mail address, a token.
+func (in *Input) naturalLookup(w *reach.Way) bool {
+	h, _ := detour(w.Path)
+	f := in.Model.Snapshot.Function(h.Name)
+	if w.Command != reach.Select || h.Via != "function" || f == nil {
 		return false
 	}
-	given := givenColumns(w.Old)
-	return slices.ContainsFunc(w.Relation.Indexes, func(x catalog.Index) bool {
-		return x.Unique && !x.Primary && len(x.Keys) > 0 && !slices.ContainsFunc(x.Keys, func(k catalog.IndexKey) bool {
-			c := w.Relation.ColumnByName(k.Column)
+	body, err := in.Model.Reader.Body(f)
+	if err != nil || len(body.Opaque) > 0 || len(body.Dynamic) > 0 {
+		return false
+	}
+	read, looked := 0, 0
+	for _, s := range body.Statements {
+		expr.Queries(s, func(q *expr.Query) {
+			for i := range q.Range {
+				if q.Range[i].Relation != w.Relation {
+					continue
+				}
+				read++
+				if naturalKey(w.Relation, givenColumns(q.Where, i+1)) {
+					looked++
+				}
+			}
+		})
+	}
+	return read > 0 && read == looked
+}
+
+// naturalKey reports whether the columns hold a unique key of text that is not the primary one.
+func naturalKey(r *catalog.Relation, given []string) bool {
+	return slices.ContainsFunc(r.Indexes, func(x catalog.Index) bool {
+		return x.Unique && !x.Primary && x.Predicate == nil && len(x.Keys) > 0 && !slices.ContainsFunc(x.Keys, func(k catalog.IndexKey) bool {
+			c := r.ColumnByName(k.Column)
 			return c == nil || !slices.Contains(given, k.Column) || !textual(c.Type)
 		})
 	})
@@ -28,14 +52,14 @@ func textual(typ string) bool {
 	return typ == "text" || typ == "citext" || strings.HasPrefix(typ, "character varying")
 }
 
-// givenColumns lists the row's columns that a predicate's conjuncts hold equal to a parameter.
-func givenColumns(e expr.Expr) []string {
+// givenColumns lists the columns of one range table entry that a condition's conjuncts hold equal to a parameter.
+func givenColumns(e expr.Expr, entry int) []string {
 	switch e := e.(type) {
 	case *expr.Logic:
 		var out []string
 		if e.Op == "and" {
 			for _, a := range e.Args {
-				out = append(out, givenColumns(a)...)
+				out = append(out, givenColumns(a, entry)...)
 			}
 		}
 		return out
@@ -45,7 +69,7 @@ func givenColumns(e expr.Expr) []string {
 		}
 		for i := range e.Args {
 			v, ok := bare(e.Args[i]).(*expr.Var)
-			if _, given := bare(e.Args[1-i]).(*expr.Param); ok && given && v.Level == 0 {
+			if _, given := bare(e.Args[1-i]).(*expr.Param); ok && given && v.Level == 0 && v.RTE == entry {
 				return []string{v.Name}
 			}
 		}
