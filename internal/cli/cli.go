@@ -18,6 +18,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // A World is all that a command sees of the outside: streams, environment, and whether a person is watching.
@@ -28,6 +31,8 @@ type World struct {
 	Terminal       bool // stderr is a terminal: progress may draw
 	ColorTerminal  bool // stdout is a terminal
 	Width          int  // of the terminal, in columns; 0: unknown
+
+	attack func(context.Context, *tenancy.Model) (*attack.Result, error) // of tests, in place of a real attack; nil: none
 }
 
 // System returns the process's own World.

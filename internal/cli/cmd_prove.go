@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/clone"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/reach"
@@ -44,6 +45,7 @@ What cannot be decided is unproven, and unproven is never green.
 
   ringfence prove "$DSN"
   ringfence prove "$DSN" --attack --yes-on db.example/app
+  ringfence prove "$DSN" --clone
   ringfence prove --snapshot app.json --format json
 
 Exit 0: every isolation cell is what --require asks for, or accepted in ringfence.yaml. 3: some is not. 8: logic and a
@@ -51,6 +53,10 @@ probe disagree, which is a fault of Ringfence; the material for a report is writ
 		func(cmd *cobra.Command, args []string) error {
 			if err := f.check(formatNames(), args); err != nil {
 				return err
+			}
+			pf.attack = pf.attack || pf.clone
+			if pf.clone && pf.yesOn != "" {
+				return usage(errors.New("--yes-on lets writes run on the database itself, and --clone runs them on a copy"), "give one of them")
 			}
 			if pf.require == "" {
 				pf.require = map[bool]string{true: "probed", false: "proved"}[pf.attack]
@@ -65,6 +71,7 @@ probe disagree, which is a fault of Ringfence; the material for a report is writ
 	fl := cmd.Flags()
 	fl.BoolVar(&pf.attack, "attack", false, "try each way with two tenants' rows; everything is rolled back")
 	fl.StringVar(&pf.yesOn, "yes-on", "", "let the attack write on `HOST/DB`, said to the letter")
+	fl.BoolVar(&pf.clone, "clone", false, "attack an embedded copy of the schema, writes and TRUNCATE included, with no load on the source")
 	fl.BoolVar(&pf.inference, "inference", false, "let inference cells (what can be guessed) count for the exit code")
 	fl.StringVar(&pf.require, "require", "", "what a cell must be: proved, probed, none (default proved, with --attack probed)")
 	fl.StringArrayVar(&pf.tables, "table", nil, "attack this `TABLE` only; may be given again")
@@ -74,10 +81,13 @@ probe disagree, which is a fault of Ringfence; the material for a report is writ
 
 func (pf *proveFlags) run(ctx context.Context, w *World, f *readFlags, dsn string) error {
 	if pf.attack && f.snapshot != "" {
-		return usage(errors.New("--attack needs a database, and --snapshot is a file"), "give the DSN instead")
+		return usage(errors.New("--attack and --clone need a database, and --snapshot is a file"), "give the DSN instead")
 	}
 	m, err := f.readModel(ctx, w, dsn)
 	if err != nil {
+		return err
+	}
+	if err := pf.known(m); err != nil {
 		return err
 	}
 	cells := prove.Logic(m, time.Now())
@@ -95,7 +105,7 @@ func (pf *proveFlags) run(ctx context.Context, w *World, f *readFlags, dsn strin
 			return err
 		}
 		notes = append(append(notes, tried.Notes...), tried.Traces...)
-		cells, wrong = prove.Merge(cells, tried.Entries)
+		cells, wrong = prove.Merge(m, cells, tried.Entries, time.Now())
 	}
 	if err := w.write(f, report.OfProve(m, cells, notes)); err != nil {
 		return err
@@ -106,8 +116,30 @@ func (pf *proveFlags) run(ctx context.Context, w *World, f *readFlags, dsn strin
 	return outcome(pf.exit(cells))
 }
 
-// try runs the probes. Writing ones run where the target was named to the letter, so that nobody attacks production by habit.
+// known checks the tables that --table names.
+func (pf *proveFlags) known(m *tenancy.Model) error {
+	for _, t := range pf.tables {
+		if m.Snapshot.Relation(t) == nil {
+			return usage(fmt.Errorf("--table names %q, and there is no such table", t), "names are as PostgreSQL has them, with their schema: public.orders")
+		}
+	}
+	return nil
+}
+
+// try runs the probes, on the database or on a copy of it.
 func (pf *proveFlags) try(ctx context.Context, w *World, f *readFlags, m *tenancy.Model, dsn string) (*attack.Result, error) {
+	if w.attack != nil {
+		return w.attack(ctx, m)
+	}
+	if pf.clone {
+		return pf.tryClone(ctx, w, f, m, dsn)
+	}
+	return pf.tryThere(ctx, w, f, m, dsn)
+}
+
+// tryThere attacks the database itself. Writing probes run where the target was named to the letter, so that nobody attacks
+// production by habit; without it only reading ones do, and the notes say so.
+func (pf *proveFlags) tryThere(ctx context.Context, w *World, f *readFlags, m *tenancy.Model, dsn string) (*attack.Result, error) {
 	conn, err := w.dial(ctx, dsn, pg.Options{})
 	if err != nil {
 		return nil, err
@@ -119,10 +151,54 @@ func (pf *proveFlags) try(ctx context.Context, w *World, f *readFlags, m *tenanc
 	}
 	bar := w.progress(f.quiet, "attack", 0)
 	defer bar.done()
-	return attack.Run(ctx, attack.Options{
-		Conn: conn, Model: m, Tables: pf.tables, AllowWrites: pf.yesOn != "", Clone: pf.clone,
+	out, err := attack.Run(ctx, attack.Options{
+		Conn: conn, Model: m, Tables: pf.tables, AllowWrites: pf.yesOn != "",
 		Progress: func(done, total int) { bar.at(int64(done), int64(total), "probes") },
 	})
+	if err == nil && pf.yesOn == "" {
+		out.Notes = append(out.Notes, "probes that write did not run: say --yes-on "+target+" where writes, all rolled back, may run there, or --clone")
+	}
+	return out, err
+}
+
+// tryClone attacks an embedded copy. Nothing is tried of what could not be copied, and the notes name it.
+func (pf *proveFlags) tryClone(ctx context.Context, w *World, f *readFlags, m *tenancy.Model, dsn string) (*attack.Result, error) {
+	config, err := f.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	source, _, err := pg.Resolve(dsn, w.Env)
+	if err != nil {
+		return nil, usage(err, pg.Hint(err))
+	}
+	bar := w.progress(f.quiet, "clone", 0)
+	defer bar.done()
+	c, err := clone.Make(ctx, clone.Source{DSN: source, Snapshot: m.Snapshot, Note: func(s string) { w.note(f.quiet, "%s", s) }})
+	if pg.Hint(err) != "" {
+		return nil, refused(err, pg.Hint(err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer c.Stop()
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	copied, err := f.infer(c.Snapshot, config)
+	if err != nil {
+		return nil, err
+	}
+	out, err := attack.Run(ctx, attack.Options{
+		Conn: conn, Model: copied, Tables: pf.tables, Roles: m.Applications(), AllowWrites: true, Clone: true,
+		Progress: func(done, total int) { bar.at(int64(done), int64(total), "probes") },
+	})
+	if err != nil {
+		return nil, err
+	}
+	prove.Uncloned(out, c.Missing)
+	return out, nil
 }
 
 // exit says what the cells come to: 3 where one that counts is less than what is required.

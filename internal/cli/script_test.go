@@ -33,6 +33,10 @@ func TestScripts(t *testing.T) {
 }
 
 func runScript(t *testing.T, file string) {
+	file, err := filepath.Abs(file) // the script has a working directory of its own
+	if err != nil {
+		t.Fatal(err)
+	}
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)

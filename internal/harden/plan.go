@@ -27,11 +27,12 @@ func Plan(m *tenancy.Model, o plan.Options) (*plan.Plan, error) {
 	})
 }
 
-// wants turns findings into what the planner is asked for.
+// wants turns findings into what the planner is asked for. Information asks for nothing: what it would add is a matter of taste,
+// and ringfence.yaml says so where it is wanted.
 func wants(found []audit.Finding) []plan.Want {
 	var out []plan.Want
 	for _, f := range found {
-		if f.Accepted != nil || f.Fix == nil || f.Fix.Step == "" {
+		if f.Accepted != nil || f.Severity == audit.Info || f.Fix == nil || f.Fix.Step == "" {
 			continue
 		}
 		w := plan.Want{Kind: f.Fix.Step, Object: f.Object, Table: f.Table, Role: f.Role, Command: f.Command, Rule: f.ID}

@@ -40,7 +40,7 @@ func Attack(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan,
 		return v, err
 	}
 	v.Tried = tried
-	v.Cells, v.Wrong = prove.Merge(v.Cells, tried.Entries)
+	v.Cells, v.Wrong = prove.Merge(m, v.Cells, tried.Entries, time.Now())
 	return v, nil
 }
 
