@@ -1,8 +1,11 @@
 package attack
 
 import (
+	"context"
 	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
@@ -33,6 +36,25 @@ func (t *Target) conflicts() []conflict {
 		}
 	}
 	return out
+}
+
+// meetings returns the conflicts that the target alone can cause: where a key holds the tenant, a row of the actor's own may
+// stand in its place, and would be met instead.
+func (t *Target) meetings(ctx context.Context, tx pgx.Tx) ([]conflict, error) {
+	var out []conflict
+	for _, c := range t.conflicts() {
+		holds := slices.ContainsFunc(c.columns, func(n string) bool { return slices.Contains(t.tenantColumns(), n) })
+		if holds && !t.control() {
+			if own, err := t.exists(ctx, tx, c.columns, c.row); err != nil || own {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }
 
 // keyNames returns an index's columns, or nil where a key is an expression.

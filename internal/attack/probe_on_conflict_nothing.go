@@ -13,7 +13,11 @@ var onConflictNothing = Probe{
 An INSERT that does nothing tells, without any error, that the value is taken in a key that does not hold the tenant.`,
 	Command: "SELECT", Kind: "inference", Writes: true, Ways: keyWays,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
-		for _, c := range t.conflicts() {
+		meetings, err := t.meetings(ctx, tx)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range meetings {
 			n, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target()+" DO NOTHING")
 			if err != nil || n == 0 {
 				return err == nil, err

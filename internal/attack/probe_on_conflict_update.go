@@ -22,7 +22,11 @@ policies say.`,
 			sets = append(sets, assignments(take))
 		}
 		var last error
-		for _, c := range t.conflicts() {
+		meetings, err := t.meetings(ctx, tx)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range meetings {
 			for _, set := range sets {
 				reached, err := t.changed(ctx, tx, func() error {
 					_, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target()+" DO UPDATE SET "+set)

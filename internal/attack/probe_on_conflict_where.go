@@ -20,7 +20,11 @@ error where the condition is true, silence where it is false, and so any column 
 		if err != nil {
 			return false, err
 		}
-		for _, c := range t.conflicts() {
+		meetings, err := t.meetings(ctx, tx)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range meetings {
 			ask := func(value string) (n int64, err error) {
 				last := t.Key[len(t.Key)-1]
 				sql := t.insert(c.row) + " ON CONFLICT " + c.target() + " DO UPDATE SET " + set +

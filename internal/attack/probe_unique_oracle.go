@@ -14,7 +14,11 @@ Row security does not bind the check of a unique key. Where the key does not hol
 exists; and a value that one tenant took no other can use.`,
 	Command: "SELECT", Kind: "inference", Writes: true, Ways: keyWays,
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
-		for _, c := range t.conflicts() {
+		meetings, err := t.meetings(ctx, tx)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range meetings {
 			_, err := t.exec(ctx, tx, t.insert(c.row))
 			if e := pgError(err); e != nil && e.Code == uniqueViolation {
 				return e.ConstraintName == t.only || t.Table.Relation.PartitionBy != nil, nil // a partition's key has a name of its own
