@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"internal/tenancy"},
 	{"internal/reach"},
 	{"internal/decide"},
-	{"internal/audit", "internal/attack"},
+	{"internal/audit", "internal/attack", "internal/clone"},
 	{"internal/prove"},
 	{"internal/plan"},
 	{"internal/impact", "internal/drift"},

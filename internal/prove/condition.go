@@ -15,14 +15,15 @@ import (
 type conditions struct {
 	reader *expr.Reader
 	texts  map[*catalog.Relation]map[expr.Expr]string
+	named  map[string]map[string]string // relation and role → identity of an expression with the role written in → its text
 }
 
 func newConditions(m *tenancy.Model) *conditions {
-	return &conditions{reader: m.Reader, texts: map[*catalog.Relation]map[expr.Expr]string{}}
+	return &conditions{reader: m.Reader, texts: map[*catalog.Relation]map[expr.Expr]string{}, named: map[string]map[string]string{}}
 }
 
-// sql returns the predicate as SQL over a row of rel, and whether all of it could be written.
-func (c *conditions) sql(rel *catalog.Relation, e expr.Expr) (string, bool) {
+// sql returns the predicate as SQL over a row of rel, for user to evaluate, and whether all of it could be written.
+func (c *conditions) sql(rel *catalog.Relation, user string, e expr.Expr) (string, bool) {
 	if text, ok := c.stored(rel)[e]; ok && text != "" {
 		return "(" + text + ")", true
 	}
@@ -32,15 +33,18 @@ func (c *conditions) sql(rel *catalog.Relation, e expr.Expr) (string, bool) {
 			return e.Text, true
 		}
 	case *expr.Logic:
-		return c.logic(rel, e)
+		if text, ok := c.logic(rel, user, e); ok {
+			return text, true
+		}
 	}
-	return "", false
+	text, ok := c.written(rel, user)[c.reader.Identity(e)]
+	return "(" + text + ")", ok
 }
 
-func (c *conditions) logic(rel *catalog.Relation, e *expr.Logic) (string, bool) {
+func (c *conditions) logic(rel *catalog.Relation, user string, e *expr.Logic) (string, bool) {
 	var parts []string
 	for _, a := range e.Args {
-		part, ok := c.sql(rel, a)
+		part, ok := c.sql(rel, user, a)
 		if !ok {
 			return "", false
 		}
@@ -69,5 +73,26 @@ func (c *conditions) stored(rel *catalog.Relation) map[expr.Expr]string {
 		}
 	}
 	c.texts[rel] = out
+	return out
+}
+
+// written indexes the expressions of rel's policies that ask who runs them by what they become with user written in: so they
+// stand in predicates that are reached as another role, and evaluated as that role the stored text says the same.
+func (c *conditions) written(rel *catalog.Relation, user string) map[string]string {
+	key := fmt.Sprint(rel.OID, "\x00", user)
+	if known, ok := c.named[key]; ok {
+		return known
+	}
+	out := map[string]string{}
+	for e, text := range c.stored(rel) {
+		out[c.reader.Identity(expr.Rewrite(e, func(n expr.Expr, _ int) (expr.Expr, bool) {
+			v, ok := n.(*expr.SessionValue)
+			if !ok || v.Name != "current_user" && v.Name != "current_role" && v.Name != "user" {
+				return nil, false
+			}
+			return &expr.Const{TypeOID: v.TypeOID, Known: true, Text: user}, true
+		}))] = text
+	}
+	c.named[key] = out
 	return out
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/pg"
-	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -110,12 +109,8 @@ func fingerprint(m map[string]*string) string {
 // of returns what is to be evaluated for a cell, or why nothing can be.
 func (x *execution) of(c *Cell) ([]attack.Evaluation, string) {
 	w := c.way
-	if check := unboundCheck(w); check != "" && free(w.Old) && free(w.New) {
-		role := w.Role
-		if strings.Contains(check, "row_security_active") {
-			role = w.As
-		}
-		return []attack.Evaluation{{Role: role, Relation: w.Relation, Query: check}}, ""
+	if w.Unbound != "" && free(w.Old) && free(w.New) {
+		return unbound(w)
 	}
 	if len(c.Witness.Others) > 0 {
 		return nil, "the witness rests on rows in other tables; prove --attack makes them"
@@ -132,7 +127,7 @@ func (x *execution) of(c *Cell) ([]attack.Evaluation, string) {
 		if e == nil {
 			continue
 		}
-		text, ok := x.conditions.sql(w.Relation, e)
+		text, ok := x.conditions.sql(w.Relation, w.CurrentUser, e)
 		if !ok {
 			return nil, "the way has conditions beside the policies (a view's, a function's); prove --attack tries it"
 		}
@@ -167,32 +162,6 @@ func settingsOf(context map[string]*string, user string) (map[string]*string, bo
 		}
 	}
 	return out, true
-}
-
-// unboundCheck is the query that has PostgreSQL itself say that no policy stands in the way, or "" where policies do.
-func unboundCheck(w *reach.Way) string {
-	table := pg.Literal(tableName(w.Relation))
-	switch {
-	case w.Unbound == "":
-		return ""
-	case len(w.Path) > 0 && w.Path[len(w.Path)-1].Via == "owner": // it may switch row security off
-		return fmt.Sprintf("SELECT pg_catalog.pg_has_role(%s, %s, 'MEMBER')", pg.Literal(w.As), pg.Literal(w.Path[len(w.Path)-1].Name))
-	case w.Command == reach.Truncate || w.Command == reach.Trigger || w.Command == reach.References || w.Command == reach.Maintain:
-		if w.As != w.Role {
-			return ""
-		}
-		return fmt.Sprintf("SELECT pg_catalog.has_table_privilege(%s, %s, %s)%s", pg.Literal(w.As), table, pg.Literal(string(w.Command)),
-			anyColumn(w, table))
-	}
-	return "SELECT NOT pg_catalog.row_security_active(" + table + ")"
-}
-
-// anyColumn: REFERENCES may be granted on columns only.
-func anyColumn(w *reach.Way, table string) string {
-	if w.Command != reach.References {
-		return ""
-	}
-	return fmt.Sprintf(" OR pg_catalog.has_any_column_privilege(%s, %s, 'REFERENCES')", pg.Literal(w.As), table)
 }
 
 func tableName(r *catalog.Relation) string { return pgx.Identifier{r.Schema, r.Name}.Sanitize() }

@@ -20,18 +20,18 @@ import (
 // leaky has one table for each way in which a witness is, or is not, evaluated.
 const leaky = `
 CREATE SCHEMA "sh op"; GRANT USAGE ON SCHEMA "sh op" TO {app};
-CREATE TABLE "sh op".unset (id int PRIMARY KEY, tenant_id uuid NOT NULL, note text);
+CREATE TABLE "sh op".unset (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, note text);
 CREATE POLICY p ON "sh op".unset USING (current_setting('app.tenant_id', true) IS NULL OR tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
-CREATE TABLE "sh op".empty (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+CREATE TABLE "sh op".empty (id uuid PRIMARY KEY, tenant_id uuid NOT NULL);
 CREATE POLICY p ON "sh op".empty USING (current_setting('app.tenant_id', true) = '' OR tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
-CREATE TABLE "sh op".off (id int PRIMARY KEY, tenant_id uuid NOT NULL);
-CREATE TABLE "sh op"."mo""ved" (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+CREATE TABLE "sh op".off (id uuid PRIMARY KEY, tenant_id uuid NOT NULL);
+CREATE TABLE "sh op"."mo""ved" (id uuid PRIMARY KEY, tenant_id uuid NOT NULL);
 CREATE POLICY p ON "sh op"."mo""ved" USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid) WITH CHECK (true);
-CREATE TABLE "sh op".closed (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+CREATE TABLE "sh op".closed (id uuid PRIMARY KEY, tenant_id uuid NOT NULL);
 CREATE POLICY p ON "sh op".closed USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
 CREATE TABLE "sh op".member (person text, tenant_id uuid NOT NULL);
 CREATE POLICY p ON "sh op".member USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid);
-CREATE TABLE "sh op".looked (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+CREATE TABLE "sh op".looked (id uuid PRIMARY KEY, tenant_id uuid NOT NULL);
 CREATE POLICY p ON "sh op".looked USING (EXISTS (SELECT FROM "sh op".member m WHERE m.person = 'root'));
 CREATE VIEW "sh op".seen AS SELECT * FROM "sh op".closed;
 GRANT SELECT ON "sh op".seen TO {app};

@@ -2,9 +2,13 @@ package prove
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attack"
 	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // A Contradiction is a cell that logic proved and a probe broke: the tool is wrong somewhere, and says so.
@@ -16,7 +20,7 @@ type Contradiction struct {
 // Merge lets the probes speak: leaked makes a leak, held makes an unproven cell probed, inconclusive changes nothing. A proved
 // cell that leaked is a contradiction, and the cell is a leak all the same. Probes bear on the cell of their own path; those
 // without one on the direct cell. What any plain setting gives way to is told with the cell and not counted.
-func Merge(cells []Cell, tried []attack.Entry) ([]Cell, []Contradiction) {
+func Merge(m *tenancy.Model, cells []Cell, tried []attack.Entry, now time.Time) ([]Cell, []Contradiction) {
 	at := map[string]int{}
 	for i := range cells {
 		at[cells[i].key()] = i
@@ -24,8 +28,12 @@ func Merge(cells []Cell, tried []attack.Entry) ([]Cell, []Contradiction) {
 	var wrong []Contradiction
 	for _, e := range tried {
 		i, ok := at[keyOf(e)]
-		if !ok || e.Code == attack.NoPrivilege {
+		if e.Code == attack.NoPrivilege || !ok && (e.Outcome != attack.Leaked || e.Informational) {
 			continue
+		}
+		if !ok { // a way that logic does not list: a bug of the server, a channel beside the policies
+			i, at[keyOf(e)] = len(cells), len(cells)
+			cells = append(cells, cellOfEntry(e))
 		}
 		c := &cells[i]
 		c.Probes = append(c.Probes, Probe{Name: e.Probe, Outcome: string(e.Outcome), Why: e.Why})
@@ -43,6 +51,10 @@ func Merge(cells []Cell, tried []attack.Entry) ([]Cell, []Contradiction) {
 			cells[i].Why = "not decided by logic (" + cells[i].Why + "); every probe held"
 		}
 	}
+	slices.SortFunc(cells, compare)
+	for i := range cells {
+		cells[i].Accepted = acceptance(m, &cells[i], now)
+	}
 	return cells, wrong
 }
 
@@ -59,11 +71,17 @@ func (c *Cell) reached(e attack.Entry) {
 	}
 }
 
-func keyOf(e attack.Entry) string {
-	c := Cell{Role: e.Role, Relation: e.Table, Command: e.Command, Variant: e.Variant, Kind: e.Kind}
+// cellOfEntry is the cell that a probe speaks of.
+func cellOfEntry(e attack.Entry) Cell {
+	c := Cell{Role: e.Role, Relation: e.Table, Command: e.Command, Variant: e.Variant, Kind: e.Kind, Path: []reach.Hop{}, Verdict: Unproven}
 	for _, h := range e.Path {
 		c.Path = append(c.Path, reach.Hop(h))
 	}
+	return c
+}
+
+func keyOf(e attack.Entry) string {
+	c := cellOfEntry(e)
 	return c.key()
 }
 
@@ -75,4 +93,21 @@ func held(probes []Probe) bool {
 		}
 	}
 	return len(probes) > 0
+}
+
+// Uncloned takes out of what was tried on a copy all that speaks of objects which the copy does not have as the source has them,
+// or whose way leads through one, and names these: their cells stay as logic left them.
+func Uncloned(tried *attack.Result, missing []string) {
+	if len(missing) == 0 {
+		return
+	}
+	gone := func(name string) bool {
+		return slices.ContainsFunc(missing, func(m string) bool { return name == m || strings.HasSuffix(name, " on "+m) })
+	}
+	tried.Entries = slices.DeleteFunc(tried.Entries, func(e attack.Entry) bool {
+		return gone(e.Table) || slices.ContainsFunc(e.Path, func(h attack.Hop) bool { return gone(h.Name) })
+	})
+	for _, name := range missing {
+		tried.Notes = append(tried.Notes, "unproven by attack: "+name+" could not be copied as it is; what it needs is not on this machine")
+	}
 }
