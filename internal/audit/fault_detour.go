@@ -36,10 +36,13 @@ func chosen(o open) bool {
 
 // because says why the way is open.
 func (g group) because() string {
-	if chosen(g.open) {
-		return "It acts as " + g.way.As + ", whom no policy binds (" + g.way.Unbound + "), and the caller chooses the rows by what he passes"
+	switch {
+	case g.way.Unbound == "":
+		return g.answer.Why
+	case g.way.Args:
+		return fmt.Sprintf("It acts as %s, whom no policy binds (%s), and the caller chooses the rows by what he passes", g.way.As, g.way.Unbound)
 	}
-	return g.answer.Why
+	return fmt.Sprintf("It acts as %s, whom no policy binds (%s)", g.way.As, g.way.Unbound)
 }
 
 // gravity is s, but milder for what no tenant's data hang on directly: tables in which functions look the session up, and

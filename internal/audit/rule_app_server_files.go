@@ -15,7 +15,7 @@ var appServerFiles = roleFault(Rule{
 	Name:     "app-server-files",
 	Title:    "the application can read the server's files or run its programs",
 	Severity: Critical,
-	Fix:      "revoke",
+	Fix:      "revoke_membership",
 	Source:   "124",
 	Doc: `A member of pg_read_server_files, pg_write_server_files or pg_execute_server_program reaches the files in which the tables are kept,
 below all privileges and policies.

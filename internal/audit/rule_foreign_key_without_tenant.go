@@ -15,7 +15,7 @@ var foreignKeyWithoutTenant = Rule{
 	Name:     "foreign-key-without-tenant",
 	Title:    "a foreign key may point at another tenant's row",
 	Severity: Medium,
-	Fix:      "composite_foreign_key",
+	Fix:      "foreign_key",
 	Source:   "19, 142",
 	Doc: `Foreign keys ignore row level security. A row of one tenant can refer to another's: whether the insert succeeds tells that the row exists,
 the reference keeps its owner from deleting it, and a CASCADE or SET NULL reaches across.

@@ -34,7 +34,7 @@ Give the table to a role that the application cannot become, and grant the appli
 				f.Detail = fmt.Sprintf("%s owns the table.", r.Owner)
 				f.Fix = &Fix{Why: "a role that does not own the table cannot change its policies"}
 				if len(path) == 1 && path[0].Via != "owner" {
-					f.Fix = &Fix{Step: "revoke", SQL: fmt.Sprintf("REVOKE %s FROM %s", pg.Ident(r.Owner), pg.Ident(role)), Why: "the application can no longer become the owner"}
+					f.Fix = &Fix{Step: "revoke_membership", SQL: fmt.Sprintf("REVOKE %s FROM %s", pg.Ident(r.Owner), pg.Ident(role)), Why: "the application can no longer become the owner"}
 				}
 				report(f)
 			}

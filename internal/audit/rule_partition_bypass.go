@@ -20,7 +20,9 @@ partition's own policies, which it has not.
 Switch row level security on for each partition, or take the privilege on partitions away.`,
 
 	Check: func(in *Input, report func(Finding)) {
-		opens := in.opens(func(o open) bool { return bypassesParent(in, o.way.Relation) && direct(o) && o.way.Unbound != "" && plain(o.way) })
+		opens := in.opens(func(o open) bool {
+			return bypassesParent(in, o.way.Relation) && direct(o) && o.way.Unbound != "" && plain(o.way)
+		})
 		for _, g := range byTable(opens, func(open) string { return "" }) {
 			f := g.finding("Its parent " + g.way.Relation.Partition.Parent + " has row level security; nothing filters " + g.does() + " here.")
 			f.Fix = &Fix{SQL: fmt.Sprintf("REVOKE ALL ON TABLE %s FROM %s", g.way.Relation.Identity(), pg.Ident(g.way.As)), Why: "the rows are reached through the parent only"}
