@@ -76,28 +76,19 @@ func (g *group) memberValues() []memberValue {
 		out = append(out, memberValue{v.s, v.fresh})
 	}
 	if g.elems || g.list {
-		names := append(g.names(), "none", "nobody")
-		a, b := names[0], names[1]
-		out = append(out, memberValue{x: []any{a}}, memberValue{x: []any{b}}, memberValue{x: []any{a, b}}, memberValue{x: []any{}})
-		if g.citext || g.folded || g.pattern {
-			out = append(out, memberValue{x: []any{strings.ToUpper(a)}}, memberValue{x: []any{strings.ToUpper(b)}})
+		out = append(out, memberValue{x: []any{}})
+		for _, names := range g.families() {
+			a, b := names[0], names[1]
+			out = append(out, memberValue{x: []any{a}}, memberValue{x: []any{b}}, memberValue{x: []any{a, b}})
+			if g.citext || g.folded || g.pattern {
+				out = append(out, memberValue{x: []any{strings.ToUpper(a)}}, memberValue{x: []any{strings.ToUpper(b)}})
+			}
 		}
 	}
 	if g.boolean {
 		out = append(out, memberValue{x: true})
 	}
 	return out
-}
-
-// names are the group's fresh values in the form that its conversions read.
-func (g *group) names() []string {
-	switch {
-	case g.uuid:
-		return g.uuids
-	case g.num:
-		return g.numbers
-	}
-	return g.words
 }
 
 // leafPaths leaves out what is only a step on the way to another path.

@@ -76,7 +76,7 @@ func conjunction(args ...*node) *node {
 	for _, a := range args {
 		switch {
 		case a == nil || a.op == opConst && a.val.isTrue():
-		case a.op == opConst && (a.val.isFalse() || a.val.null):
+		case a.op == opConst && a.val.isFalse():
 			return constant(falseV)
 		case a.op == opAnd:
 			kept = append(kept, a.args...)

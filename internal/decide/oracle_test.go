@@ -22,12 +22,12 @@ import (
 )
 
 var (
-	oraclePolicies = flag.Int("oracle.policies", 2000, "random predicates that the oracle compares with PostgreSQL")
+	oraclePolicies = flag.Int("oracle.policies", 2500, "random predicates that the oracle compares with PostgreSQL")
 	oracleSeed     = flag.Uint64("oracle.seed", 1, "seed of the oracle's grammar")
 )
 
 // decidedFloor is the share of the oracle's predicates that must be decided. It is only ever raised.
-const decidedFloor = 0.87
+const decidedFloor = 0.92
 
 // An oraclePredicate is one random predicate with what was decided of it.
 type oraclePredicate struct {
