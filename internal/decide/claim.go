@@ -15,6 +15,7 @@ type claim struct {
 	parents  []int // the rows on the way to that parent
 	contexts []tenantContext
 	lists    []*node  // values of the context that hold tenants: a list, an extract
+	cousins  []cousin // rows that stand where the parent stands, where many may
 	members  [][]int  // for each sub-query, the columns of its tied rows that name a tenant
 	asserts  []*node  // what is true of the parents' rows
 	links    [][]link // for each of parents, the columns that lead to it
@@ -36,6 +37,9 @@ type tenantContext struct {
 
 // belongs evaluates whether the row belongs.
 func (k *claim) belongs(e *env) result {
+	if k.belongsToCousin(e) {
+		return is(trueV)
+	}
 	for _, r := range k.parents {
 		at := e.get(k.p.rows[r].present)
 		if at.st != known {

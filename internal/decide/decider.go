@@ -234,6 +234,9 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 	c.p.early = c.p.planned()
 	c.group(k)
 	c.findMembers(k)
+	if q == ownRow {
+		c.findCousins(k, t)
+	}
 	if d.fault.program != nil {
 		d.fault.program(c, k)
 	}

@@ -271,6 +271,13 @@ func (b *shapeWriter) claim(k *claim) {
 	for _, n := range k.lists {
 		b.node(n)
 	}
+	for _, x := range k.cousins {
+		b.int(x.sub)
+		for _, p := range x.pairs {
+			b.int(p[0], p[1])
+		}
+		b.int(x.keys...)
+	}
 	for _, m := range k.members {
 		b.int(len(m))
 		b.int(m...)
