@@ -21,6 +21,7 @@ var pages = []page{
 	{"docs/probes.md", probesPage},
 	{"docs/steps.md", stepsPage},
 	{"docs/commands.md", commandsPage},
+	{"docs/config.md", configPage},
 }
 
 func main() {

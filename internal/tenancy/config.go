@@ -2,24 +2,24 @@ package tenancy
 
 // A Config is ringfence.yaml. Every field is optional; what is given wins over inference.
 type Config struct {
-	TenantColumns []string               `yaml:"tenant_columns,omitempty"`
-	TenantType    string                 `yaml:"tenant_type,omitempty"`
-	Context       string                 `yaml:"context,omitempty"` // a setting's name, "signed", or claim:SETTING#path
-	Contexts      []string               `yaml:"contexts,omitempty"`
-	Schemas       []string               `yaml:"schemas,omitempty"`
-	Roles         map[string][]string    `yaml:"roles,omitempty"` // application, owner, service
-	Tables        map[string]TableConfig `yaml:"tables,omitempty"`
-	Sentinels     []string               `yaml:"sentinels,omitempty"`
-	Accept        []AcceptConfig         `yaml:"accept,omitempty"`
-	UpdatedAt     *UpdatedAtConfig       `yaml:"updated_at,omitempty"`
-	Plan          PlanConfig             `yaml:"plan,omitempty"`
-	Service       []ServiceFunction      `yaml:"service_functions,omitempty"`
+	TenantColumns []string               `yaml:"tenant_columns,omitempty"`    // the tenant key's spellings, most common first
+	TenantType    string                 `yaml:"tenant_type,omitempty"`       // the key's type, as format_type prints it
+	Context       string                 `yaml:"context,omitempty"`           // a setting's name, "signed", or claim:SETTING#path
+	Contexts      []string               `yaml:"contexts,omitempty"`          // further ones, where several are in use
+	Schemas       []string               `yaml:"schemas,omitempty"`           // look at these schemas only
+	Roles         map[string][]string    `yaml:"roles,omitempty"`             // application, owner, service
+	Tables        map[string]TableConfig `yaml:"tables,omitempty"`            // by identity: schema.table
+	Sentinels     []string               `yaml:"sentinels,omitempty"`         // key values that mark rows shared on purpose; NULL is one of them
+	Accept        []AcceptConfig         `yaml:"accept,omitempty"`            // what was opened on purpose
+	UpdatedAt     *UpdatedAtConfig       `yaml:"updated_at,omitempty"`        // plan the column and its trigger
+	Plan          PlanConfig             `yaml:"plan,omitempty"`              // what a plan may do
+	Service       []ServiceFunction      `yaml:"service_functions,omitempty"` // what works without a tenant
 }
 
 // A TableConfig says what a table is.
 type TableConfig struct {
-	Class  Class    `yaml:"class,omitempty"`
-	Key    []string `yaml:"key,omitempty"`
+	Class  Class    `yaml:"class,omitempty"`  // owned, child, root, global, infrastructure
+	Key    []string `yaml:"key,omitempty"`    // its tenant key columns
 	Parent string   `yaml:"parent,omitempty"` // column(s) -> table, as "campaign_id -> public.campaigns(id)"
 	// AddKey asks the plan to add the tenant column to a child and back-fill it from its parent.
 	AddKey string `yaml:"add_key,omitempty"`
@@ -28,13 +28,13 @@ type TableConfig struct {
 
 // An AcceptConfig is one entry of accept.
 type AcceptConfig struct {
-	ID      string `yaml:"id"`
-	Object  string `yaml:"object"`
-	Role    string `yaml:"role,omitempty"`
-	Command string `yaml:"command,omitempty"`
-	Reason  string `yaml:"reason"`
-	By      string `yaml:"by"`
-	Until   string `yaml:"until"`
+	ID      string `yaml:"id"`                // a rule's id, or cell
+	Object  string `yaml:"object"`            // an identity; * stands for any characters
+	Role    string `yaml:"role,omitempty"`    // empty: every role
+	Command string `yaml:"command,omitempty"` // empty: every command
+	Reason  string `yaml:"reason"`            // why it is open
+	By      string `yaml:"by"`                // who says so
+	Until   string `yaml:"until"`             // the last day it counts, as 2027-12-31
 }
 
 // An UpdatedAtConfig says which tables get updated_at and what old rows hold.
@@ -42,7 +42,7 @@ type UpdatedAtConfig struct {
 	Column   string   `yaml:"column,omitempty"`   // default updated_at
 	Backfill string   `yaml:"backfill,omitempty"` // null (default) or created_at
 	Tables   []string `yaml:"tables,omitempty"`   // default: every tenant table without it
-	Skip     []string `yaml:"skip,omitempty"`
+	Skip     []string `yaml:"skip,omitempty"`     // tables to leave alone
 }
 
 // A PlanConfig says what the plan may do beyond the defaults.
@@ -55,8 +55,8 @@ type PlanConfig struct {
 
 // A ServiceFunction is a narrow definer function that works without a tenant, on purpose.
 type ServiceFunction struct {
-	Name   string   `yaml:"name"`
-	Reason string   `yaml:"reason"`
-	By     string   `yaml:"by,omitempty"`
-	Roles  []string `yaml:"roles,omitempty"`
+	Name   string   `yaml:"name"`            // schema.function(types)
+	Reason string   `yaml:"reason"`          // why it needs no tenant
+	By     string   `yaml:"by,omitempty"`    // who says so
+	Roles  []string `yaml:"roles,omitempty"` // who may call it; default: the application
 }
