@@ -13,6 +13,7 @@ type called struct {
 	rel      *catalog.Relation
 	function *catalog.Function
 	body     *expr.Body // nil where it could not be read
+	err      error      // why not
 	direct   bool
 }
 
@@ -45,36 +46,46 @@ func calledFault(r Rule, look func(in *Input, c called) (detail string, s Severi
 
 // eachCalled visits each function of the schema's own that a policy calls, and those that these call.
 func (in *Input) eachCalled(rule string, visit func(called)) {
-	in.eachPolicy(rule, func(p *catalog.Policy, rel *catalog.Relation, e expr.Expr) {
-		seen := map[*catalog.Function]bool{}
-		var enter func(f *catalog.Function, direct bool)
-		look := func(direct bool) func(expr.Expr, int) bool {
-			return func(e expr.Expr, _ int) bool {
-				if c, ok := e.(*expr.Call); ok && c.Func != nil {
-					enter(c.Func, direct)
-				}
-				return true
+	in.eachWritten(rule, func(w *written) {
+		for _, c := range w.called {
+			if c.err != nil {
+				in.Unchecked(rule, c.function.Identity(), fmt.Sprintf("its body could not be read: %v", c.err))
 			}
+			visit(c)
 		}
-		enter = func(f *catalog.Function, direct bool) {
-			if f.System || f.Extension != "" || seen[f] {
-				return
-			}
-			seen[f] = true
-			body, err := in.Model.Reader.Body(f)
-			if err != nil {
-				in.Unchecked(rule, f.Identity(), fmt.Sprintf("its body could not be read: %v", err))
-			}
-			visit(called{policy: p, rel: rel, function: f, body: body, direct: direct})
-			if body == nil {
-				return
-			}
-			for _, s := range body.Statements {
-				expr.WalkQuery(s, look(false))
-			}
-		}
-		expr.WalkDeep(e, look(true))
 	})
+}
+
+// readCalled lists the functions that an expression calls, and those that their bodies call.
+func (in *Input) readCalled(p *catalog.Policy, rel *catalog.Relation, e expr.Expr) []called {
+	var out []called
+	seen := map[*catalog.Function]bool{}
+	var enter func(f *catalog.Function, direct bool)
+	look := func(direct bool) func(expr.Expr, int) bool {
+		return func(e expr.Expr, _ int) bool {
+			if c, ok := e.(*expr.Call); ok && c.Func != nil {
+				enter(c.Func, direct)
+			}
+			return true
+		}
+	}
+	enter = func(f *catalog.Function, direct bool) {
+		if f.System || f.Extension != "" || seen[f] {
+			return
+		}
+		seen[f] = true
+		c := called{policy: p, rel: rel, function: f, direct: direct}
+		c.body, c.err = in.Model.Reader.Body(f)
+		out = append(out, c)
+		if c.body == nil {
+			return
+		}
+		for _, s := range c.body.Statements {
+			expr.WalkQuery(s, look(false))
+		}
+	}
+	expr.WalkDeep(e, look(true))
+	return out
 }
 
 // calls reports whether the body itself calls one of PostgreSQL's own functions of these names.

@@ -33,5 +33,5 @@ func policyFault(r Rule, reasons ...decide.Reason) Rule {
 // its own.
 func (in *Input) becomes(o open) bool {
 	return o.answer.Reason == decide.LiteralTenant && len(o.way.Path) > 0 && o.way.Path[0].Via == "set_role" &&
-		slices.ContainsFunc(o.way.Policies, func(p *catalog.Policy) bool { return in.readsUser(p, o.way.Relation) })
+		slices.ContainsFunc(o.way.Policies, func(p *catalog.Policy) bool { return in.readsUser(p) })
 }

@@ -25,13 +25,25 @@ func (in *Input) opens(keep func(open) bool) []open {
 // ways returns the isolation ways with a privilege that keep returns true for, in the order of Ways.
 func (in *Input) ways(keep func(open) bool) []open {
 	var out []open
-	for i := range in.Ways {
-		o := open{way: &in.Ways[i], answer: &in.Answers[i], table: in.Model.Table(in.Ways[i].Relation.Identity())}
-		if !o.way.Privileged || o.way.Kind != reach.Isolation || o.table == nil {
-			continue
-		}
+	for _, o := range in.isolation {
 		if keep(o) {
 			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// isolationWays pairs each isolation way that a privilege gives with its answer and its table.
+func isolationWays(in *Input) []open {
+	tables := make(map[*catalog.Relation]*tenancy.Table, len(in.Model.Tables))
+	for _, t := range in.Model.Tables {
+		tables[t.Relation] = t
+	}
+	var out []open
+	for i := range in.Ways {
+		w := &in.Ways[i]
+		if t := tables[w.Relation]; t != nil && w.Privileged && w.Kind == reach.Isolation {
+			out = append(out, open{way: w, answer: &in.Answers[i], table: t})
 		}
 	}
 	return out
@@ -134,9 +146,9 @@ func (in *Input) tables() []*tenancy.Table { return in.Model.Tables }
 // such way.
 func (in *Input) canTouch(r *catalog.Relation, commands ...reach.Command) *reach.Way {
 	var best *reach.Way
-	for i := range in.Ways {
+	for _, i := range in.byTable[r] {
 		w := &in.Ways[i]
-		if w.Relation != r || !w.Privileged || (len(commands) > 0 && !slices.Contains(commands, w.Command)) {
+		if !w.Privileged || (len(commands) > 0 && !slices.Contains(commands, w.Command)) {
 			continue
 		}
 		if _, around := detour(w.Path); around {

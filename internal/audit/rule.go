@@ -6,6 +6,7 @@
 package audit
 
 import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/decide"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -44,6 +45,10 @@ type Input struct {
 	Answers []decide.Decision // of Ways, one for one
 
 	decider   *decide.Decider
+	isolation []open                      // the isolation ways that a privilege gives
+	byTable   map[*catalog.Relation][]int // places in Ways
+	asking    func() map[string][]string  // asked, computed once
+	policies  func() []written            // readPolicies, computed once
 	unchecked func(Unchecked)
 }
 

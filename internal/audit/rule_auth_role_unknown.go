@@ -1,7 +1,8 @@
 package audit
 
 import (
-	"github.com/ringfencehq/ringfence/internal/catalog"
+	"slices"
+
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
@@ -18,8 +19,12 @@ Name a role that exists, or better, write the policy TO it.`,
 
 	Check: func(in *Input, report func(Finding)) {
 		told := map[string]bool{}
-		in.eachPolicy("VND003", func(p *catalog.Policy, rel *catalog.Relation, e expr.Expr) {
-			expr.WalkDeep(in.Model.Reader.Inline(e), func(e expr.Expr, _ int) bool {
+		in.eachWritten("VND003", func(w *written) {
+			p, rel := w.policy, w.rel
+			if !slices.ContainsFunc(w.contexts, roleClaim) {
+				return
+			}
+			expr.WalkDeep(in.Model.Reader.Inline(w.e), func(e expr.Expr, _ int) bool {
 				o, ok := e.(*expr.Operation)
 				if !ok || len(o.Args) != 2 || told[p.Identity(rel)] {
 					return true

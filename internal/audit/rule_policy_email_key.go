@@ -3,11 +3,10 @@ package audit
 import (
 	"strings"
 
-	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
-var policyEmailKey = Rule{
+var policyEmailKey = contextFault(Rule{
 	ID:       "POL025",
 	Name:     "policy-email-key",
 	Title:    "the policy tells people apart by their e-mail address",
@@ -18,25 +17,18 @@ var policyEmailKey = Rule{
 belongs to it.
 
 Compare ids.`,
-
-	Check: func(in *Input, report func(Finding)) {
-		told := map[string]bool{}
-		in.eachPolicy("POL025", func(p *catalog.Policy, rel *catalog.Relation, e expr.Expr) {
-			expr.WalkDeep(in.Model.Reader.Inline(e), func(e expr.Expr, _ int) bool {
-				c, ok := expr.ContextOf(e)
-				if !ok || told[p.Identity(rel)] || c.Kind == "user" || !email(c) {
-					return true
-				}
-				told[p.Identity(rel)] = true
-				report(Finding{Object: p.Identity(rel), ObjectType: "policy", Table: rel.Identity(), Detail: "It reads " + c.Name + " " + strings.Join(c.Path, ".") + "."})
-				return true
-			})
-		})
-	},
-}
+}, func(_ *Input, c expr.Context) string {
+	if c.Kind == "user" || !email(c) {
+		return ""
+	}
+	return "It reads " + c.Name + " " + strings.Join(c.Path, ".") + "."
+})
 
 // email reports whether a context read is of an e-mail address, by its name.
 func email(c expr.Context) bool {
+	if !strings.Contains(strings.ToLower(c.Key()), "mail") {
+		return false
+	}
 	last := c.Name[strings.LastIndex(c.Name, ".")+1:]
 	if len(c.Path) > 0 {
 		last = c.Path[len(c.Path)-1]

@@ -28,4 +28,4 @@ Write the policy that is missing, or take the privilege away.`,
 }
 
 // raises reports whether statements on the relation fail before a policy is asked: a circle of policies, which has its own rule.
-func (in *Input) raises(r *catalog.Relation) bool { return circle(asked(in), r.Identity()) != nil }
+func (in *Input) raises(r *catalog.Relation) bool { return circle(in.asking(), r.Identity()) != nil }

@@ -19,7 +19,7 @@ about it in a hurry, a SECURITY DEFINER helper, often leaks.
 Break the circle: let the membership table's own policy compare its user column with the context, without a sub-query on itself.`,
 
 	Check: func(in *Input, report func(Finding)) {
-		asks := asked(in)
+		asks := in.asking()
 		for _, t := range in.tables() {
 			if !t.Relation.RowSecurity {
 				continue

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
@@ -27,8 +26,9 @@ Agree on one name and let every policy read that one.`,
 			return
 		}
 		told := map[string]bool{}
-		in.eachPolicy("CTX004", func(p *catalog.Policy, rel *catalog.Relation, e expr.Expr) {
-			read := tenantSettings(in, e)
+		in.eachWritten("CTX004", func(w *written) {
+			p, rel := w.policy, w.rel
+			read := tenantSettings(in, w.contexts)
 			if len(read) == 0 || told[p.Identity(rel)] || slices.Contains(read, main) {
 				return
 			}
@@ -56,20 +56,18 @@ func mainContext(in *Input) string {
 	return names[0]
 }
 
-// tenantSettings lists the tenant settings of the model that an expression reads.
-func tenantSettings(in *Input, e expr.Expr) []string {
+// tenantSettings lists the tenant settings of the model among contexts.
+func tenantSettings(in *Input, contexts []expr.Context) []string {
 	var out []string
-	expr.WalkDeep(e, func(e expr.Expr, _ int) bool {
-		c, ok := expr.ContextOf(e)
-		if !ok || c.Kind != "setting" || slices.Contains(out, c.Name) {
-			return true
+	for _, c := range contexts {
+		if c.Kind != "setting" || slices.Contains(out, c.Name) {
+			continue
 		}
 		for _, known := range in.Model.Contexts {
 			if known.Kind == "setting" && !known.Principal && known.Name == c.Name {
 				out = append(out, c.Name)
 			}
 		}
-		return true
-	})
+	}
 	return out
 }

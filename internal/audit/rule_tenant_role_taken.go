@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"slices"
+
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/pg"
@@ -25,7 +27,7 @@ Give each tenant a login of its own, without membership in the others; or compar
 		}) {
 			for _, p := range o.way.Policies {
 				id := p.Identity(o.way.Relation)
-				if told[o.way.Role+" "+id] || !in.readsUser(p, o.way.Relation) {
+				if told[o.way.Role+" "+id] || !in.readsUser(p) {
 					continue
 				}
 				told[o.way.Role+" "+id] = true
@@ -39,18 +41,11 @@ Give each tenant a login of its own, without membership in the others; or compar
 }
 
 // readsUser reports whether the policy looks at current_user.
-func (in *Input) readsUser(p *catalog.Policy, rel *catalog.Relation) bool {
-	found := false
-	for _, tree := range []*catalog.Tree{p.Using, p.Check} {
-		e, err := in.Model.Reader.Expression(tree, rel)
-		if err != nil || e == nil {
-			continue
+func (in *Input) readsUser(p *catalog.Policy) bool {
+	for _, w := range in.policies() {
+		if w.policy == p && slices.ContainsFunc(w.contexts, func(c expr.Context) bool { return c.Kind == "user" && c.Name != "session_user" }) {
+			return true
 		}
-		expr.WalkDeep(in.Model.Reader.Inline(e), func(e expr.Expr, _ int) bool {
-			c, ok := expr.ContextOf(e)
-			found = found || ok && c.Kind == "user" && c.Name != "session_user"
-			return !found
-		})
 	}
-	return found
+	return false
 }

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/decide"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -22,9 +24,14 @@ func Read(m *tenancy.Model) *Input {
 	d := decide.New(m)
 	in := &Input{Model: m, Ways: reach.Ways(m), decider: d}
 	in.Answers = make([]decide.Decision, len(in.Ways))
+	in.byTable = make(map[*catalog.Relation][]int, len(m.Tables))
 	for i, w := range in.Ways {
 		in.Answers[i] = d.Decide(w)
+		in.byTable[w.Relation] = append(in.byTable[w.Relation], i)
 	}
+	in.isolation = isolationWays(in)
+	in.policies = sync.OnceValue(func() []written { return readPolicies(in) })
+	in.asking = sync.OnceValue(func() map[string][]string { return asked(in) })
 	return in
 }
 
