@@ -7,6 +7,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
+	"github.com/ringfencehq/ringfence/internal/signed"
 )
 
 // call compiles a function call: a read of the context, a cast, a function that can be run, or one to be inlined.
@@ -221,6 +222,9 @@ func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
 // userCall takes a function that could not be inlined for what it is: opaque, unless the model says that it gives the
 // tenant.
 func (c *compiler) userCall(e *expr.Call, s *scope) *node {
+	if f := e.Func; f.Schema == signed.Schema && f.Name == signed.Function {
+		return c.signedContext(e, s)
+	}
 	if v, ok := c.contextFunction(e); ok {
 		return v
 	}

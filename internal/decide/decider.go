@@ -245,7 +245,7 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 
 // inlined brings functions that can be read to the expressions they compute, and notes that they are believed.
 func (c *compiler) inlined(e expr.Expr) expr.Expr {
-	if c.m.Reader == nil || c.asContext || !callsUser(e) {
+	if c.m.Reader == nil || c.asContext || !callsUser(e) || callsVerifier(e) {
 		return e
 	}
 	for _, f := range c.m.Reader.Inlined(e) {
