@@ -362,6 +362,22 @@ func (c *compiler) findMembers(k *claim) {
 	}
 }
 
+// memberKeys are the tenant keys, as far as the predicate reads them, of the rows that sub-queries tie to the context.
+func (c *compiler) memberKeys() []int {
+	var out []int
+	for i := range c.p.vars {
+		v := &c.p.vars[i]
+		if v.class != classColumn || v.row < 0 || c.p.rows[v.row].rel == nil {
+			continue
+		}
+		tied := slices.ContainsFunc(c.p.subs, func(s subquery) bool { return s.bound[v.row] })
+		if t := c.m.Table(c.p.rows[v.row].rel.Identity()); tied && t != nil && slices.Contains(t.Key, v.name) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 // namesTenant reports whether a column of a relation names a tenant: it is the relation's key, or, where the model knows
 // none, of the key's type and compared with it.
 func (c *compiler) namesTenant(rel *catalog.Relation, v *variable, k *claim) bool {

@@ -301,6 +301,7 @@ func (c *compiler) group(k *claim) {
 	for _, x := range k.contexts {
 		together[0] = append(together[0], x.v)
 	}
+	together[0] = append(together[0], c.memberKeys()...) // the claim compares them with the key, even where the predicate does not
 	c.p.joinGroups(roots, together)
 	for _, x := range k.contexts {
 		if g := c.p.groups[c.p.vars[x.v].group]; x.path != nil && len(g.paths) == 0 {

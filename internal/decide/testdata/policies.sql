@@ -4,6 +4,8 @@ GRANT USAGE ON SCHEMA s TO <app>;
 CREATE COLLATION s.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE s.members (user_id uuid NOT NULL, tenant_id uuid NOT NULL, PRIMARY KEY (user_id, tenant_id));
 GRANT SELECT ON s.members TO <app>;
+CREATE TABLE s.staff (person int NOT NULL, tenant_id uuid NOT NULL, PRIMARY KEY (person, tenant_id));
+GRANT SELECT ON s.staff TO <app>;
 CREATE TABLE s.open_members (user_id uuid NOT NULL, tenant_id uuid NOT NULL, PRIMARY KEY (user_id, tenant_id));
 GRANT SELECT, INSERT ON s.open_members TO <app>;
 CREATE TABLE s.projects (id int PRIMARY KEY, tenant_id uuid NOT NULL);
