@@ -5,7 +5,7 @@ func Kinds() []*Kind {
 	return []*Kind{
 		&repairIndex, &tenantIndex, &partitionedIndex, &uniqueIndex,
 		&updatedAtFunction, &updatedAtColumn, &tenantColumn, &tenantFillTrigger,
-		&applicationRole,
+		&applicationRole, &signedContext,
 		&tenantBackfill, &updatedAtBackfill,
 		&notNullCheck, &notNullValidate, &notNull,
 		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &updatedAtTrigger,

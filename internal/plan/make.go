@@ -58,6 +58,7 @@ func Make(in Input) (*Plan, error) {
 	}
 	p := newPlanner(in)
 	p.applicationRole()
+	p.signedContext()
 	for _, t := range in.Model.Tables {
 		p.table(t)
 	}

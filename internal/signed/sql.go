@@ -57,14 +57,14 @@ const (
 // Use binds a token to the transaction at hand; the token is the parameter.
 const Use = "SELECT pg_catalog.set_config('ringfence.token', $1, true)"
 
-// Install returns the statements that make the role, the key table and the function. The application's roles get EXECUTE and USAGE
-// by PUBLIC; nobody else gets at a key. The table's rows belong in no dump: --exclude-table-data=ringfence.context_key.
+// Install returns the statements that make the role, the key table and the function. The application's roles
+// have EXECUTE by PUBLIC, as functions do, and policies need no more; nobody but the owner gets at a key. The table's rows belong in no dump: --exclude-table-data=ringfence.context_key.
 func Install() []string {
 	table, function := Schema+"."+KeyTable, Schema+"."+Function+"()"
 	return []string{
 		"CREATE ROLE " + Owner + " NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT",
 		"CREATE SCHEMA IF NOT EXISTS " + Schema,
-		"GRANT USAGE ON SCHEMA " + Schema + " TO PUBLIC",
+		"GRANT USAGE ON SCHEMA " + Schema + " TO " + Owner,
 		fmt.Sprintf("CREATE TABLE %s (kid pg_catalog.text PRIMARY KEY CHECK (kid ~ '^[A-Za-z0-9_-]{1,32}$'),"+
 			" inner_pad pg_catalog.bytea NOT NULL CHECK (pg_catalog.octet_length(inner_pad) = 64),"+
 			" outer_pad pg_catalog.bytea NOT NULL CHECK (pg_catalog.octet_length(outer_pad) = 64),"+
@@ -82,6 +82,7 @@ func Uninstall() []string {
 	return []string{
 		"DROP FUNCTION " + Schema + "." + Function + "()",
 		"DROP TABLE " + Schema + "." + KeyTable,
+		"REVOKE USAGE ON SCHEMA " + Schema + " FROM " + Owner,
 		"DROP ROLE " + Owner,
 	}
 }
