@@ -26,3 +26,16 @@ func TestCatalogueIsCovered(t *testing.T) {
 		}
 	}
 }
+
+// What a rule's finding asks of the plan has the name of a step.
+func TestFixesAreSteps(t *testing.T) {
+	for _, r := range Rules() {
+		if r.Fix != "" && !strings.Contains(stepNames, " "+r.Fix+" ") {
+			t.Errorf("%s %s: %q is no kind of step", r.ID, r.Name, r.Fix)
+		}
+	}
+}
+
+// stepNames are the kinds of steps that the plan has; package plan stands above this one.
+const stepNames = " application_role create_policy default_privileges drop_policy enable_rls force_rls foreign_key function_execute function_search_path grant not_null" +
+	" repair_index replace_policy revoke revoke_membership role_attribute security_invoker tenant_index unique_swap unset_context_default updated_at_column "

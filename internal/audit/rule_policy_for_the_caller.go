@@ -38,7 +38,7 @@ Make policies TO PUBLIC, or install 15.20, 16.16, 17.12, 18.7 or later.`,
 				}
 				s := severity
 				if p.Permissive {
-					s = Medium
+					s = Low // every tenant is locked out, and nothing is shown
 				}
 				report(Finding{
 					Object: p.Identity(t.Relation), ObjectType: "policy", Table: t.Relation.Identity(), Role: app, Severity: s,
