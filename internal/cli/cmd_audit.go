@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,6 +65,9 @@ func formatNames() []string {
 // write writes a report in the format asked for.
 func (w *World) write(f *readFlags, r *report.Report) error {
 	format, _ := report.FormatNamed(f.format)
+	if format.Writes != nil && !format.Writes(r) {
+		return usage(fmt.Errorf("--format %s has no form for this document", f.format), "use text or json")
+	}
 	return w.deliver(f.output, func(b *bytes.Buffer) error { return format.Write(b, r, w.options(f)) })
 }
 

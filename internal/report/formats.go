@@ -17,7 +17,7 @@ type Options struct {
 }
 
 // Formats returns every format, the one for people first.
-func Formats() []Format { return []Format{textFormat, jsonFormat} }
+func Formats() []Format { return []Format{textFormat, jsonFormat, htmlFormat} }
 
 // FormatNamed returns the format of that name, and whether there is one.
 func FormatNamed(name string) (Format, bool) {

@@ -40,12 +40,16 @@ func (p *printer) prove(d *Prove) {
 		s.Inference.Proved, s.Inference.Leak, s.Inference.Unproven)
 }
 
-func (p *printer) matrix(cells []prove.Cell) {
-	type square struct {
-		verdict  prove.Verdict
-		accepted bool
-	}
-	squares, tables, width := map[string]map[string]square{}, []string{}, 5
+// A square is the matrix's verdict on one table and command.
+type square struct {
+	verdict  prove.Verdict
+	accepted bool
+}
+
+// squaresOf gives the worst verdict of each table and command over roles, variants and paths; what was accepted counts only where
+// nothing else is worse than proved.
+func squaresOf(cells []prove.Cell) (squares map[string]map[string]square, tables []string) {
+	squares = map[string]map[string]square{}
 	for _, c := range cells {
 		if c.Kind != "isolation" {
 			continue
@@ -55,13 +59,38 @@ func (p *printer) matrix(cells []prove.Cell) {
 			row = map[string]square{}
 			squares[c.Relation] = row
 			tables = append(tables, c.Relation)
-			width = max(width, len(c.Relation))
 		}
 		next := square{c.Verdict, c.Accepted != nil}
-		old, ok := row[c.Command]
-		if !ok || prove.Worse(next.verdict, old.verdict) && !next.accepted || old.accepted && !next.accepted && next.verdict != prove.Proved {
+		if old, ok := row[c.Command]; !ok || worse(next, old) {
 			row[c.Command] = next
 		}
+	}
+	return squares, tables
+}
+
+// worse reports whether a is worse news than b: an accepted leak is better than any that is not proved, and worse than proved.
+func worse(a, b square) bool {
+	rank := func(s square) int {
+		switch {
+		case s.verdict == prove.Proved:
+			return 3
+		case s.accepted:
+			return 2
+		case s.verdict == prove.Probed:
+			return 2
+		case s.verdict == prove.Unproven:
+			return 1
+		}
+		return 0
+	}
+	return rank(a) < rank(b)
+}
+
+func (p *printer) matrix(cells []prove.Cell) {
+	squares, tables := squaresOf(cells)
+	width := 5
+	for _, t := range tables {
+		width = max(width, len(t))
 	}
 	p.line("%-*s  %s", width, "table", strings.Join(columns, "  "))
 	for _, t := range sorted(tables) {
