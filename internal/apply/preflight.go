@@ -140,7 +140,8 @@ func ownershipChecks(ctx context.Context, s *session, f facts, steps []plan.Step
 				continue
 			}
 			seen[object] = true
-			query, args := owner, []any{}
+			query := owner
+			var args []any
 			if n, ok := parseRel(object); ok {
 				args = []any{n.schema, n.name}
 			} else if n, ok := parseFunction(object); ok {

@@ -29,7 +29,6 @@ type runner struct {
 	events      string            // why commands that fire event triggers are refused; "" where they are not
 	unset       map[unsetKey]half // what sessions without a context reached
 	result      *Result
-	tried       int
 }
 
 // Run attacks. Everything happens in one transaction, savepoint by savepoint, that is rolled back: rows are made for two

@@ -5,14 +5,6 @@ import (
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
-// A trap is something about how a policy reads its context that bites later, though it may isolate today.
-type trap struct {
-	policy  *catalog.Policy
-	rel     *catalog.Relation
-	context expr.Context
-	what    string
-}
-
 // trapFault makes a rule for traps in policies: find looks at one policy's expression as it is stored.
 func trapFault(r Rule, find func(e expr.Expr, say func(c expr.Context, what string))) Rule {
 	r.Fix = "replace_policy"

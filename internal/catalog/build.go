@@ -29,7 +29,6 @@ type builder struct {
 	tables       map[uint32]*publicationRow
 
 	acls     map[string]map[uint32][]Grant // by kind of object, then OID
-	colACLs  map[columnID][]Grant
 	policies map[uint32]*Policy
 	casts    []castRow
 
@@ -43,11 +42,6 @@ type objectID struct {
 	oid     uint32
 }
 
-type columnID struct {
-	relation uint32
-	num      int16
-}
-
 func newBuilder(s *Snapshot) *builder {
 	return &builder{
 		snap: s, denied: map[string]bool{},
@@ -55,7 +49,7 @@ func newBuilder(s *Snapshot) *builder {
 		collations: map[uint32]*Collation{}, opclasses: map[uint32]string{}, defaultClass: map[uint32]uint32{}, relations: map[uint32]*relationRow{},
 		functions: map[uint32]*functionRow{}, operators: map[uint32]*operatorRow{}, languages: map[uint32]string{},
 		servers: map[uint32]string{}, databases: map[uint32]string{}, extOf: map[objectID]string{},
-		tables: map[uint32]*publicationRow{}, acls: map[string]map[uint32][]Grant{}, colACLs: map[columnID][]Grant{},
+		tables: map[uint32]*publicationRow{}, acls: map[string]map[uint32][]Grant{},
 		policies: map[uint32]*Policy{},
 	}
 }

@@ -16,7 +16,6 @@ import (
 
 // A policyCase is one table of its own with a row of the case file: columns | policies | want.
 type policyCase struct {
-	line  int
 	name  string
 	table string // column definitions; empty: the usual ones
 	ddl   []string

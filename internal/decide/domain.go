@@ -135,9 +135,7 @@ func (g *group) learn(n *node, p *program) {
 		case opConst:
 			if !x.val.null {
 				g.consts = append(g.consts, x.val)
-				for _, e := range x.val.elems {
-					g.consts = append(g.consts, e)
-				}
+				g.consts = append(g.consts, x.val.elems...)
 			}
 		case opConvert:
 			g.learnConversion(x)

@@ -23,8 +23,6 @@ func (g *grammar) pick(names ...string) string {
 	return n
 }
 
-func (g *grammar) one(in int) bool { return g.r.IntN(in) == 0 }
-
 // predicate is a boolean expression of some depth.
 func (g *grammar) predicate(depth int) string {
 	if depth <= 0 {
@@ -228,14 +226,11 @@ func oracleContexts(key string) []oracleContext {
 		out = append(out, oracleContext{"app.tid": t})
 	}
 	a := keys[0]
-	for _, c := range []oracleContext{
+	return append(out, []oracleContext{
 		{"app.tid": a, "app.flag": "on"}, {"app.tid": a, "app.flag": ""}, {"app.flag": "true"}, {"app.flag": "7"}, {"app.tid": "", "app.flag": "on"},
 		{"app.tid": a, "app.flag": "x"}, {"app.uid": "u1"}, {"app.uid": "u2"}, {"app.uid": "u3"}, {"app.uid": ""}, {"app.tid": a, "app.uid": "u2"},
 		{"app.claims": ""}, {"app.claims": "{}"}, {"app.claims": "x"},
 		{"app.claims": fmt.Sprintf(`{"tenant":%q}`, a)}, {"app.claims": fmt.Sprintf(`{"meta":{"tenant":%q}}`, a)},
 		{"app.claims": fmt.Sprintf(`{"tenants":[%q,%q]}`, a, keys[1])}, {"app.claims": `{"tenant":null,"meta":7}`},
-	} {
-		out = append(out, c)
-	}
-	return out
+	}...)
 }

@@ -265,9 +265,7 @@ func (j *judgement) opensBySetting(leaf *env) bool {
 // decision says a verdict of one way.
 func (v *verdict) decision(way reach.Way) Decision {
 	out := Decision{Verdict: v.verdict, Reason: v.reason, Why: v.why, Witness: v.witness, Unusable: v.unusable}
-	for _, n := range v.notes {
-		out.Premises = append(out.Premises, n)
-	}
+	out.Premises = append(out.Premises, v.notes...)
 	if v.verdict == Leak && v.witness != nil && way.Unbound == "" {
 		out.Why = subject(way) + ": " + v.why
 	}

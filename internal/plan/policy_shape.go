@@ -173,11 +173,3 @@ func (p PolicyShape) check(table string) string {
 	}
 	return p.Rows.sql(table, "", 0)
 }
-
-// tables lists the other tables the predicate reads, which CREATE POLICY takes a share of.
-func (p Predicate) tables() []Name {
-	if p.Parent == nil {
-		return nil
-	}
-	return append([]Name{p.Parent.Table}, p.Parent.Rows.tables()...)
-}

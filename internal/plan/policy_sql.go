@@ -72,9 +72,7 @@ func policyAbsent(table Name, policy string) string {
 	return "SELECT NOT EXISTS (SELECT " + ofRelation(table, "JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid") + " AND p.polname = " + lit(policy) + ")"
 }
 
-// policyIdentity is pg_identify_object's name of a policy.
-func policyIdentity(t Target) string { return policyOn(t.Object.Name, t.Name) }
-
+// policyOn is pg_identify_object's name of a policy.
 func policyOn(policy string, table Name) string {
 	return printedIdent(policy) + " on " + table.Identity()
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
@@ -250,6 +249,3 @@ func commonest(counts map[uint32]int) uint32 {
 	}
 	return best
 }
-
-// list joins names for people.
-func list(names []string) string { return strings.Join(names, ", ") }
