@@ -7,10 +7,10 @@ import (
 )
 
 // documents are JSON documents that hold the members a predicate asks for: each alone and together, with the values of the
-// group, and none.
+// group, and none. Where none is asked for, they are any that differ.
 func (g *group) documents() []value {
 	if len(g.paths) == 0 && !g.elems {
-		return nil
+		return g.anyDocuments()
 	}
 	names := g.memberValues()
 	out := []value{{s: "{}"}}
@@ -59,6 +59,18 @@ func (g *group) documents() []value {
 		}
 	}
 	all(0)
+	return out
+}
+
+// anyDocuments are the empty document and as many others as the group needs: a column without a value to try would be
+// proved of nothing.
+func (g *group) anyDocuments() []value {
+	out := []value{{s: "{}"}}
+	for i := range g.size() {
+		if b, err := json.Marshal(map[string]string{"value": g.words[i]}); err == nil {
+			out = append(out, value{s: string(b), fresh: uint8(i + 1)})
+		}
+	}
 	return out
 }
 
