@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -53,4 +54,12 @@ func unfiltered(in *Input, p *catalog.Publication) []string {
 		}
 	}
 	return out
+}
+
+// first returns at most n of the words, and says how many more there are.
+func first(words []string, n int) []string {
+	if len(words) <= n {
+		return words
+	}
+	return append(append([]string(nil), words[:n]...), fmt.Sprintf("and %d more", len(words)-n))
 }

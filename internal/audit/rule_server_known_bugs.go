@@ -2,7 +2,6 @@ package audit
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 )
@@ -14,7 +13,14 @@ type serverBug struct {
 	what   string
 	source string
 	fixed  map[int]int // major → version_num of the first good minor
-	severe func(in *Input) (Severity, string)
+	bears  func(in *Input) []borne
+}
+
+// A borne is an object that a bug bears on, and how gravely.
+type borne struct {
+	object, kind, table string
+	severity            Severity
+	why                 string
 }
 
 // serverBugs is the table of known bugs. Sources: postgresql.org/support/security, and the release notes of the minors.
@@ -51,51 +57,46 @@ Install the newest minor release of the server's major version.`,
 			if !ok || v >= fixed {
 				continue
 			}
-			severity, why := b.severe(in)
-			if severity == "" {
-				continue
+			for _, x := range b.bears(in) {
+				report(Finding{
+					Object: x.object, ObjectType: x.kind, Table: x.table, Severity: x.severity,
+					Title:  b.id + ": " + b.what,
+					Detail: fmt.Sprintf("The server is %d.%d; %d.%d mends it. %s", v/10000, v%10000, fixed/10000, fixed%10000, x.why),
+					Fix:    &Fix{Why: "the newest minor release"},
+				})
 			}
-			report(Finding{
-				Object: catalog.QuoteIdent(in.Model.Snapshot.Server.Database), ObjectType: "database", Severity: severity,
-				Title:  b.id + ": " + b.what,
-				Detail: fmt.Sprintf("The server is %d.%d; %d.%d mends it. %s", v/10000, v%10000, fixed/10000, fixed%10000, why),
-				Fix:    &Fix{Why: "the newest minor release"},
-			})
 		}
 	},
 }
 
 // anyPolicy says that a bug bears on every database that relies on policies.
-func anyPolicy(s Severity) func(*Input) (Severity, string) {
-	return func(in *Input) (Severity, string) {
+func anyPolicy(s Severity) func(*Input) []borne {
+	return func(in *Input) []borne {
 		for _, t := range in.Model.TenantTables() {
 			if t.Relation.RowSecurity {
-				return s, ""
+				return []borne{{object: catalog.QuoteIdent(in.Model.Snapshot.Server.Database), kind: "database", severity: s}}
 			}
 		}
-		return "", ""
+		return nil
 	}
 }
 
 // conflictReadable: the bug reads a hidden row over a unique key that has not the tenant in it.
-func conflictReadable(in *Input) (Severity, string) {
-	var open []string
+func conflictReadable(in *Input) []borne {
+	var out []borne
 	for _, t := range in.Model.TenantTables() {
-		if !t.Relation.RowSecurity || len(t.Key) == 0 {
+		if !t.Relation.RowSecurity || len(t.Key) == 0 || in.canTouch(t.Relation, "INSERT") == nil || in.canTouch(t.Relation, "UPDATE") == nil {
 			continue
 		}
 		for i := range t.Relation.Indexes {
 			x := &t.Relation.Indexes[i]
-			if x.Unique && x.Valid && !carries(x, t.Key) && !unguessable(x, t.Relation) && in.canTouch(t.Relation, "INSERT") != nil && in.canTouch(t.Relation, "UPDATE") != nil {
-				open = append(open, x.Identity(t.Relation))
-				break
+			if x.Unique && x.Valid && !carries(x, t.Key) && !unguessable(x, t.Relation) {
+				out = append(out, borne{x.Identity(t.Relation), "index", t.Relation.Identity(), bySQL(in),
+					"Its key has not the tenant in it. One led by the tenant closes the hole on every version."})
 			}
 		}
 	}
-	if len(open) == 0 {
-		return "", ""
-	}
-	return bySQL(in), "Unique keys without the tenant are open to it: " + strings.Join(first(open, 5), ", ") + ". A key led by the tenant closes it on every version."
+	return out
 }
 
 // bySQL is how grave a bug is that needs SQL of the attacker's own: where the tenant is a setting that the same SQL may choose, it
@@ -110,33 +111,29 @@ func bySQL(in *Input) Severity {
 }
 
 // treePolicy: the bug needs a parent with row level security.
-func treePolicy(in *Input) (Severity, string) {
+func treePolicy(in *Input) []borne {
+	var out []borne
+	seen := map[string]bool{}
 	for _, t := range in.Model.TenantTables() {
 		for _, p := range t.Relation.Parents {
-			if parent := in.Model.Snapshot.Relation(p); parent != nil && parent.RowSecurity {
-				return Medium, "Tables with row level security have partitions or children."
+			if parent := in.Model.Snapshot.Relation(p); parent != nil && parent.RowSecurity && !seen[p] {
+				seen[p] = true
+				out = append(out, borne{p, string(parent.Kind), p, Medium, "It has row level security, and partitions or children."})
 			}
 		}
 	}
-	return "", ""
+	return out
 }
 
 // rolePolicy: the bug needs policies that differ by role.
-func rolePolicy(in *Input) (Severity, string) {
+func rolePolicy(in *Input) []borne {
+	var out []borne
 	for _, t := range in.Model.TenantTables() {
-		for _, p := range t.Relation.Policies {
-			if len(p.Roles) > 0 {
-				return bySQL(in), "Some policies are for certain roles only."
+		for i := range t.Relation.Policies {
+			if p := &t.Relation.Policies[i]; len(p.Roles) > 0 {
+				out = append(out, borne{p.Identity(t.Relation), "policy", t.Relation.Identity(), bySQL(in), "It is for certain roles only."})
 			}
 		}
 	}
-	return "", ""
-}
-
-// first returns at most n of the words, and says how many more there are.
-func first(words []string, n int) []string {
-	if len(words) <= n {
-		return words
-	}
-	return append(append([]string(nil), words[:n]...), fmt.Sprintf("and %d more", len(words)-n))
+	return out
 }
