@@ -14,6 +14,7 @@ type claim struct {
 	keys     []int // the key's columns, of the row itself or of the parent it reaches its tenant through
 	parents  []int // the rows on the way to that parent
 	contexts []tenantContext
+	own      []*node  // comparisons that are true of the session's own rows in the table it looks its tenants up in
 	lists    []*node  // values of the context that hold tenants: a list, an extract
 	cousins  []cousin // rows that stand where the parent stands, where many may
 	members  [][]int  // for each sub-query, the columns of its tied rows that name a tenant
@@ -52,6 +53,13 @@ func (k *claim) belongs(e *env) result {
 	for _, c := range k.contexts {
 		if r := e.get(c.v); r.st != known {
 			return r
+		}
+	}
+	for _, n := range k.own {
+		if r := e.eval(n); r.st == wanting {
+			return r
+		} else if r.st == known && r.v.isTrue() {
+			return is(trueV)
 		}
 	}
 	for _, i := range k.keys {
@@ -235,6 +243,49 @@ func (c *compiler) findContexts(k *claim) {
 			}
 		}
 	}
+}
+
+// findOwn fills in which comparisons tell the session's own row in a table where its tenants are looked up: a membership says
+// itself whose it is. It is so of rows that are there, and only while nothing but such look-ups names the tenant.
+func (c *compiler) findOwn(k *claim, t *tenancy.Table) {
+	if len(t.Principals) == 0 || len(t.Key) == 0 || slices.ContainsFunc(c.m.Contexts, func(x tenancy.Context) bool {
+		return !x.Principal && (x.Kind == "setting" || x.Kind == "claim")
+	}) {
+		return
+	}
+	walkNodes(c.p.root, func(n *node) {
+		if n.op != opCompare || n.cmp != cmpEQ || n.not || len(n.args) != 2 {
+			return
+		}
+		for i, a := range n.args {
+			for a.op == opConvert && len(a.args) == 1 {
+				a = a.args[0]
+			}
+			if a.op != opVar || c.p.vars[a.v].class != classColumn || c.p.vars[a.v].row != 0 || !slices.Contains(t.Principals, c.p.vars[a.v].name) {
+				continue
+			}
+			if c.sessionOnly(n.args[1-i]) {
+				k.own = append(k.own, n)
+			}
+		}
+	})
+}
+
+// sessionOnly reports whether a node is made of the session alone: of no row, and of no constant alone.
+func (c *compiler) sessionOnly(n *node) bool {
+	ok, reads := true, false
+	walkNodes(n, func(x *node) {
+		switch x.op {
+		case opExists, opScalar, opPresent, opArray:
+			ok = false
+		case opVar:
+			ok = ok && c.p.vars[x.v].class != classColumn
+			reads = true
+		case opSetting:
+			reads = true
+		}
+	})
+	return ok && reads
 }
 
 // guessContexts takes the settings that the key is compared with, where the model names none.

@@ -222,6 +222,9 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 		}
 		c.findContexts(k)
 		c.findLists(k)
+		if !pred.made {
+			c.findOwn(k, t)
+		}
 		if way.Command == reach.Select && !pred.made {
 			k.share(d.m.Sentinels)
 		}
@@ -276,7 +279,8 @@ func (k *claim) share(sentinels []string) {
 	}
 }
 
-// tableChecks adds the table's CHECK constraints: no row breaks them.
+// tableChecks adds the table's CHECK constraints: no row breaks them. Those that call a function of the schema's are left out: it may
+// read what has changed since the row was made, so that a row may well break them, and no proof has to trust it for that.
 func (c *compiler) tableChecks() {
 	r := c.p.rows[0].rel
 	for i := range r.Constraints {
@@ -284,10 +288,22 @@ func (c *compiler) tableChecks() {
 		if k.Kind != "check" || k.Check == nil || !k.Validated || c.m.Reader == nil {
 			continue
 		}
-		if e, err := c.m.Reader.Expression(k.Check, r); err == nil && e != nil {
+		if e, err := c.m.Reader.Expression(k.Check, r); err == nil && e != nil && !callsOwn(e) {
 			c.p.checks = append(c.p.checks, c.compile(e, c.rowScope(0)))
 		}
 	}
+}
+
+// callsOwn reports whether an expression calls a function that is not the system's.
+func callsOwn(e expr.Expr) bool {
+	found := false
+	expr.WalkDeep(e, func(n expr.Expr, _ int) bool {
+		if c, ok := n.(*expr.Call); ok && c.Func != nil && !c.Func.System {
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 // group forms the groups of variables, the key's with the context's.

@@ -268,6 +268,10 @@ func (b *shapeWriter) claim(k *claim) {
 			b.text(p)
 		}
 	}
+	for _, n := range k.own {
+		b.node(n)
+	}
+	b.int(len(k.own))
 	for _, n := range k.lists {
 		b.node(n)
 	}

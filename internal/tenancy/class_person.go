@@ -8,7 +8,7 @@ import (
 // people finds tables of persons that no column ties to a tenant: a membership table with a tenant key names their rows.
 func (in *inference) people() {
 	for _, t := range in.model.Tables {
-		if t.Class != Unclassified || t.Why != "" || !personal(t.Relation.Name) {
+		if t.Class != Unclassified || t.Why != "" || !holdsPeople(t.Relation.Name) {
 			continue
 		}
 		if link := in.membershipOf(t); link != nil {
@@ -17,6 +17,17 @@ func (in *inference) people() {
 		}
 	}
 	in.children()
+}
+
+// holdsPeople reports whether a table's name is that of persons, not of their kinds: users, not user_types.
+func holdsPeople(table string) bool {
+	ws := words(table)
+	return personal(table) && !kindWords[singular(ws[len(ws)-1])]
+}
+
+// kindWords name what things are told apart by: rows of such tables are nobody's.
+var kindWords = map[string]bool{
+	"type": true, "kind": true, "status": true, "state": true, "role": true, "category": true, "level": true, "class": true, "permission": true,
 }
 
 // membershipOf returns the link from a person's table to the membership table that refers to it.

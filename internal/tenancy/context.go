@@ -121,17 +121,24 @@ func (f *finder) query(q *expr.Query, depth int, found func(read)) {
 	})
 }
 
-// lookedUp returns the identity of the one table that a query reads, or "".
+// lookedUp returns the identity of the one table that a query reads, or "". SELECT EXISTS (SELECT …) reads what its sub-query does.
 func lookedUp(q *expr.Query) string {
 	if q.Command != "select" {
 		return ""
 	}
-	for i := range q.Range {
-		if r := q.Range[i].Relation; r != nil && !r.System {
-			return r.Identity()
+	table := ""
+	expr.Queries(q, func(inner *expr.Query) {
+		if table != "" || inner != q && len(q.Range) > 0 {
+			return
 		}
-	}
-	return ""
+		for i := range inner.Range {
+			if r := inner.Range[i].Relation; r != nil && !r.System {
+				table = r.Identity()
+				return
+			}
+		}
+	})
+	return table
 }
 
 // builtin reports whether a function is one of pg_catalog's.

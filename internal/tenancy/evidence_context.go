@@ -30,6 +30,7 @@ func (in *inference) nameContexts() {
 			in.count(byKey, policies, &comparison{policy: -1 - i}, r)
 		}
 	}
+	in.throughMembers(byKey, policies)
 	for key, c := range byKey {
 		c.Uses = len(policies[key])
 		in.model.Contexts = append(in.model.Contexts, *c)
@@ -37,6 +38,22 @@ func (in *inference) nameContexts() {
 	in.fromFunctions()
 	sortContexts(in.model.Contexts)
 	in.told()
+}
+
+// throughMembers adds, where nothing that was found names a tenant, the tables in which helpers of the policies look a person's
+// tenants up: is_member(account_id) says it as account_id IN (SELECT …) does.
+func (in *inference) throughMembers(byKey map[string]*Context, policies map[string]map[int]bool) {
+	for _, c := range byKey {
+		if !c.Principal {
+			return
+		}
+	}
+	for name, uses := range in.members {
+		in.addContext(byKey, policies, 0, Context{Kind: "membership", Name: name, Why: "policies find a person's tenants in it"})
+		for i := range uses {
+			policies["membership\x00"+name+"\x00"][i] = true
+		}
+	}
 }
 
 // tells reports whether what is compared is a tenant key, or the only thing there is: a share token or a flag is no context.

@@ -43,6 +43,7 @@ func Infer(snap *catalog.Snapshot, opts Options) (*Model, error) {
 	in.keys()
 	in.roots()
 	in.assignKeys()
+	in.lookUps()
 	in.nameRoles()
 	in.nameContexts()
 	in.classify()
@@ -66,6 +67,7 @@ type inference struct {
 	readsTenant map[string]bool          // reads that the tenant key is compared with
 	given       bool                     // whether spellings were told, not inferred
 	rootOf      map[string]string        // root table → its identifying column
+	members     map[string]int           // tables with a key in which policies find a person's rows → how many policies
 	compared    map[string][]*comparison // table → what its policies compare
 }
 

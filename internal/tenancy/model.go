@@ -97,6 +97,9 @@ type Table struct {
 	// LookUp is true where policies' functions look up in it whose session this is, and the application has no privilege on it:
 	// who writes it through a function says which tenant a session is, as who sets a setting does.
 	LookUp bool
+	// Principals are the columns, beside the key, by which policies find the session's own rows in it: the person of a
+	// membership, the login or the owner of a tenant. Where no setting or claim names the tenant, such a row tells one of the session's.
+	Principals []string
 }
 
 // A Link is one step from a child to its parent: a foreign key, or what a policy or the configuration says.

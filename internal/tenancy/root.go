@@ -1,6 +1,10 @@
 package tenancy
 
-import "github.com/ringfencehq/ringfence/internal/catalog"
+import (
+	"slices"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
 
 // roots finds the tables with one row a tenant: what the key's foreign keys refer to, what holds its own id against the
 // context, what is called as the key is.
@@ -63,17 +67,39 @@ func (in *inference) rootByItself(rel *catalog.Relation) (string, bool) {
 		if s := stem(name); s != "" && stem(rel.Name) == s && in.sameType(rel, id, name) {
 			return id, true
 		}
+		if slices.Equal(words(name), append(wordsOne(rel.Name), words(id)...)) && in.sameType(rel, id, name) {
+			return id, true // tenant_record_id is the record_id of tenants
+		}
 	}
 	return "", false
 }
 
-// sameType reports whether rel's id has the type that the key has somewhere.
+// wordsOne splits a table's name into words, the last in the singular.
+func wordsOne(table string) []string {
+	ws := words(table)
+	if len(ws) > 0 {
+		ws[len(ws)-1] = singular(ws[len(ws)-1])
+	}
+	return ws
+}
+
+// sameType reports whether rel's id has the type that the key has somewhere; whole numbers of all sizes are one.
 func (in *inference) sameType(rel *catalog.Relation, id, key string) bool {
 	col := rel.ColumnByName(id)
 	for _, t := range in.model.Tables {
-		if k := t.Relation.ColumnByName(key); k != nil && col != nil && in.model.Reader.BaseType(k.TypeOID) == in.model.Reader.BaseType(col.TypeOID) {
+		if k := t.Relation.ColumnByName(key); k != nil && col != nil && in.wide(k.TypeOID) == in.wide(col.TypeOID) {
 			return true
 		}
 	}
 	return false
+}
+
+// wide is a type's base type, and bigint for every whole number.
+func (in *inference) wide(oid uint32) uint32 {
+	const int8OID, int2OID, int4OID = 20, 21, 23
+	base := in.model.Reader.BaseType(oid)
+	if base == int2OID || base == int4OID {
+		return int8OID
+	}
+	return base
 }

@@ -162,6 +162,9 @@ func show(m *tenancy.Model) string {
 		if t.Nullable {
 			b.WriteString(" nullable")
 		}
+		if len(t.Principals) > 0 {
+			fmt.Fprintf(&b, " of=%s", strings.Join(t.Principals, ","))
+		}
 		if t.Parent != nil {
 			fmt.Fprintf(&b, " by %s (%s)", t.Parent, t.Parent.Source)
 		}
