@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,7 @@ type proveFlags struct {
 	require   string
 	yesOn     string
 	tables    []string
+	pgtap     string
 }
 
 var requireWords = []string{"proved", "probed", "none"}
@@ -74,6 +76,7 @@ probe disagree, which is a fault of Ringfence; the material for a report is writ
 	fl.BoolVar(&pf.clone, "clone", false, "attack an embedded copy of the schema, writes and TRUNCATE included, with no load on the source")
 	fl.BoolVar(&pf.inference, "inference", false, "let inference cells (what can be guessed) count for the exit code")
 	fl.StringVar(&pf.require, "require", "", "what a cell must be: proved, probed, none (default proved, with --attack probed)")
+	fl.StringVar(&pf.pgtap, "pgtap", "", "write the probes to `FILE` as a pgTAP suite, which runs without Ringfence")
 	fl.StringArrayVar(&pf.tables, "table", nil, "attack this `TABLE` only; may be given again")
 	completeWords(cmd, "require", requireWords)
 	return cmd
@@ -88,6 +91,9 @@ func (pf *proveFlags) run(ctx context.Context, w *World, f *readFlags, dsn strin
 		return err
 	}
 	if err := pf.known(m); err != nil {
+		return err
+	}
+	if err := pf.export(w, m); err != nil {
 		return err
 	}
 	cells := prove.Logic(m, time.Now())
@@ -114,6 +120,18 @@ func (pf *proveFlags) run(ctx context.Context, w *World, f *readFlags, dsn strin
 		return contradicted(wrong)
 	}
 	return outcome(pf.exit(cells))
+}
+
+// export writes the pgTAP suite where it was asked for.
+func (pf *proveFlags) export(w *World, m *tenancy.Model) error {
+	if pf.pgtap == "" {
+		return nil
+	}
+	suite, err := prove.PgTAP(m)
+	if err != nil {
+		return refused(err, "--context names the setting where it was not found")
+	}
+	return w.deliver(pf.pgtap, func(b *bytes.Buffer) error { _, err := b.WriteString(suite); return err })
 }
 
 // known checks the tables that --table names.
