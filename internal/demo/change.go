@@ -15,8 +15,9 @@ import (
 	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
-// allowed are the dangers that the story allows, by name: a second policy that undoes the first is taken away.
-var allowed = []string{"drop_policy"}
+// allowed are the dangers that the story allows, by name: a second policy that undoes the first is taken away, and a key that
+// spans all tenants gives way to one within each.
+var allowed = []string{"drop_policy", "unique_swap"}
 
 // plan plans what isolates the system.
 func (s *stage) plan(ctx context.Context) error {

@@ -146,13 +146,7 @@ func (p *printer) findings(same []audit.Finding) {
 		count = fmt.Sprintf(" (%d)", len(same))
 	}
 	p.line("%s  %s  %s%s", p.paint(string(first.Severity), fmt.Sprintf("%-8s", strings.ToUpper(string(first.Severity)))), first.ID, p.paint("bold", safe(first.Title)), count)
-	for _, f := range same {
-		p.line("    %s", p.paint("bold", safe(f.Object)))
-		p.wrapped("      ", safe(f.Detail))
-		if f.Role != "" && len(f.Path) > 0 {
-			p.wrapped("      ", "way: "+way(f.Role, f.Path, f.Command))
-		}
-	}
+	p.places(same)
 	for _, f := range same {
 		if f.Fix != nil && f.Fix.SQL != "" {
 			p.line("    %s %s", p.paint("dim", "fix:"), safe(strings.ReplaceAll(f.Fix.SQL, "\n", " ")))
@@ -160,6 +154,26 @@ func (p *printer) findings(same []audit.Finding) {
 		}
 	}
 	p.line("")
+}
+
+// places writes where one rule found something: an object and its detail each; many objects with one detail share it.
+func (p *printer) places(same []audit.Finding) {
+	if len(same) > 3 && !slices.ContainsFunc(same, func(f audit.Finding) bool { return f.Detail != same[0].Detail || len(f.Path) > 0 }) {
+		var objects []string
+		for _, f := range same {
+			objects = append(objects, safe(f.Object))
+		}
+		p.wrapped("    ", strings.Join(objects, ", "))
+		p.wrapped("      ", safe(same[0].Detail))
+		return
+	}
+	for _, f := range same {
+		p.line("    %s", p.paint("bold", safe(f.Object)))
+		p.wrapped("      ", safe(f.Detail))
+		if f.Role != "" && len(f.Path) > 0 {
+			p.wrapped("      ", "way: "+way(f.Role, f.Path, f.Command))
+		}
+	}
 }
 
 // way writes a path as a reader follows it.

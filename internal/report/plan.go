@@ -22,12 +22,16 @@ func (p *printer) plan(d *plan.Plan) {
 	if len(d.Withheld) > 0 {
 		p.line("\nWithheld:")
 	}
-	for _, w := range d.Withheld {
+	for _, same := range withheld(d.Withheld) {
 		allow := ""
-		if w.Allow != "" {
-			allow = " (--allow " + w.Allow + ")"
+		if same[0].Allow != "" {
+			allow = " (--allow " + same[0].Allow + ")"
 		}
-		p.wrapped("  ", fmt.Sprintf("%s on %s: %s%s", w.Kind, safe(w.Object), safe(w.Why), allow))
+		var objects []string
+		for _, w := range same {
+			objects = append(objects, safe(w.Object))
+		}
+		p.wrapped("  ", fmt.Sprintf("%s on %s: %s%s", same[0].Kind, strings.Join(objects, ", "), safe(same[0].Why), allow))
 	}
 	p.line("\n%d steps, %d withheld", len(d.Steps), len(d.Withheld))
 }
@@ -72,4 +76,20 @@ func lockWords(s plan.Step) string {
 		words += fmt.Sprintf(", %d rows at a time", s.Batch)
 	}
 	return words
+}
+
+// withheld gathers what is withheld for one reason, in the order in which each is met first.
+func withheld(all []plan.Withheld) [][]plan.Withheld {
+	var out [][]plan.Withheld
+	at := map[string]int{}
+	for _, w := range all {
+		key := w.Kind + "\x00" + w.Why + "\x00" + w.Allow
+		i, ok := at[key]
+		if !ok {
+			i, at[key] = len(out), len(out)
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], w)
+	}
+	return out
 }
