@@ -70,6 +70,9 @@ func TestMake(t *testing.T) {
 	if diff := cmp.Diff(prints(s), prints(c.Snapshot)); diff != "" || len(c.Missing) > 0 {
 		t.Errorf("missing %q; fingerprints differ:\n%s", c.Missing, diff)
 	}
+	if diff := cmp.Diff(roles(s), roles(c.Snapshot)); diff != "" {
+		t.Error(diff)
+	}
 	conn, err := c.Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +84,23 @@ func TestMake(t *testing.T) {
 	if n := pgtest.Value[int](t, conn, `SELECT count(*)::int FROM pg_authid WHERE rolpassword IS NOT NULL AND rolname <> 'postgres'`); n != 0 {
 		t.Errorf("%d roles of the copy have a password", n)
 	}
+}
+
+// roles are the test's two roles and what they are members of, numbers and grantors left out.
+func roles(s *catalog.Snapshot) (out []any) {
+	for _, r := range s.Roles {
+		if strings.HasPrefix(r.Name, `ap"p`) || strings.HasPrefix(r.Name, "the team") {
+			r.OID = 0
+			out = append(out, r)
+		}
+	}
+	for _, m := range s.Memberships {
+		if strings.HasPrefix(m.Member, `ap"p`) || strings.HasPrefix(m.Member, "the team") {
+			m.Grantor = ""
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // prints are the fingerprints that a copy must share, those of other tests' roles on the same server left out.
