@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/attack"
 	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
@@ -25,6 +27,10 @@ application's role: with two tenants' rows, every verb, and no, an empty, a malf
 attack is one transaction that is rolled back.
 
   ringfence verify out "$DSN"
+  ringfence verify out "$DSN" --app-dsn "$APP_DSN" --pooler-dsn "$POOLER_DSN"
+
+With --app-dsn and --pooler-dsn it also reads rows of two tenants through the application's own log-in, and through the pooler,
+on two connections that take turns: as each tenant, without a context, and with an empty one. Nothing is written there.
 
 Exit 0: every step is done, nothing leaks, nothing is unproven. 3: something is not so. 5: something could not be told.`,
 		func(cmd *cobra.Command, args []string) error {
@@ -72,7 +78,21 @@ func (w *World) attackPlan(ctx context.Context, f *readFlags, m *tenancy.Model, 
 	defer conn.Close(context.WithoutCancel(ctx))
 	bar := w.progress(f.quiet, "attack", 0)
 	defer bar.done()
-	return harden.Attack(ctx, conn, m, p, func(done, total int) { bar.at(int64(done), int64(total), "probes") })
+	return harden.Attack(ctx, conn, m, p, w.ways(f), func(done, total int) { bar.at(int64(done), int64(total), "probes") })
+}
+
+// ways are the application's own ways in that were given.
+func (w *World) ways(f *readFlags) []attack.Way {
+	var out []attack.Way
+	for _, way := range []struct{ name, dsn string }{{harden.AppWay, f.appDSN}, {harden.PoolerWay, f.poolerDSN}} {
+		if way.dsn == "" {
+			continue
+		}
+		out = append(out, attack.Way{Name: way.name, Dial: func(ctx context.Context) (*pgx.Conn, error) {
+			return w.dial(ctx, way.dsn, pg.Options{SimpleProtocol: true})
+		}})
+	}
+	return out
 }
 
 // verified says what a verification comes to.

@@ -70,7 +70,7 @@ func (s *stage) attacked(ctx context.Context, m *tenancy.Model) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	v, err := harden.Attack(ctx, conn, m, &plan.Plan{}, nil)
+	v, err := harden.Attack(ctx, conn, m, &plan.Plan{}, nil, nil)
 	if err != nil {
 		return err
 	}

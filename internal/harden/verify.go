@@ -28,8 +28,9 @@ func Reason(m *tenancy.Model, p *plan.Plan) Verdict {
 }
 
 // Attack proves the plan's tables and then tries each way to their rows on conn, in one transaction that is rolled back. The
-// connection must be able to act as the tables' owners and as the application's roles.
-func Attack(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan, progress func(done, total int)) (Verdict, error) {
+// connection must be able to act as the tables' owners and as the application's roles. Then the same tables are read through the
+// application's own ways in; what stays unproven without them is noted.
+func Attack(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan, ways []attack.Way, progress func(done, total int)) (Verdict, error) {
 	v := Reason(m, p)
 	tables := Tables(p, m)
 	if len(tables) == 0 {
@@ -40,8 +41,40 @@ func Attack(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan,
 		return v, err
 	}
 	v.Tried = tried
-	v.Cells, v.Wrong = prove.Merge(m, v.Cells, tried.Entries, time.Now())
+	bearing := slices.Clone(tried.Entries)
+	for _, way := range ways {
+		entries, notes, err := attack.RunWay(ctx, way, attack.WayOptions{Conn: conn, Model: m, Tables: tables})
+		if err != nil {
+			return v, err
+		}
+		tried.Entries, tried.Notes = append(tried.Entries, entries...), append(tried.Notes, notes...)
+		// These only read: that they held does not raise a cell that logic left open.
+		bearing = append(bearing, slices.DeleteFunc(slices.Clone(entries), func(e attack.Entry) bool { return e.Outcome != attack.Leaked })...)
+	}
+	tried.Notes = append(tried.Notes, unproven(ways)...)
+	v.Cells, v.Wrong = prove.Merge(m, v.Cells, bearing, time.Now())
 	return v, nil
+}
+
+// The names of the ways that an application may have to its database.
+const (
+	AppWay    = "app_dsn"
+	PoolerWay = "pooler"
+)
+
+// unproven says what an attack leaves open without the application's own ways in.
+func unproven(ways []attack.Way) []string {
+	var out []string
+	has := func(name string) bool {
+		return slices.ContainsFunc(ways, func(w attack.Way) bool { return w.Name == name })
+	}
+	if !has(AppWay) && !has(PoolerWay) {
+		out = append(out, "the application's role was taken, not logged in as: what its own log-in brings with it is unproven (--app-dsn)")
+	}
+	if !has(PoolerWay) {
+		out = append(out, "no pooler was in the path: whether it keeps tenants' contexts apart is unproven (--pooler-dsn)")
+	}
+	return out
 }
 
 // Tables lists the tables that a plan touches and that belong to tenants; all of the model's where the plan touches none.
