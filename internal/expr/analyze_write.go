@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
 // utilityTag names a statement that is not planned.
@@ -144,6 +146,7 @@ func (a *analyzer) conflict(n *pgquery.OnConflictClause, it *item) {
 	}
 	q.OnConflict.Action = "update"
 	target := &q.Range[q.Result-1]
+	q.OnConflict.Arbiter = arbiter(n.Infer, target.Relation)
 	target.Perms = append(target.Perms, "UPDATE")
 	e := *target
 	e.Alias, e.Perms, e.Inserted, e.Selected = "excluded", nil, nil, nil
@@ -151,6 +154,25 @@ func (a *analyzer) conflict(n *pgquery.OnConflictClause, it *item) {
 	a.space.items = append(a.space.items, excluded)
 	q.OnConflict.Set = a.assignments(n.TargetList, it)
 	q.OnConflict.Where = a.boolean(n.WhereClause)
+}
+
+// arbiter lists the columns that ON CONFLICT names, by themselves or by their constraint.
+func arbiter(n *pgquery.InferClause, rel *catalog.Relation) []string {
+	if n == nil || rel == nil {
+		return nil
+	}
+	var out []string
+	for _, x := range n.IndexElems {
+		if e := x.GetIndexElem(); e != nil && e.Name != "" && len(e.Collation) == 0 && len(e.Opclass) == 0 {
+			out = append(out, e.Name)
+		}
+	}
+	for _, c := range rel.Constraints {
+		if n.Conname != "" && c.Name == n.Conname && (c.Kind == "primary" || c.Kind == "unique") {
+			out = append(out, c.Columns...)
+		}
+	}
+	return out
 }
 
 func (a *analyzer) relationColumnsOf(it *item) []column {

@@ -333,8 +333,10 @@ type CTE struct {
 // An OnConflict is INSERT … ON CONFLICT.
 type OnConflict struct {
 	Action string // nothing, update
-	Set    []Target
-	Where  Expr
+	// Arbiter lists the columns that the row in conflict has in common with the new one, where the statement says which.
+	Arbiter []string
+	Set     []Target
+	Where   Expr
 }
 
 // A MergeAction is one WHEN of a MERGE.

@@ -56,6 +56,9 @@ func (p *printer) queryTail(q *Query) {
 	}
 	if c := q.OnConflict; c != nil {
 		p.word("conflict " + c.Action)
+		for _, name := range c.Arbiter {
+			p.word("on " + name)
+		}
 		p.targets("set", c.Set)
 		p.clause("where", c.Where)
 	}

@@ -268,10 +268,31 @@ func (b *builder) onConflict(n *node, q *Query) {
 	q.OnConflict = &OnConflict{Action: "nothing"}
 	if n.get("action").int() == 2 {
 		q.OnConflict.Action = "update"
+		q.OnConflict.Arbiter = b.arbiter(n, q)
 		q.OnConflict.Set = b.returning(n.get("onConflictSet"))
 		b.assigned(q.OnConflict.Set, q)
 		q.OnConflict.Where = b.expr(n.get("onConflictWhere"))
 	}
+}
+
+// arbiter lists the columns that ON CONFLICT names, by themselves or by their constraint.
+func (b *builder) arbiter(n *node, q *Query) []string {
+	e := b.scope.entry(0, q.Result)
+	if e == nil || e.Relation == nil {
+		return nil
+	}
+	var out []string
+	for _, item := range n.get("arbiterElems").items {
+		if v, ok := b.expr(item.get("expr")).(*Var); ok && item.get("infercollid").oid() == 0 && item.get("inferopclass").oid() == 0 {
+			out = append(out, columnName(e, v.Num))
+		}
+	}
+	for _, c := range e.Relation.Constraints {
+		if c.OID == n.get("constraint").oid() && (c.Kind == "primary" || c.Kind == "unique") {
+			out = append(out, c.Columns...)
+		}
+	}
+	return out
 }
 
 func (b *builder) mergeActions(n *node, q *Query) {

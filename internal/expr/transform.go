@@ -167,7 +167,7 @@ func mapQuery(q *Query, f func(Expr) Expr, sub func(*Query) *Query) *Query {
 		}
 	}
 	if q.OnConflict != nil {
-		c.OnConflict = &OnConflict{Action: q.OnConflict.Action, Set: mapTargets(q.OnConflict.Set, f), Where: opt(q.OnConflict.Where)}
+		c.OnConflict = &OnConflict{Action: q.OnConflict.Action, Arbiter: q.OnConflict.Arbiter, Set: mapTargets(q.OnConflict.Set, f), Where: opt(q.OnConflict.Where)}
 	}
 	c.Merge = append([]MergeAction(nil), q.Merge...)
 	for i := range c.Merge {

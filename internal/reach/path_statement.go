@@ -1,6 +1,8 @@
 package reach
 
 import (
+	"slices"
+
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
@@ -151,9 +153,12 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 		if q.Command == "update" {
 			way.Columns = append(way.Columns, t.Column)
 		}
-		if e := w.assigned(way.Relation, t, place[q.Result], in); e != nil && q.OnConflict == nil {
+		if e := w.assigned(way.Relation, t, place[q.Result], in); e != nil && (q.OnConflict == nil || kept(q.OnConflict, t.Column)) {
 			made.require(e, false)
 		}
+	}
+	if way.Old != nil && q.OnConflict != nil && !rewritesRows(way.Relation, "INSERT") {
+		w.inConflict(way, q, s.clone(), place[q.Result], in)
 	}
 	if q.Command == "insert" {
 		for _, c := range conditionsFor(q, 0) {
@@ -165,6 +170,26 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 	made.drop()
 	way.New = and(way.New, made.lift(place[q.Result], false))
 	w.carry(way, way.Old)
+}
+
+// inConflict adds to the row that ON CONFLICT DO UPDATE changes what it has in common with the one that was to be made.
+func (w *walker) inConflict(way *Way, q *expr.Query, at *scope, place int, in func(expr.Expr) expr.Expr) {
+	for _, t := range q.Targets {
+		if t.Junk || !slices.Contains(q.OnConflict.Arbiter, t.Column) {
+			continue
+		}
+		if e := w.assigned(way.Relation, t, place, in); e != nil {
+			at.require(e, false)
+		}
+	}
+	at.drop()
+	way.Old = and(way.Old, at.lift(place, false))
+}
+
+// kept reports whether a column has the statement's value either way: made, or in the row in conflict and not set anew.
+func kept(c *expr.OnConflict, column string) bool {
+	return c.Action == "nothing" || slices.Contains(c.Arbiter, column) &&
+		!slices.ContainsFunc(c.Set, func(t expr.Target) bool { return !t.Junk && t.Column == column })
 }
 
 // within puts a condition of a statement into the scope's places; nil where it looks elsewhere. NEW and OLD of a rule are the
