@@ -66,7 +66,7 @@ type script struct {
 
 func newScript(t *testing.T, archive *txtar.Archive) *script {
 	s := &script{t: t, archive: archive}
-	db := pgtest.DB(t)
+	db := pgtest.Server(t, 0).DB(t) // of its own: what is on the cluster beside it is audited too
 	app, owner := db.Role(t, "app", ""), db.Role(t, "owner", "")
 	s.forth = strings.NewReplacer("$DSN", db.DSN(""), "$app", app, "$owner", owner)
 	s.back = strings.NewReplacer(db.DSN(""), "$DSN", app, "$app", owner, "$owner", db.Name, "$db")

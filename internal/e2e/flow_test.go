@@ -64,7 +64,7 @@ func flow(t *testing.T, server *pgtest.Instance, s system) {
 	run(t, 0, dir, "apply", "out", dsn)
 	same(t, "applied twice", after, fingerprints(t, admin))
 
-	run(t, 0, dir, "rollback", "out", dsn)
+	run(t, 0, dir, append([]string{"rollback", "out", dsn}, s.undo...)...)
 	same(t, "after rollback", before, fingerprints(t, admin))
 	run(t, 3, dir, "verify", "out", admin, "--no-attack")
 }

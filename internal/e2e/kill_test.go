@@ -57,7 +57,7 @@ func prepare(t testing.TB, s system) *ground {
 	// The function of the trigger is there in both catalogues.
 	pgtest.LoadSQL(t, db, holdSQL)
 	g.want = fingerprints(t, db.DSN(""))
-	run(t, 0, g.dir, "rollback", "out", db.DSN(s.owner), "--quiet")
+	run(t, 0, g.dir, append([]string{"rollback", "out", db.DSN(s.owner), "--quiet"}, s.undo...)...)
 	db.Exec(t, "TRUNCATE ringfence.apply_run, ringfence.apply_step, ringfence.apply_lease")
 	if err := db.Super.Close(t.Context()); err != nil { // only an idle database can be copied
 		t.Fatal(err)

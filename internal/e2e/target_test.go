@@ -54,6 +54,7 @@ type system struct {
 	owner   string   // who applies
 	creator string   // who may make schemas in the database; "" for its owner alone
 	allow   []string // what the plan is allowed, as flags
+	undo    []string // what taking back is allowed, as flags
 	writer  string   // a statement that keeps a concurrent build waiting
 }
 
@@ -66,7 +67,7 @@ func loadShop(t testing.TB, db *pgtest.Database) {
 }
 
 // center is reference system B, small.
-var center = system{name: "callcenter", config: string(callcenter.Config), owner: pg.Superuser, load: loadCenter, allow: []string{"--allow", "drop_policy"},
+var center = system{name: "callcenter", config: string(callcenter.Config), owner: pg.Superuser, load: loadCenter, allow: []string{"--allow", "drop_policy"}, undo: []string{"--allow", "locks_partitions"},
 	writer: `UPDATE callcenter.telnyx_call_events SET id = id WHERE false; LOCK TABLE callcenter.telnyx_call_events IN ROW EXCLUSIVE MODE`}
 
 func loadCenter(t testing.TB, db *pgtest.Database) {
