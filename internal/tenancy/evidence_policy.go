@@ -52,6 +52,7 @@ type finder struct {
 
 // policiesOf looks at every policy of rel.
 func (f *finder) policiesOf(rel *catalog.Relation) {
+	apart := map[string][]string{} // column → sentinels that a policy of their own opens
 	for i := range rel.Policies {
 		p := &rel.Policies[i]
 		f.policies++
@@ -62,6 +63,16 @@ func (f *finder) policiesOf(rel *catalog.Relation) {
 			}
 			f.condition(e, rel, f.policies)
 			f.shared(e, rel)
+			if column, value, ok := sentinel(e, rel); ok && p.Permissive && p.Command == "SELECT" {
+				apart[column] = append(apart[column], value)
+			}
+		}
+	}
+	for _, c := range f.comparisons {
+		if c.rel == rel {
+			for _, value := range apart[c.column] {
+				f.sentinels[value]++
+			}
 		}
 	}
 }
@@ -186,7 +197,8 @@ func ownColumns(e expr.Expr, rel *catalog.Relation) []string {
 }
 
 // shared looks for rows shared on purpose: beside a comparison of the column with the context, OR column = constant, where
-// the constant is one that no tenant is given, or OR column IS NULL.
+// the constant is one that no tenant is given, or OR column IS NULL. A policy for SELECT that says no more than that is its
+// like (policiesOf).
 func (f *finder) shared(e expr.Expr, rel *catalog.Relation) {
 	expr.Walk(e, func(n expr.Expr) bool {
 		or, ok := n.(*expr.Logic)
