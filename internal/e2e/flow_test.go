@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ringfencehq/ringfence/internal/pgtest"
@@ -54,9 +55,19 @@ func flow(t *testing.T, server *pgtest.Instance, s system) {
 	if len(differ(before, after)) == 0 {
 		t.Fatal("apply changed nothing")
 	}
-	run(t, 0, dir, "verify", "out", admin)
+	// PostgreSQL 14 has no security_invoker: what a view shows there stays open, and both verbs have to say so.
+	open := 0
+	if pgtest.Value[int64](t, db.Super, "SELECT current_setting('server_version_num')::int8") < 150000 {
+		open = 3
+	}
+	verified, _ := run(t, open, dir, "verify", "out", admin)
+	for line := range strings.Lines(verified) {
+		if strings.Contains(line, "LEAKED") && !strings.Contains(line, "LEAKED  view") {
+			t.Errorf("not by a view: %s", line)
+		}
+	}
 	same(t, "after verifying", after, fingerprints(t, admin))
-	run(t, 0, dir, "audit", admin, "--fail-on", "medium")
+	run(t, open, dir, "audit", admin, "--fail-on", s.clean)
 	plan(t, s, dir, admin, "again")
 	if n := planned(t, dir, "again"); n != 0 {
 		t.Errorf("planned again: %d steps, where nothing is left to do", n)
