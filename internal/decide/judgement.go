@@ -80,10 +80,26 @@ func (j *judgement) decide() *verdict {
 		out.witness = j.witness(c.leaf)
 	case c.verdict == Proved && j.takesRoles():
 		return j.rolesLeak()
+	case c.verdict == Proved && j.usersOwnClaim() != "":
+		out.verdict, out.reason, out.unusable = Leak, SelfAsserted, false
+		out.why = "the tenant is " + j.usersOwnClaim() + ", which users write themselves"
 	case c.verdict == Proved:
 		j.defaults(out)
 	}
 	return out
+}
+
+// usersOwnClaim is the claim by which the predicate knows the tenant, where it stands in the part of a token's document that
+// its user fills in (GoTrue: "user_metadata", of the column raw_user_meta_data); or "".
+func (j *judgement) usersOwnClaim() string {
+	for _, t := range j.k.contexts {
+		own := slices.Contains(t.path, "user_metadata") || slices.Contains(t.path, "raw_user_meta_data")
+		asked := slices.ContainsFunc(j.c.p.groups[j.c.p.vars[t.v].group].paths, func(p []string) bool { return slices.Equal(p, t.path) })
+		if own && asked && j.reads(t.v) {
+			return strings.Join(t.path, ".")
+		}
+	}
+	return ""
 }
 
 // core is search, done once for each shape.

@@ -14,3 +14,4 @@ CREATE POLICY p ON s.projects USING (tenant_id = NULLIF(current_setting('app.tid
 GRANT SELECT, INSERT, UPDATE, DELETE ON s.projects TO <app>;
 CREATE TABLE s.open_projects (id int PRIMARY KEY, tenant_id uuid NOT NULL);
 GRANT SELECT ON s.open_projects TO <app>;
+CREATE FUNCTION s.frozen_tenant() RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT NULLIF(current_setting('app.tid', true), '')::uuid $$;
