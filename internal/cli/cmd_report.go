@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +35,9 @@ a format shows can be made from it later.
 			r, err := report.ReadJSON(in)
 			if err != nil {
 				return err
+			}
+			if names := report.NamesFor(r); !slices.Contains(names, f.format) {
+				return usage(fmt.Errorf("--format %q has no form for this document; these have: %s", f.format, strings.Join(names, ", ")), "")
 			}
 			return w.write(&f, r)
 		})

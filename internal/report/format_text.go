@@ -80,13 +80,13 @@ func (p *printer) audit(a *Audit) {
 	}
 	for _, f := range a.Findings {
 		if f.Accepted != nil {
-			p.line("%s  %s  %s: accepted by %s until %s: %s", p.paint("dim", "ACCEPTED"), f.ID, safe(f.Object), safe(f.Accepted.By), f.Accepted.Until, safe(f.Accepted.Reason))
+			p.line("%s  %s  %s: accepted by %s until %s: %s", p.paint("dim", "ACCEPTED"), safe(f.ID), safe(f.Object), safe(f.Accepted.By), safe(f.Accepted.Until), safe(f.Accepted.Reason))
 		}
 	}
 	if len(a.Unchecked) > 0 {
 		p.line("\nNot checked (unknown is not good news):")
 		for _, u := range a.Unchecked {
-			p.wrapped("  ", u.Rule+"  "+safe(u.Object)+": "+safe(u.Why))
+			p.wrapped("  ", safe(u.Rule)+"  "+safe(u.Object)+": "+safe(u.Why))
 		}
 	}
 	p.line("\n%s", p.totals(a.Summary))
@@ -112,12 +112,12 @@ func (p *printer) heading(s Server, m Model) {
 	p.line("  context     %s", orNone(m.Contexts))
 	var roles []string
 	for _, r := range m.Roles {
-		roles = append(roles, fmt.Sprintf("%s (%s)", safe(r.Name), r.Kind))
+		roles = append(roles, fmt.Sprintf("%s (%s)", safe(r.Name), safe(string(r.Kind))))
 	}
 	p.line("  roles       %s", orNone(roles))
 	p.line("  tables      %s\n", orNone(classes))
 	for _, q := range m.Questions {
-		p.wrapped("  ? ", fmt.Sprintf("%s: %s (%s); say which in ringfence.yaml", q.About, q.Why, strings.Join(q.Candidates, ", ")))
+		p.wrapped("  ? ", safe(fmt.Sprintf("%s: %s (%s); say which in ringfence.yaml", q.About, q.Why, strings.Join(q.Candidates, ", "))))
 	}
 }
 
@@ -145,7 +145,7 @@ func (p *printer) findings(same []audit.Finding) {
 	if len(same) > 1 {
 		count = fmt.Sprintf(" (%d)", len(same))
 	}
-	p.line("%s  %s  %s%s", p.paint(string(first.Severity), fmt.Sprintf("%-8s", strings.ToUpper(string(first.Severity)))), first.ID, p.paint("bold", safe(first.Title)), count)
+	p.line("%s  %s  %s%s", p.paint(string(first.Severity), fmt.Sprintf("%-8s", strings.ToUpper(safe(string(first.Severity))))), safe(first.ID), p.paint("bold", safe(first.Title)), count)
 	p.places(same)
 	for _, f := range same {
 		if f.Fix != nil && f.Fix.SQL != "" {
@@ -180,10 +180,10 @@ func (p *printer) places(same []audit.Finding) {
 func way(role string, path []reach.Hop, command string) string {
 	parts := []string{safe(role)}
 	for _, h := range path {
-		parts = append(parts, strings.ReplaceAll(h.Via, "_", " ")+" "+safe(h.Name))
+		parts = append(parts, safe(strings.ReplaceAll(h.Via, "_", " "))+" "+safe(h.Name))
 	}
 	if command != "" {
-		parts = append(parts, command)
+		parts = append(parts, safe(command))
 	}
 	return strings.Join(parts, " → ")
 }
@@ -213,16 +213,6 @@ func orNone(words []string) string {
 		out[i] = safe(w)
 	}
 	return strings.Join(out, ", ")
-}
-
-// safe makes control characters of a name or value visible, so that it cannot move the cursor or forge a line.
-func safe(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0x2028 || r == 0x2029 || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }
 
 // sorted returns the words in order, as a new slice.

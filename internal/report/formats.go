@@ -17,7 +17,9 @@ type Options struct {
 }
 
 // Formats returns every format, the one for people first.
-func Formats() []Format { return []Format{textFormat, jsonFormat, htmlFormat} }
+func Formats() []Format {
+	return []Format{textFormat, jsonFormat, htmlFormat, sarifFormat, junitFormat, githubFormat, markdownFormat}
+}
 
 // FormatNamed returns the format of that name, and whether there is one.
 func FormatNamed(name string) (Format, bool) {
@@ -28,6 +30,20 @@ func FormatNamed(name string) (Format, bool) {
 	}
 	return Format{}, false
 }
+
+// NamesFor returns the names of the formats that have a form for the document r, the one for people first.
+func NamesFor(r *Report) []string {
+	var out []string
+	for _, f := range Formats() {
+		if f.Writes == nil || f.Writes(r) {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
+
+// judges reports whether r is a document of verdicts on the objects of a database: an audit or a proof.
+func judges(r *Report) bool { return r.Audit != nil || r.Prove != nil }
 
 var jsonFormat = Format{
 	Name: "json", Doc: "the master form, for programs",

@@ -16,7 +16,7 @@ func (p *printer) plan(d *plan.Plan) {
 		p.line("%s", p.paint("good", "Nothing to do: everything that is planned for is in place."))
 	}
 	for _, b := range blocks(d.Steps) {
-		p.line("wave %d  %s  %s", b.first.Wave, p.paint("bold", fmt.Sprintf("%-22s", b.first.Kind)), p.paint("dim", lockWords(b.first)))
+		p.line("wave %d  %s  %s", b.first.Wave, p.paint("bold", fmt.Sprintf("%-22s", safe(b.first.Kind))), p.paint("dim", lockWords(b.first)))
 		p.wrapped("        ", fmt.Sprintf("%d: %s", len(b.objects), strings.Join(b.objects, ", ")))
 	}
 	if len(d.Withheld) > 0 {

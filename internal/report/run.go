@@ -55,20 +55,20 @@ func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 
 func (p *printer) run(r *Run) {
 	for _, c := range r.Checks {
 		if c.State != apply.CheckOK {
-			p.wrapped("  ", string(c.State)+": "+safe(c.Detail))
+			p.wrapped("  ", safe(string(c.State))+": "+safe(c.Detail))
 		}
 	}
 	for _, s := range r.Steps {
 		if s.Outcome == apply.WouldDo || s.Why != "" {
-			p.line("  %-10s %s on %s  %s", s.Outcome, s.Kind, safe(s.Object), safe(s.Why))
+			p.line("  %-10s %s on %s  %s", safe(string(s.Outcome)), safe(s.Kind), safe(s.Object), safe(s.Why))
 		}
 	}
 	var words []string
 	for o := range r.Summary {
 		words = append(words, o)
 	}
-	p.line("%s: %d steps", r.Verb, len(r.Steps))
+	p.line("%s: %d steps", safe(r.Verb), len(r.Steps))
 	for _, o := range sorted(words) {
-		p.line("  %4d %s", r.Summary[o], o)
+		p.line("  %4d %s", r.Summary[o], safe(o))
 	}
 }

@@ -91,7 +91,7 @@ func (s *VerifySummary) count(e attack.Entry, accepted bool) {
 func (p *printer) verify(v *Verify) {
 	for _, s := range v.Steps {
 		if s.Done == nil || !*s.Done {
-			p.line("%s  step %d, %s on %s %s", p.paint("critical", "NOT DONE"), s.Step, s.Kind, safe(s.Object), safe(s.Why))
+			p.line("%s  step %d, %s on %s %s", p.paint("critical", "NOT DONE"), s.Step, safe(s.Kind), safe(s.Object), safe(s.Why))
 		}
 	}
 	for _, c := range v.Cells {
@@ -102,7 +102,7 @@ func (p *printer) verify(v *Verify) {
 	p.unproven(v.Cells)
 	for _, e := range v.Probes {
 		if e.Outcome == attack.Leaked && !e.Informational && e.Kind == reach.Isolation && !accepted(v.Cells, e) {
-			p.line("%s  %s: %s on %s: %s", p.paint("critical", "LEAKED"), e.Probe, e.Command, safe(e.Table), safe(e.Why))
+			p.line("%s  %s: %s on %s: %s", p.paint("critical", "LEAKED"), safe(e.Probe), safe(e.Command), safe(e.Table), safe(e.Why))
 			p.line("    %s", safe(e.Statement))
 		}
 	}

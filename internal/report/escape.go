@@ -1,0 +1,93 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/audit"
+	"github.com/ringfencehq/ringfence/internal/prove"
+	"github.com/ringfencehq/ringfence/internal/reach"
+)
+
+// safe makes control characters and marks of direction in a name or value visible, so that it cannot move the cursor, forge a
+// line or show itself in another order. What is not UTF-8 becomes U+FFFD too.
+func safe(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < 0x20, r >= 0x7f && r < 0xa0, r == 0x61c, r == 0x200e, r == 0x200f, r == 0x2028, r == 0x2029,
+			r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfffe, r == 0xffff:
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// A level is how grave something is in the words that annotations and SARIF share.
+type level string
+
+const (
+	levelError   level = "error"
+	levelWarning level = "warning"
+	levelNote    level = "note"
+)
+
+// levelOf maps a severity; one that is not known is not taken for harmless.
+func levelOf(s audit.Severity) level {
+	switch s {
+	case audit.Critical, audit.High:
+		return levelError
+	case audit.Low, audit.Info:
+		return levelNote
+	}
+	return levelWarning
+}
+
+// levelOfCell maps a cell that is neither proved nor probed. What can only be guessed is one step less grave.
+func levelOfCell(c prove.Cell) level {
+	switch {
+	case c.Kind == reach.Inference && c.Verdict != prove.Leak:
+		return levelNote
+	case c.Kind != reach.Inference && c.Verdict == prove.Leak:
+		return levelError
+	}
+	return levelWarning
+}
+
+// isOpen reports whether a cell is neither proved nor probed.
+func isOpen(c prove.Cell) bool { return c.Verdict != prove.Proved && c.Verdict != prove.Probed }
+
+// cellTitle says in one line what a cell is about.
+func cellTitle(c prove.Cell) string {
+	return safe(way(c.Role, c.Path, variant(c)+" on "+c.Relation))
+}
+
+// findingText is the detail of a finding and the way to it, a line each.
+func findingText(f audit.Finding) string {
+	out := safe(f.Object) + ": " + safe(f.Detail)
+	if f.Role != "" && len(f.Path) > 0 {
+		out += "\nway: " + safe(way(f.Role, f.Path, f.Command))
+	}
+	if f.Fix != nil && f.Fix.SQL != "" {
+		out += "\nfix: " + safe(strings.ReplaceAll(f.Fix.SQL, "\n", " "))
+	}
+	return out
+}
+
+// cellText is why a cell is what it is, its witness, and what would make it provable, a line each.
+func cellText(c prove.Cell) string {
+	out := cellTitle(c) + ": " + safe(string(c.Verdict)) + ": " + safe(c.Why)
+	if c.Witness != nil {
+		out += "\nwitness: row " + values(c.Witness.Row) + " in the context " + values(c.Witness.Context) + " (executed: " + safe(c.Witness.Executed) + ")"
+		if c.Witness.Statement != "" {
+			out += "\nstatement: " + safe(c.Witness.Statement)
+		}
+	}
+	if c.Makes != "" {
+		out += "\nto prove it: " + safe(c.Makes)
+	}
+	return out
+}
+
+// acceptedText says who accepted something.
+func acceptedText(by, until, reason string) string {
+	return "accepted by " + safe(by) + " until " + safe(until) + ": " + safe(reason)
+}
