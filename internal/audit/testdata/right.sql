@@ -73,7 +73,7 @@ CREATE FUNCTION core.my_totals() RETURNS bigint LANGUAGE sql STABLE SECURITY DEF
 BEGIN ATOMIC SELECT n FROM core.invoice_totals WHERE organization_id = core.current_org(); END;
 REVOKE EXECUTE ON FUNCTION core.my_totals() FROM PUBLIC;
 
-GRANT SELECT ON core.organizations, core.currencies, core.org_members, core.open_invoices TO $app;
+GRANT SELECT ON core.organizations, core.currencies, core.org_members, core.users, core.open_invoices TO $app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON core.customers, core.invoices, core.invoice_lines TO $app;
 GRANT SELECT, INSERT ON events.calls TO $app;
 GRANT EXECUTE ON FUNCTION core.my_totals() TO $app;
