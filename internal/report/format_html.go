@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"html/template"
 	"io"
 	"slices"
@@ -15,17 +14,23 @@ var htmlFormat = Format{
 	Name: "html", Doc: "one page of its own for people: nothing is loaded from elsewhere, and it is light or dark as they like",
 	Writes: func(r *Report) bool { return r.Prove != nil || r.Audit != nil },
 	Write: func(w io.Writer, r *Report, _ Options) error {
-		b := bufio.NewWriter(w)
+		var b strings.Builder
 		var err error
 		if r.Prove != nil {
-			err = page.ExecuteTemplate(b, "prove", htmlProof(r.Prove))
+			err = page.ExecuteTemplate(&b, "prove", htmlProof(r.Prove))
 		} else {
-			err = page.ExecuteTemplate(b, "audit", r.Audit)
+			err = page.ExecuteTemplate(&b, "audit", r.Audit)
 		}
 		if err != nil {
 			return err
 		}
-		return b.Flush()
+		for line := range strings.SplitAfterSeq(b.String(), "\n") {
+			text, end := strings.CutSuffix(line, "\n")
+			if _, err := io.WriteString(w, safe(text)+map[bool]string{true: "\n"}[end]); err != nil {
+				return err
+			}
+		}
+		return nil
 	},
 }
 

@@ -87,12 +87,15 @@ func TestFormats(t *testing.T) {
 func TestHostileNamesStayNames(t *testing.T) {
 	for _, f := range Formats() {
 		for name, r := range samples() {
-			if f.Name == "json" || f.Name == "html" || f.Writes != nil && !f.Writes(r) {
+			if f.Name == "json" || f.Writes != nil && !f.Writes(r) {
 				continue
 			}
 			out := string(write(t, f, r))
 			if strings.ContainsAny(out, "\x1b\u202e") {
 				t.Errorf("%s of %s lets control characters through", f.Name, name)
+			}
+			if f.Name == "html" { // whose lines mean nothing
+				continue
 			}
 			for _, line := range strings.Split(out, "\n") {
 				if f.Name == "github" && line != "" && strings.Count(line, "title=") != 1 || strings.HasPrefix(line, "::error::") {
