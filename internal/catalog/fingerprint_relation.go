@@ -5,6 +5,12 @@ import "slices"
 // relation hashes a relation and all that hangs on it. It works on a copy that lost what does not bear on isolation, so that
 // a field added to Relation enters the hash unless it is taken out here.
 func (p *printer) relation(r *Relation) string {
+	c, operators := p.normal(r)
+	return hash(c, operators)
+}
+
+// normal returns that copy, and the names of the operators of its constraints.
+func (p *printer) normal(r *Relation) (*Relation, [][]string) {
 	c := *r
 	c.OID, c.Pages, c.Tuples, c.Bytes, c.Comment = 0, 0, 0, 0, ""
 	c.Columns = slices.Clone(r.Columns)
@@ -48,7 +54,7 @@ func (p *printer) relation(r *Relation) string {
 		rule.OID = 0
 		rule.Qual, rule.Action = p.tree(rule.Qual, r), *p.tree(&rule.Action, r)
 	}
-	return hash(&c, operators)
+	return &c, operators
 }
 
 func (p *printer) index(x *Index, on *Relation) {

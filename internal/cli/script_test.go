@@ -20,8 +20,8 @@ import (
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
 // A script is testdata/NAME.txtar: its comment says why, schema.sql is loaded into a database of its own, and each command-N is
-// one command line, an argument a line, with exit-N, stdout-N and stderr-N wanted of it. Other files are written into the
-// working directory. $DSN, $app and $owner stand for the database and for roles that exist in this test only.
+// one command line, an argument a line, with exit-N, stdout-N and stderr-N wanted of it; sql-N is loaded before it. Other
+// files are written into the working directory. $DSN, $app and $owner stand for the database and for roles that exist in this test only.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -62,11 +62,12 @@ type script struct {
 	archive *txtar.Archive
 	forth   *strings.Replacer // $DSN and the like to what they stand for
 	back    *strings.Replacer
+	db      *pgtest.Database
 }
 
 func newScript(t *testing.T, archive *txtar.Archive) *script {
-	s := &script{t: t, archive: archive}
 	db := pgtest.Server(t, 0).DB(t) // of its own: what is on the cluster beside it is audited too
+	s := &script{t: t, archive: archive, db: db}
 	app, owner := db.Role(t, "app", ""), db.Role(t, "owner", "")
 	s.forth = strings.NewReplacer("$DSN", db.DSN(""), "$app", app, "$owner", owner)
 	s.back = strings.NewReplacer(db.DSN(""), "$DSN", app, "$app", owner, "$owner", db.Name, "$db")
@@ -98,6 +99,9 @@ func (s *script) has(name string) bool { return s.find(name) != nil }
 
 func (s *script) command(n string) {
 	s.t.Helper()
+	if f := s.find("sql-" + n); f != nil {
+		pgtest.LoadSQL(s.t, s.db, s.forth.Replace(string(f.Data)))
+	}
 	args := strings.Split(strings.TrimSpace(s.forth.Replace(string(s.find("command-"+n).Data))), "\n")
 	var stdout, stderr bytes.Buffer
 	code := Do(args, World{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Env: func(string) (string, bool) { return "", false }, Width: 100})

@@ -31,6 +31,8 @@ var textFormat = Format{
 			p.plan(r.Plan)
 		case r.Check != nil:
 			p.verify(r.Check)
+		case r.Drift != nil:
+			p.drift(r.Drift)
 		}
 		return b.Flush()
 	},

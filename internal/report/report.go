@@ -23,6 +23,7 @@ type Report struct {
 	Run   *Run
 	Plan  *plan.Plan
 	Check *Verify
+	Drift *Drift
 }
 
 // A Server says where a document comes from.
@@ -117,6 +118,8 @@ func (r *Report) Document() any {
 		return r.Plan
 	case r.Check != nil:
 		return r.Check
+	case r.Drift != nil:
+		return r.Drift
 	}
 	return r.Audit
 }
@@ -155,6 +158,9 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case VerifyVersion:
 		r := &Report{Check: &Verify{}}
 		return r, decode(raw, r.Check)
+	case DriftVersion:
+		r := &Report{Drift: &Drift{}}
+		return r, decode(raw, r.Drift)
 	case "":
 		return nil, fmt.Errorf("reading the report: it has no schema; only documents that ringfence wrote as JSON can be read")
 	}
