@@ -157,3 +157,19 @@ func TestLock(t *testing.T) {
 		t.Error("row security off does not change the lock")
 	}
 }
+
+// TestCompareUnreadable takes what the session may not read any more for unknown.
+func TestCompareUnreadable(t *testing.T) {
+	db := pgtest.Server(t, 0).DB(t)
+	app, owner := db.Role(t, "app", "LOGIN"), db.Role(t, "owner", "")
+	pgtest.LoadSQL(t, db, strings.NewReplacer("{app}", app, "{owner}", owner).Replace(base))
+	accepted, present := model(t, db, app), model(t, db, app)
+	present.Snapshot.Server.Unreadable = []string{"pg_subscription"}
+	var got []string
+	for _, c := range Compare(accepted, present).Changes {
+		got = append(got, said(c))
+	}
+	if diff := cmp.Diff([]string{"unknown unreadable pg_subscription"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

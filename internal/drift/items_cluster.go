@@ -68,4 +68,7 @@ func (v *inventory) model() {
 	for _, c := range v.m.Contexts {
 		v.add(&item{kind: "context", object: c.Kind + " " + c.Name + " " + strings.Join(c.Path, "."), hash: "yes", text: c.Name})
 	}
+	for _, what := range v.m.Snapshot.Server.Unreadable {
+		v.add(&item{kind: "unreadable", object: what, hash: "yes", text: "the session may not read it"})
+	}
 }

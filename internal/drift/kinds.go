@@ -57,7 +57,7 @@ var reasons = map[string]string{
 	"class": "the table is read as another class: what is claimed of it is another", "application": "the roles taken for the application's are others: ways of a role that is not among them are not looked at",
 	"context": "the tenant is known by another context", "language": "functions in it may do what nobody checks", "extension": "what it brings is not judged",
 	"server": "rows leave or come by a server that is not judged", "subscription": "rows are written by replication", "event": "code runs at every change of the schema",
-	"large": "large objects have no row security",
+	"unreadable": "the session may not read it, so what changed there is not known", "large": "large objects have no row security",
 }
 
 func more(old, x *item, added, removed string) (Direction, string) {
