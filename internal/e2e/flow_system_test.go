@@ -33,7 +33,7 @@ func TestSystemKilledInCallCenter(t *testing.T) {
 	g := prepare(t, center)
 	points := g.points()
 	if !long() {
-		points = spread(points, 24)
+		points = spread(points, 6)
 	}
 	g.killAll(t, points)
 }

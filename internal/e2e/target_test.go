@@ -54,12 +54,13 @@ type system struct {
 	owner   string   // who applies
 	creator string   // who may make schemas in the database; "" for its owner alone
 	allow   []string // what the plan is allowed, as flags
+	view    bool     // the application may read a view
 	clean   string   // nothing of this severity or above is found after apply
 	undo    []string // what taking back is allowed, as flags
 	writer  string   // a statement that keeps a concurrent build waiting
 }
 
-var shop = system{name: "shop", config: shopConfig, owner: "shop_owner", creator: "shop_owner", clean: "medium", load: loadShop,
+var shop = system{name: "shop", view: true, config: shopConfig, owner: "shop_owner", creator: "shop_owner", clean: "medium", load: loadShop,
 	writer: `UPDATE shop."Order ""Line""" SET amount = amount WHERE amount = 1`}
 
 func loadShop(t testing.TB, db *pgtest.Database) {
