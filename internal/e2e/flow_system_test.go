@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"testing"
 
 	"github.com/ringfencehq/ringfence/internal/pgtest"
@@ -37,3 +39,18 @@ func TestSystemKilledInCallCenter(t *testing.T) {
 	}
 	g.killAll(t, points)
 }
+
+// spread takes n of the points, evenly, the first and the last among them.
+func spread(points []point, n int) []point {
+	if n >= len(points) {
+		return points
+	}
+	var out []point
+	for i := range n {
+		out = append(out, points[i*(len(points)-1)/(n-1)])
+	}
+	return slices.Compact(out)
+}
+
+// long tells whether the tests run at full size.
+func long() bool { return os.Getenv("RINGFENCE_LONG") != "" }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -226,31 +225,10 @@ func (g *ground) killAll(t *testing.T, points []point) {
 	}
 }
 
-// spread takes n of the points, evenly, the first and the last among them.
-func spread(points []point, n int) []point {
-	if n >= len(points) {
-		return points
-	}
-	var out []point
-	for i := range n {
-		out = append(out, points[i*(len(points)-1)/(n-1)])
-	}
-	return slices.Compact(out)
-}
-
-// long tells whether the tests run at full size.
-func long() bool { return os.Getenv("RINGFENCE_LONG") != "" }
-
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	g := prepare(t, shop)
 	g.killAll(t, g.points())
-}
-
-func TestKilledInCallCenter(t *testing.T) {
-	t.Parallel()
-	g := prepare(t, center)
-	g.killAll(t, spread(g.points(), 4))
 }
 
 // killedInBuild kills the program while its index build waits for an open writer, and gives that writer.

@@ -37,7 +37,7 @@ func readScript(t *testing.T, file string) script {
 	s := script{name: strings.TrimSuffix(filepath.Base(file), ".sql")}
 	parts := strings.Split(string(raw), "\n-- @@")
 	s.head = parts[0]
-	into := &s.vulnerable
+	var into *string
 	for _, p := range parts[1:] {
 		title, body, _ := strings.Cut(p, "\n")
 		switch title, _, _ = strings.Cut(title, " "); title {
