@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ringfencehq/ringfence/examples/callcenter"
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
@@ -66,16 +65,6 @@ var shop = system{name: "shop", view: true, config: shopConfig, owner: "shop_own
 func loadShop(t testing.TB, db *pgtest.Database) {
 	t.Helper()
 	pgtest.LoadSQL(t, db, replaceDatabase(shopSchema, db.Name))
-}
-
-// center is reference system B, small. Its unique e-mail spans all tenants: nothing but its people can decide to change that.
-var center = system{name: "callcenter", config: string(callcenter.Config), owner: pg.Superuser, clean: "high", load: loadCenter, allow: []string{"--allow", "drop_policy"}, undo: []string{"--allow", "locks_partitions"},
-	writer: `UPDATE callcenter.telnyx_call_events SET id = id WHERE false; LOCK TABLE callcenter.telnyx_call_events IN ROW EXCLUSIVE MODE`}
-
-func loadCenter(t testing.TB, db *pgtest.Database) {
-	t.Helper()
-	pgtest.LoadSQL(t, db, callcenter.Schema)
-	pgtest.LoadSQL(t, db, "SET seed.organizations = '4'; SET seed.events = '400';\n"+callcenter.Seed)
 }
 
 // fingerprints gives the catalogue of a database, object by object, without Ringfence's own schema.
