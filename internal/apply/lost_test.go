@@ -4,19 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // cutAt gives an onQuery that acts at the n-th query that fits, once.
-func cutAt(n int, act action, fits func(sql string) bool) (onQuery func(string) action, seen *int) {
-	seen = new(int)
+func cutAt(n int, act action, fits func(sql string) bool) (onQuery func(string) action, seen *atomic.Int64) {
+	seen = new(atomic.Int64)
 	return func(sql string) action {
 		if !fits(sql) {
 			return pass
 		}
-		if *seen++; *seen == n {
+		if seen.Add(1) == int64(n) {
 			return act
 		}
 		return pass
@@ -32,14 +33,14 @@ func TestConnectionLostAtEveryCommit(t *testing.T) {
 		for n := 1; ; n++ {
 			s := newShop(t)
 			p := newProxy(t, s)
-			var seen *int
+			var seen *atomic.Int64
 			p.onQuery, seen = cutAt(n, act, isCommit)
 			opts := s.options(shopPlan())
 			opts.Connect = p.connect(s)
 			res, err := Run(t.Context(), opts)
-			if *seen < n {
+			if seen.Load() < int64(n) {
 				if n < 8 {
-					t.Errorf("only %d COMMITs were seen", *seen)
+					t.Errorf("only %d COMMITs were seen", seen.Load())
 				}
 				break
 			}
