@@ -72,11 +72,3 @@ type Way struct {
 
 	roles bool // the predicate looks at who runs it
 }
-
-// An Identity is a role that an application role can act as.
-type Identity struct {
-	Role string
-	Path Path // inherit and set_role hops; empty: itself
-	// Inherited is true where its privileges count without SET ROLE.
-	Inherited bool
-}
