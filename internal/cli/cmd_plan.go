@@ -18,6 +18,7 @@ func planCmd(w *World) *cobra.Command {
 	var f readFlags
 	var allow, exclude []string
 	var appRole string
+	var layout layoutFlags
 	cmd := command("plan [DSN]", "what to change, in order, with its way back",
 		`Audits the database and writes what isolates it as an ordered list of steps, each with the SQL that does it, a query that says
 whether it is done, the lock it takes, and the SQL that takes it back. Nothing is changed; what is written is what apply
@@ -32,11 +33,18 @@ runs, byte for byte:
 Indexes and columns come first, policies and ENABLE in one short transaction a table, FORCE last. What destroys or widens is left
 out unless it is allowed by name; what is left out is listed, with its reason.
 
+With --layout the steps are written once more, as the files of a migration tool, below DIR/NAME or --layout-dir. Tools run them
+without the plan's questions, bounded locks and retries; ringfence apply and ringfence verify take DIR as before.
+
   ringfence plan "$DSN" -o out
+  ringfence plan "$DSN" -o out --layout goose --layout-dir db/migrations
   ringfence plan "$DSN" -o out --allow drop_policy`,
 		func(cmd *cobra.Command, args []string) error {
 			f.failOn = "none"
 			if err := f.check([]string{"text", "json"}, args); err != nil {
+				return err
+			}
+			if err := layout.check(); err != nil {
 				return err
 			}
 			m, err := f.readModel(cmd.Context(), w, argument(args, 0))
@@ -52,6 +60,9 @@ out unless it is allowed by name; what is left out is listed, with its reason.
 				return err
 			}
 			w.note(f.quiet, "wrote %s: %d steps, %d withheld", dir, len(p.Steps), len(p.Withheld))
+			if err := layout.write(dir, p); err != nil {
+				return err
+			}
 			format, _ := report.FormatNamed(f.format)
 			return w.deliver("", func(b *bytes.Buffer) error { return format.Write(b, report.OfPlan(p), w.options(&f)) })
 		})
@@ -61,6 +72,7 @@ out unless it is allowed by name; what is left out is listed, with its reason.
 	fl.Lookup("output").Usage = "the `DIR` to write the plan to (default " + defaultPlanDir + ")"
 	fl.StringArrayVar(&allow, "allow", nil, "allow a danger by `NAME`; the plan lists the names")
 	fl.StringArrayVar(&exclude, "exclude", nil, "leave out a `KIND`, a table, or \"kind object\"")
+	layout.bind(fl)
 	fl.StringVar(&appRole, "application-role", "", "make this `ROLE` for the application, where it is the owner today")
 	return cmd
 }
