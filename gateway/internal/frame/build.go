@@ -1,0 +1,56 @@
+package frame
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+
+	"github.com/gobwas/ws"
+)
+
+// Mask returns a fresh masking key. RFC 6455, 5.3, asks for one that cannot be foreseen: the generator behind math/rand/v2's
+// top-level functions is ChaCha8, seeded by the operating system.
+func Mask() (m [4]byte) {
+	binary.NativeEndian.PutUint32(m[:], rand.Uint32())
+	return m
+}
+
+// Append appends a whole frame, its final bit set, as the side sends it: masked by a client, with a fresh key. payload is left
+// as it is.
+func Append(b []byte, op ws.OpCode, payload []byte, as Side) []byte {
+	b = AppendHeader(b, op, len(payload), to)
+	at := len(b)
+	b = append(b, payload...)
+	if as == FromClient {
+		ws.Cipher(b[at:], [4]byte(b[at-4:at]), 0)
+	}
+	return b
+}
+
+// AppendHeader appends the header of a final frame of n bytes as the side sends it: masked, with a fresh key in the header's
+// last four bytes, by a client; not masked by a server.
+func AppendHeader(b []byte, op ws.OpCode, n int, as Side) []byte {
+	first, bit := byte(op)|0x80, byte(0)
+	if as == FromClient {
+		bit = 0x80
+	}
+	switch {
+	case n < 126:
+		b = append(b, first, bit|byte(n))
+	case n < 1<<16:
+		b = binary.BigEndian.AppendUint16(append(b, first, bit|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, first, bit|127), uint64(n))
+	}
+	if as == FromClient {
+		m := Mask()
+		b = append(b, m[:]...)
+	}
+	return b
+}
+
+// Remask gives the whole masked frame in b, whose payload was unmasked in place, a fresh key. size is its header's.
+func Remask(b []byte, size int) {
+	m := Mask()
+	copy(b[size-4:], m[:])
+	ws.Cipher(b[size:], m, 0)
+}
