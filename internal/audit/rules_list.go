@@ -96,6 +96,7 @@ func Rules() []Rule {
 		ruleRunsAsOwner,
 		schemaCreate,
 		sequenceGranted,
+		serverFunctionGranted,
 		serverKnownBugs,
 		sessionsShared,
 		settingNamesDiffer,

@@ -11,6 +11,13 @@ type triggerEntry struct {
 	function uint32
 }
 
+// readFunctions are the functions that are always read: the user's own, and those of PostgreSQL that somebody was granted since
+// the server was made, which initdb kept from all but superusers.
+const readFunctions = `(p.pronamespace IN ` + userSchema + ` OR p.pronamespace = 11 AND p.proacl IS NOT NULL AND EXISTS (
+	SELECT FROM aclexplode(p.proacl) g WHERE g.grantee <> p.proowner AND NOT EXISTS (
+		SELECT FROM pg_init_privs i, aclexplode(i.initprivs) h WHERE i.objoid = p.oid AND i.classoid = 1255 AND h.grantee = g.grantee)
+	AND EXISTS (SELECT FROM pg_init_privs i WHERE i.objoid = p.oid AND i.classoid = 1255)))`
+
 // functionQueries read functions by a condition on pg_proc p; Definition and bodies for the user's own only.
 func (b *builder) functionQueries(where string, args ...string) []query {
 	const own = `p.pronamespace IN ` + userSchema

@@ -56,7 +56,7 @@ func expanded(acl string) string {
 
 func (b *builder) grantQueries() []query {
 	return []query{
-		b.aclQuery(b.aclSources(`p.pronamespace IN ` + userSchema)),
+		b.aclQuery(b.aclSources(readFunctions)),
 		{name: "column grants", take: b.takeColumnGrants, sql: `SELECT a.attrelid, a.attnum, ` + expanded("a.attacl") + `
 			FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attacl IS NOT NULL AND c.relnamespace IN ` + userSchema},
 		{name: "default privileges", need: "pg_default_acl", take: b.takeDefaultPrivilege, sql: `SELECT a.oid, a.defaclrole, a.defaclnamespace, a.defaclobjtype::text, ` +

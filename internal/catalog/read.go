@@ -156,7 +156,7 @@ func (b *builder) allQueries() []query {
 	all = append(all, b.constraintQueries()...)
 	all = append(all, b.policyQueries()...)
 	all = append(all, b.relationPartQueries()...)
-	all = append(all, b.functionQueries(`p.pronamespace IN `+userSchema)...)
+	all = append(all, b.functionQueries(readFunctions)...)
 	all = append(all, b.objectQueries()...)
 	return append(all, b.grantQueries()...)
 }

@@ -1,7 +1,8 @@
 package catalog
 
 // A Function is a row of pg_proc. User-defined ones are complete; those of pg_catalog are here only where a stored tree,
-// an operator or a trigger names them (System), with everything but the body.
+// an operator or a trigger names them, or where somebody was granted one that initdb kept back (System), with everything but the
+// body.
 type Function struct {
 	OID             uint32   `json:"oid"`
 	Schema          string   `json:"schema"`
