@@ -77,6 +77,8 @@ type Step struct {
 	UndoDanger []string `json:"undo_danger,omitempty"`
 	// Also is the strongest lock Do takes on each other table, by identity: a foreign key's parent, a table's partitions.
 	Also map[string]Lock `json:"also,omitempty"`
+	// Policy is the policy that the step writes, as data, for who asks what it will let through; nil where it writes none.
+	Policy *PolicyShape `json:"policy,omitempty"`
 	// Before is the fingerprint of each object the step touches, as it was planned on; identity → fingerprint,
 	// "absent" for what does not exist yet.
 	Before map[string]string `json:"before"`

@@ -173,3 +173,7 @@ func (p PolicyShape) check(table string) string {
 	}
 	return p.Rows.sql(table, "", 0)
 }
+
+// UsingSQL returns the condition under which a row is visible, over the columns of table (its name without a schema); "" where the
+// policy is for INSERT only. It is meant for a search_path of pg_catalog.
+func (p PolicyShape) UsingSQL(table string) string { return p.using(table) }

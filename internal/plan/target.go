@@ -100,7 +100,7 @@ func (k *Kind) step(t Target) Step {
 		Kind: k.Name, Object: t.Name.Identity(), Lock: k.Lock, UndoLock: k.UndoLock, Transaction: "own",
 		Do: k.Do(t), Done: k.Done(t), Undo: []string{}, Danger: slices.Clone(k.Danger), Why: []string{},
 		Wave: k.Wave, NoUndo: k.NoUndo, Batch: k.Batch,
-		UndoDanger: slices.Clone(k.UndoDanger), Before: map[string]string{},
+		UndoDanger: slices.Clone(k.UndoDanger), Before: map[string]string{}, Policy: t.Policy,
 	}
 	if t.Schema != "" && k.Lock != NoLock || t.Schema != "" && k.UndoLock != NoLock {
 		s.Table = t.Name.Identity()
