@@ -20,11 +20,11 @@ const module = "github.com/ringfencehq/ringfence"
 // other.
 var layers = [][]string{
 	{"internal/pg", "internal/catalog", "internal/metrics", "internal/bench", "internal/signed"},
-	{"internal/pgtest", "internal/expr", "internal/rights"},
-	{"internal/tenancy", "internal/catalog/catalogtest", "internal/clone"},
+	{"internal/pgtest", "internal/expr", "internal/rights", "internal/clone"},
+	{"internal/tenancy", "internal/catalog/catalogtest", "internal/migrations"},
 	{"internal/reach"},
 	{"internal/decide"},
-	{"internal/audit", "internal/attack", "internal/clone"},
+	{"internal/audit", "internal/attack"},
 	{"internal/prove"},
 	{"internal/plan"},
 	{"internal/impact", "internal/drift"},
@@ -37,7 +37,6 @@ var layers = [][]string{
 	{"internal/demo"},
 	{"internal/cli"},
 	{"cmd/ringfence", "internal/gen"},
-	{"internal/e2e"},
 	{"internal/e2e"},
 }
 

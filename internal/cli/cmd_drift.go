@@ -18,8 +18,10 @@ import (
 
 // driftFlags are what drift takes beside the flags of every read-only verb.
 type driftFlags struct {
-	accept bool
-	lock   string
+	accept     bool
+	lock       string
+	migrations string
+	after      string
 }
 
 func driftCmd(w *World) *cobra.Command {
@@ -36,17 +38,32 @@ The lock file is made to be committed: it changes only where the catalogue does.
   ringfence drift "$DSN"
   ringfence drift --snapshot app.json --format json
 
+Migrations are checked before they run anywhere, on a server of Ringfence's own; each change names the file and line:
+
+  ringfence drift --migrations db/migrations           what they make, against the lock file
+  ringfence drift "$DSN" --migrations db/migrations    the database against what they promise: what is promised and absent,
+                                                       present and unexplained, or different
+  ringfence drift "$DSN" --migrations db/migrations --after 0041_last.sql
+                                                       the files after that one, run on a copy of the database
+
+Directories of goose, golang-migrate, Flyway, Sqitch, Prisma, dbmate, Supabase and plain *.sql files are known.
+
 Exit 0: nothing widened, and nothing is unknown. 2: there is no lock file. 3: something widened or is unknown.
 --accept prints the same and writes the lock file; then the exit is 0.`,
 		func(cmd *cobra.Command, args []string) error {
 			if err := f.check(formats, args); err != nil {
 				return err
 			}
+			if df.migrations != "" || df.after != "" {
+				return df.runMigrations(cmd.Context(), w, &f, argument(args, 0))
+			}
 			return df.run(cmd.Context(), w, &f, argument(args, 0))
 		})
 	cmd.Args = atMost(1, "one DSN at most")
 	f.bind(cmd, formats...)
 	cmd.Flags().BoolVar(&df.accept, "accept", false, "write the present state to the lock file, and print what is accepted by that")
+	cmd.Flags().StringVar(&df.migrations, "migrations", "", "a `DIR` of SQL migrations to run on a server of Ringfence's own")
+	cmd.Flags().StringVar(&df.after, "after", "", "run the migrations after this `FILE` only, on a copy of the database")
 	cmd.Flags().StringVar(&df.lock, "lock", drift.LockFile, "the lock `FILE`")
 	return cmd
 }
@@ -74,7 +91,7 @@ func (df *driftFlags) run(ctx context.Context, w *World, f *readFlags, dsn strin
 	if err != nil {
 		return err
 	}
-	if err := w.write(f, report.OfDrift(present, result)); err != nil {
+	if err := w.write(f, report.OfDrift(present, result, "lock")); err != nil {
 		return err
 	}
 	if !df.accept {

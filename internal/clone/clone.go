@@ -46,13 +46,24 @@ func Make(ctx context.Context, src Source) (*Clone, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := pg.StartEmbedded(ctx, pg.EmbeddedOptions{Version: major, InMemory: true, NoFsync: true, Note: src.Note,
-		Config: map[string]string{"autovacuum": "off", "max_prepared_transactions": "10"}})
+	return start(ctx, src, func(c *Clone) error { return c.fill(ctx, t, src.Snapshot, dump) })
+}
+
+// Empty starts a server with the source's roles, memberships and settings, and an empty database of its name: what migrations are
+// run on. It needs a snapshot only, and no program beside the server.
+func Empty(ctx context.Context, src Source) (*Clone, error) {
+	return start(ctx, src, func(c *Clone) error { return c.makeCluster(ctx, src.Snapshot) })
+}
+
+// start runs a server of the source's major version, and fills it.
+func start(ctx context.Context, src Source, fill func(*Clone) error) (*Clone, error) {
+	server, err := pg.StartEmbedded(ctx, pg.EmbeddedOptions{Version: pg.Version(src.Snapshot.Server.VersionNum).Major(), InMemory: true, NoFsync: true,
+		Note: src.Note, Config: map[string]string{"autovacuum": "off", "max_prepared_transactions": "10"}})
 	if err != nil {
 		return nil, fmt.Errorf("starting a server for the copy: %w", err)
 	}
 	c := &Clone{server: server, database: src.Snapshot.Server.Database}
-	if err := c.fill(ctx, t, src.Snapshot, dump); err != nil {
+	if err := fill(c); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
@@ -66,13 +77,17 @@ func (c *Clone) Connect(ctx context.Context) (*pgx.Conn, error) {
 // Stop ends the copy's server and removes it.
 func (c *Clone) Stop() error { return c.server.Stop() }
 
-func (c *Clone) fill(ctx context.Context, t tools, source *catalog.Snapshot, dump []byte) error {
+func (c *Clone) makeCluster(ctx context.Context, source *catalog.Snapshot) error {
 	admin, err := pg.Connect(ctx, c.server.DSN("postgres", pg.Superuser), pg.Options{})
 	if err != nil {
 		return err
 	}
 	defer admin.Close(context.WithoutCancel(ctx))
-	if err := makeCluster(ctx, admin, source); err != nil {
+	return makeCluster(ctx, admin, source)
+}
+
+func (c *Clone) fill(ctx context.Context, t tools, source *catalog.Snapshot, dump []byte) error {
+	if err := c.makeCluster(ctx, source); err != nil {
 		return err
 	}
 	if err := t.restore(ctx, c.server, c.database, dump); err != nil {

@@ -132,6 +132,9 @@ func (j *judging) giveRest(changes []Change, given []bool) {
 
 // bears reports whether the effect can come from the change by what both name.
 func bears(c *Change, e *Effect) bool {
+	if c.Kind == "index" && e.Kind == "isolation" {
+		return false // an index filters nothing; what a unique one tells is inference
+	}
 	if c.Change == "removed" && c.Kind == "grant" && e.After != absent {
 		return false // a privilege less opens nothing
 	}

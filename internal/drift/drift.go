@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/ringfencehq/ringfence/internal/migrations"
 	"github.com/ringfencehq/ringfence/internal/reach"
 )
 
@@ -45,6 +46,8 @@ type Change struct {
 	After     string    `json:"after,omitempty"`
 	Why       string    `json:"why"`
 	Effects   []Effect  `json:"effects"`
+
+	Place *migrations.Place `json:"place,omitempty"` // the statement that made it, where migrations were compared
 
 	relation string // the identity of the relation it is on; empty: none
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -17,12 +18,18 @@ type Drift struct {
 	Server  Server                  `json:"server"`
 	Changes []drift.Change          `json:"changes"`
 	Summary map[drift.Direction]int `json:"summary"`
+	// Against says what the present state was compared with: "lock", or "migrations" (then removed means promised and absent,
+	// added means present and unexplained).
+	Against string `json:"against"`
 }
 
-// OfDrift makes the document of what changed; m is the present state.
-func OfDrift(m *tenancy.Model, r drift.Result) *Report {
-	return &Report{Drift: &Drift{Schema: DriftVersion, Server: ServerOf(m), Changes: some(r.Changes), Summary: r.Count()}}
+// OfDrift makes the document of what changed; m is the present state, against what it was compared with.
+func OfDrift(m *tenancy.Model, r drift.Result, against string) *Report {
+	return &Report{Drift: &Drift{Schema: DriftVersion, Server: ServerOf(m), Changes: some(r.Changes), Summary: r.Count(), Against: against}}
 }
+
+// forensic are the words for a change where a live database is compared with what its migrations promise.
+var forensic = map[string]string{"removed": "promised and absent", "added": "present and unexplained", "changed": "different"}
 
 // driftColors are the colour of each direction.
 var driftColors = map[drift.Direction]string{drift.Widened: "critical", drift.Unknown: "medium", drift.Narrowed: "good", drift.Neutral: "dim"}
@@ -36,18 +43,38 @@ func (p *printer) drift(d *Drift) {
 		if c.Command != "" {
 			who += "  " + safe(c.Command)
 		}
-		p.line("%s  %s %s %s%s", p.paint(driftColors[c.Direction], strings.ToUpper(string(c.Direction))), safe(c.Kind), p.paint("bold", safe(c.Object)), c.Change, who)
+		what := c.Change
+		if d.Against == "migrations" {
+			what = cmp.Or(forensic[c.Change], c.Change)
+		}
+		p.line("%s  %s %s %s%s", p.paint(driftColors[c.Direction], strings.ToUpper(string(c.Direction))), safe(c.Kind), p.paint("bold", safe(c.Object)), what, who)
+		if c.Place != nil {
+			p.line("    at %s", safe(c.Place.String()))
+		}
 		p.wrapped("    ", safe(c.Why))
 		if c.Kind != "function" && c.Before != "" && c.After != "" {
 			p.wrapped("    ", "was: "+safe(c.Before))
 			p.wrapped("    ", "is:  "+safe(c.After))
 		}
-		for _, e := range c.Effects {
-			p.effect(e)
-		}
+		p.effects(c.Effects)
 	}
 	s := d.Summary
 	p.line("%d widened, %d unknown, %d narrowed, %d neutral", s[drift.Widened], s[drift.Unknown], s[drift.Narrowed], s[drift.Neutral])
+}
+
+// effects tells the ways that opened or closed; those that neither did are counted.
+func (p *printer) effects(all []drift.Effect) {
+	neutral := 0
+	for _, e := range all {
+		if e.Direction == drift.Neutral || e.Before == "proved" && e.After == "absent" {
+			neutral++
+			continue
+		}
+		p.effect(e)
+	}
+	if neutral > 0 {
+		p.line("    %d more ways, which let nobody reach more or less", neutral)
+	}
 }
 
 func (p *printer) effect(e drift.Effect) {
