@@ -17,7 +17,7 @@ func Mask() (m [4]byte) {
 // Append appends a whole frame, its final bit set, as the side sends it: masked by a client, with a fresh key. payload is left
 // as it is.
 func Append(b []byte, op ws.OpCode, payload []byte, as Side) []byte {
-	b = AppendHeader(b, op, len(payload), to)
+	b = AppendHeader(b, op, len(payload), as)
 	at := len(b)
 	b = append(b, payload...)
 	if as == FromClient {
