@@ -30,8 +30,8 @@ func policyFault(r Rule, reasons ...decide.Reason) Rule {
 }
 
 // becomes reports whether the way is that of taking a tenant's role under a policy that looks at current_user, which has a rule of
-// its own.
+// its own, or that of a group, whose rows nobody's are.
 func (in *Input) becomes(o open) bool {
-	return o.answer.Reason == decide.LiteralTenant && len(o.way.Path) > 0 && o.way.Path[0].Via == "set_role" &&
+	return (o.answer.Reason == decide.LiteralTenant || in.group(o.way.As)) && len(o.way.Path) > 0 && o.way.Path[0].Via == "set_role" &&
 		slices.ContainsFunc(o.way.Policies, func(p *catalog.Policy) bool { return in.readsUser(p) })
 }

@@ -23,7 +23,7 @@ Give each tenant a login of its own, without membership in the others; or compar
 	Check: func(in *Input, report func(Finding)) {
 		told := map[string]bool{}
 		for _, o := range in.ways(func(o open) bool {
-			return direct(o) && o.table.Class.Tenant() && len(o.way.Path) > 0 && o.way.Path[0].Via == "set_role"
+			return direct(o) && o.table.Class.Tenant() && len(o.way.Path) > 0 && o.way.Path[0].Via == "set_role" && !in.group(o.way.As)
 		}) {
 			for _, p := range o.way.Policies {
 				id := p.Identity(o.way.Relation)
@@ -38,6 +38,44 @@ Give each tenant a login of its own, without membership in the others; or compar
 			}
 		}
 	},
+}
+
+// group reports whether a role only passes privileges on: nobody logs in as it, and it is no tenant's, since all logins that
+// are tenants inherit it. A tenant's role is held by the one login that stands for the tenants.
+func (in *Input) group(role string) bool {
+	r := in.Model.Snapshot.Role(role)
+	if r == nil || r.Login || r.Predefined {
+		return false
+	}
+	members := 0
+	for i := range in.Model.Snapshot.Roles {
+		if m := &in.Model.Snapshot.Roles[i]; m.Login && !m.Superuser && in.Model.Rights.Inherited(m.Name)[role] {
+			members++
+		}
+	}
+	for _, app := range in.Model.Applications() {
+		for _, id := range in.identities(app) {
+			if id.role != app && id.role != role && len(id.path) > 0 && id.path[0].Via == "set_role" && in.alike(role, id.role) {
+				return false // one login takes several: it chooses among them
+			}
+		}
+	}
+	return members > 1
+}
+
+// alike reports whether two roles were granted the same: neither is then what only passes privileges on.
+func (in *Input) alike(a, b string) bool {
+	if r := in.Model.Snapshot.Role(b); r == nil || r.Login || r.Superuser || r.BypassRLS || r.Predefined {
+		return false
+	}
+	for _, t := range in.Model.TenantTables() {
+		for _, p := range []string{"SELECT", "INSERT", "UPDATE", "DELETE"} {
+			if in.Model.Rights.Relation(a, t.Relation, p).Held != in.Model.Rights.Relation(b, t.Relation, p).Held {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // readsUser reports whether the policy looks at current_user.
