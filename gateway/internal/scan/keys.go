@@ -23,6 +23,29 @@ func (s *Scanner) bytes(k key) []byte {
 // watched name it is.
 func (s *Scanner) key(start, end int, has uint8, base int, path Path) (at int, code Code) {
 	k := key{start: start, end: end, base: base}
+	if has == 0 && len(s.keys)-base < few {
+		text := s.b[start:end]
+		for i := base; i < len(s.keys); i++ {
+			if o := &s.keys[i]; o.end-o.start == len(text) && string(s.bytes(*o)) == string(text) {
+				return -1, Duplicate
+			}
+		}
+		s.keys = append(s.keys, k)
+		if len(text) > maxNameLen || s.names.lengths>>len(text)&1 == 0 {
+			return -1, OK
+		}
+		at, folded := s.names.find(text, path, true)
+		if folded {
+			return -1, Folded
+		}
+		return at, OK
+	}
+	return s.keySlow(k, has, path)
+}
+
+// keySlow is key for what has escapes or is not ASCII, and for objects of many keys.
+func (s *Scanner) keySlow(k key, has uint8, path Path) (at int, code Code) {
+	start, end := k.start, k.end
 	if has&hasLone != 0 {
 		return -1, Surrogate
 	}

@@ -103,7 +103,11 @@ func (s *Scanner) object(i, depth int, path Path) (int, Code) {
 		if i = space(b, end+1); i >= len(b) || b[i] != ':' {
 			return 0, Syntax
 		}
-		if i, code = s.value(space(b, i+1), depth, s.below(path, at), at); code != OK {
+		below := Nowhere
+		if at >= 0 {
+			below = path.below(at)
+		}
+		if i, code = s.value(space(b, i+1), depth, below, at); code != OK {
 			return 0, code
 		}
 		if i = space(b, i); i >= len(b) {
@@ -120,12 +124,12 @@ func (s *Scanner) object(i, depth int, path Path) (int, Code) {
 	}
 }
 
-// below is the path of the value of the watched name at, which stands in an object at path.
-func (s *Scanner) below(path Path, at int) Path {
-	if at < 0 || path >= 1<<(8*(maxSteps-1)) {
+// below is the path of the value of the watched name at, which stands in an object at p.
+func (p Path) below(at int) Path {
+	if p >= 1<<(8*(maxSteps-1)) {
 		return Nowhere
 	}
-	return path.step(at)
+	return p.step(at)
 }
 
 // array reads what follows an opening bracket.
@@ -170,21 +174,25 @@ func (s *Scanner) value(i, depth int, path Path, at int) (int, Code) {
 	switch b[i] {
 	case '"':
 		close, has, code := str(b, i+1)
-		if code == OK && at >= 0 {
-			if has&hasLone != 0 {
-				return 0, Surrogate
-			}
-			code = s.hit(Hit{Name: at, Path: path, Kind: String, Start: i + 1, End: close, Escaped: has&hasEscape != 0})
+		if at < 0 || code != OK {
+			return close + 1, code
 		}
-		return close + 1, code
+		if has&hasLone != 0 {
+			return 0, Surrogate
+		}
+		return close + 1, s.hit(Hit{Name: at, Path: path, Kind: String, Start: i + 1, End: close, Escaped: has&hasEscape != 0})
 	case '{':
-		if code = s.hit(Hit{Name: at, Path: path, Kind: Object, Start: i, End: i + 1}); code != OK {
-			return 0, code
+		if at >= 0 {
+			if code = s.hit(Hit{Name: at, Path: path, Kind: Object, Start: i, End: i + 1}); code != OK {
+				return 0, code
+			}
 		}
 		return s.object(i+1, depth+1, path)
 	case '[':
-		if code = s.hit(Hit{Name: at, Path: path, Kind: Array, Start: i, End: i + 1}); code != OK {
-			return 0, code
+		if at >= 0 {
+			if code = s.hit(Hit{Name: at, Path: path, Kind: Array, Start: i, End: i + 1}); code != OK {
+				return 0, code
+			}
 		}
 		return s.array(i+1, depth+1)
 	case 't':
@@ -199,13 +207,13 @@ func (s *Scanner) value(i, depth int, path Path, at int) (int, Code) {
 	if end == 0 {
 		return 0, Syntax
 	}
+	if at < 0 {
+		return end, OK
+	}
 	return end, s.hit(Hit{Name: at, Path: path, Kind: kind, Start: i, End: end})
 }
 
 func (s *Scanner) hit(h Hit) Code {
-	if h.Name < 0 {
-		return OK
-	}
 	if len(s.Hits) == maxHits {
 		return TooMany
 	}

@@ -224,3 +224,22 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkEncodingJSON is the yardstick beside it: the same two messages into a struct of two fields.
+func BenchmarkEncodingJSON(b *testing.B) {
+	small := []byte(`{"type":"audio","event_id":"e-123456","restaurant_id":"7b0c8f0e-2f3e-4c59-9d5e-0a1b2c3d4e5f","t":1}`)
+	for _, message := range [][]byte{small, audio(4096)} {
+		b.Run(fmt.Sprint(len(message)), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var v struct {
+					Type       string `json:"type"`
+					Restaurant string `json:"restaurant_id"`
+				}
+				if err := json.Unmarshal(message, &v); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
