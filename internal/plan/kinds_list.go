@@ -5,7 +5,7 @@ func Kinds() []*Kind {
 	return []*Kind{
 		&repairIndex, &tenantIndex, &partitionedIndex, &uniqueIndex,
 		&updatedAtFunction, &updatedAtColumn, &tenantColumn, &tenantFillTrigger,
-		&applicationRole, &signedContext,
+		&applicationRole, &signedContext, &trailTable, &trailAccess, &trailView,
 		&tenantBackfill, &updatedAtBackfill,
 		&notNullCheck, &notNullValidate, &notNull,
 		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &updatedAtTrigger,

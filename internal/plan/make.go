@@ -59,6 +59,7 @@ func Make(in Input) (*Plan, error) {
 	p := newPlanner(in)
 	p.applicationRole()
 	p.signedContext()
+	p.trail()
 	for _, t := range in.Model.Tables {
 		p.table(t)
 	}

@@ -14,6 +14,7 @@ type Config struct {
 	UpdatedAt     *UpdatedAtConfig       `yaml:"updated_at,omitempty"`        // plan the column and its trigger
 	Plan          PlanConfig             `yaml:"plan,omitempty"`              // what a plan may do
 	Service       []ServiceFunction      `yaml:"service_functions,omitempty"` // what works without a tenant
+	Trail         *TrailConfig           `yaml:"trail,omitempty"`             // plan the security trail's tables
 }
 
 // A TableConfig says what a table is.
@@ -59,4 +60,13 @@ type ServiceFunction struct {
 	Reason string   `yaml:"reason"`          // why it needs no tenant
 	By     string   `yaml:"by,omitempty"`    // who says so
 	Roles  []string `yaml:"roles,omitempty"` // who may call it; default: the application
+}
+
+// A TrailConfig asks the plan for the security trail and names the roles that use it.
+type TrailConfig struct {
+	Writer string `yaml:"writer"`           // the role that ships events: it may append, and nothing else
+	Reader string `yaml:"reader,omitempty"` // the service role that reads all tenants' events
+	Keeper string `yaml:"keeper,omitempty"` // the service role that makes partitions ahead and retires old months
+	View   string `yaml:"view,omitempty"`   // a view of this name in the schema ringfence, with the ten columns that people ask for
+	Tenant string `yaml:"tenant,omitempty"` // what the view calls a tenant: restaurant gives authenticated_restaurant_id
 }

@@ -1,0 +1,115 @@
+package trailsql
+
+// A Function is one of the trail's functions, as it must stand in the catalogue.
+type Function struct {
+	Name      string
+	Arguments string // with names, as CREATE FUNCTION takes them
+	Types     string // without, as a signature
+	Result    string
+	Body      string
+	Definer   bool
+	For       string // who has EXECUTE: writer, keeper; "": nobody but the owner
+}
+
+// Functions are the trail's functions, each after those that it calls.
+func Functions() []Function {
+	return []Function{
+		{Name: "trail_refuse", Result: "trigger", Body: refuseBody},
+		{Name: "trail_bound", Arguments: "at timestamp", Types: "timestamp", Result: "uuid", Body: boundBody},
+		{Name: "trail_month", Arguments: "month timestamp", Types: "timestamp", Result: "text", Body: monthBody},
+		{Name: "trail_append", Arguments: appendArguments, Types: appendTypes, Result: "TABLE (stored_id uuid, stored_hash bytea)",
+			Body: appendBody, Definer: true, For: "writer"},
+		{Name: "trail_checkpoint_add", Arguments: "of_node text, of_epoch bigint, of_size bigint, of_sequence bigint, of_id uuid, of_root bytea, of_frontier bytea[], of_note text",
+			Types: "text, bigint, bigint, bigint, uuid, bytea, bytea[], text", Result: "boolean", Body: checkpointBody, Definer: true, For: "writer"},
+		{Name: "trail_tail", Arguments: "of_node text, of_epoch bigint, up_to bigint", Types: "text, bigint, bigint",
+			Result: "TABLE (size bigint, last_sequence bigint, last_id uuid, frontier bytea[], sequences bigint[], ids uuid[], hashes bytea[])", Body: tailBody, Definer: true, For: "writer"},
+		{Name: "trail_ahead", Arguments: "months integer", Types: "integer", Result: "text[]", Body: aheadBody, Definer: true, For: "keeper"},
+		{Name: "trail_retire", Arguments: "before timestamp with time zone, mode text, why text", Types: "timestamp with time zone, text, text",
+			Result: "text[]", Body: retireBody, Definer: true, For: "keeper"},
+	}
+}
+
+// refuseBody is what every UPDATE, DELETE and TRUNCATE of the trail meets, the owner's too.
+const refuseBody = `
+BEGIN
+  RAISE EXCEPTION '% of %.% is refused: the trail is append-only', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END`
+
+// boundBody is the least UUIDv7 of a time, which is UTC.
+const boundBody = `
+DECLARE
+  digits text := lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0');
+BEGIN
+  RETURN (substr(digits, 1, 8) || '-' || substr(digits, 9, 4) || '-0000-0000-000000000000')::uuid;
+END`
+
+// monthBody makes the partition of a month where it is missing, and returns its name then. Where events of the month already
+// lie in trail_event_other they stay there, and so does the month. ATTACH lets readers and writers of other months go on.
+const monthBody = `
+DECLARE
+  low timestamp := date_trunc('month', month);
+  part text := 'trail_event_' || to_char(low, 'YYYYMM');
+BEGIN
+  IF to_regclass('ringfence.' || part) IS NOT NULL THEN
+    RETURN NULL;
+  END IF;
+  PERFORM pg_advisory_xact_lock(7234017283807667300);
+  IF to_regclass('ringfence.' || part) IS NOT NULL THEN
+    RETURN NULL;
+  END IF;
+  IF EXISTS (SELECT FROM ringfence.trail_event e WHERE e.id >= ringfence.trail_bound(low) AND e.id < ringfence.trail_bound(low + interval '1 month')) THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE format('CREATE TABLE ringfence.%I (LIKE ringfence.trail_event INCLUDING ALL)', part);
+  EXECUTE format('ALTER TABLE ringfence.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
+  EXECUTE format('CREATE TRIGGER trail_refuse_statement BEFORE UPDATE OR DELETE OR TRUNCATE ON ringfence.%I FOR EACH STATEMENT EXECUTE FUNCTION ringfence.trail_refuse()', part);
+  EXECUTE format('ALTER TABLE ringfence.trail_event ATTACH PARTITION ringfence.%I FOR VALUES FROM (%L) TO (%L)',
+                 part, ringfence.trail_bound(low), ringfence.trail_bound(low + interval '1 month'));
+  EXECUTE format('ALTER TABLE ringfence.%I ENABLE ALWAYS TRIGGER trail_refuse_statement', part);
+  EXECUTE format('ALTER TABLE ringfence.%I ENABLE ALWAYS TRIGGER trail_refuse_row', part);
+  RETURN part;
+END`
+
+// The arrays of the append function, one for each column in the order of Columns.
+const (
+	appendArguments = "ids uuid[], types text[], users text[], tenants text[], attempted text[], sessions text[], addresses text[], agents text[]," +
+		" severities text[], created timestamp with time zone[], event_ids uuid[], nodes text[], epochs bigint[], sequences bigint[], counts bigint[]," +
+		" firsts timestamp with time zone[], lasts timestamp with time zone[], details jsonb[], hashes bytea[], previous bytea[]"
+	appendTypes = "uuid[], text[], text[], text[], text[], text[], text[], text[], text[], timestamp with time zone[], uuid[], text[], bigint[], bigint[]," +
+		" bigint[], timestamp with time zone[], timestamp with time zone[], jsonb[], bytea[], bytea[]"
+)
+
+// appendBody stores the events that are new and returns, for each one asked for, the hash of what stands under its key. Partitions of the
+// months around now are made on the way; events of other months, from clocks that are wrong, go to trail_event_other. The second statement
+// has a snapshot of its own, so that it sees what another session committed while the first waited for it.
+const appendBody = `
+DECLARE
+  low uuid;
+  high uuid;
+  month timestamp;
+  added bigint;
+BEGIN
+  IF cardinality(ids) > 10000 THEN
+    RAISE EXCEPTION 'a batch of % events is over the limit of 10000', cardinality(ids) USING ERRCODE = 'program_limit_exceeded';
+  END IF;
+  SELECT u INTO low FROM unnest(ids) u ORDER BY u LIMIT 1;
+  SELECT u INTO high FROM unnest(ids) u ORDER BY u DESC LIMIT 1;
+  FOR month IN SELECT m FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC') - interval '13 months',
+                 date_trunc('month', now() AT TIME ZONE 'UTC') + interval '2 months', interval '1 month') m
+               WHERE ringfence.trail_bound(m + interval '1 month') > low AND ringfence.trail_bound(m) <= high LOOP
+    IF EXISTS (SELECT FROM unnest(ids) u WHERE u >= ringfence.trail_bound(month) AND u < ringfence.trail_bound(month + interval '1 month')) THEN
+      PERFORM ringfence.trail_month(month);
+    END IF;
+  END LOOP;
+  INSERT INTO ringfence.trail_event (id, event_type, user_id, authenticated_tenant_id, attempted_tenant_id, session_id, ip_address, user_agent,
+      severity, created_at, event_id, node, epoch, sequence, count, first_at, last_at, detail, hash, previous_hash)
+    SELECT * FROM unnest(ids, types, users, tenants, attempted, sessions, addresses, agents, severities, created, event_ids, nodes, epochs,
+      sequences, counts, firsts, lasts, details, hashes, previous)
+    ON CONFLICT (id) DO NOTHING;
+  GET DIAGNOSTICS added = ROW_COUNT;
+  IF added = cardinality(ids) THEN
+    RETURN QUERY SELECT * FROM unnest(ids, hashes);
+  ELSE
+    RETURN QUERY SELECT e.id, e.hash FROM unnest(ids) WITH ORDINALITY u (id, n) JOIN ringfence.trail_event e ON e.id = u.id ORDER BY u.n;
+  END IF;
+END`
