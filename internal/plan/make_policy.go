@@ -173,3 +173,8 @@ func storedPolicy(pol *catalog.Policy) StoredPolicy {
 	}
 	return out
 }
+
+// Means reports whether a stored policy is the one of that shape, name included.
+func Means(r *catalog.Relation, pol *catalog.Policy, want PolicyShape) bool {
+	return pol.Name == want.Name && means(r, pol, want)
+}
