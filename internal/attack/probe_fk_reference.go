@@ -2,9 +2,12 @@ package attack
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
 var fkReference = Probe{
@@ -55,18 +58,31 @@ func (t *Target) references() []map[string]*string {
 		if k.Kind != "foreign" || (t.only != "" && t.only != k.Name) || parent == nil || len(keyColumns(t.Table)) == 0 {
 			continue
 		}
-		row, lent := map[string]*string{}, false
-		for c, v := range mine {
-			row[c] = v
-		}
-		for i, c := range k.Columns {
-			if !slices.Contains(t.tenantColumns(), c) && i < len(k.RefColumns) {
-				row[c], lent = parent[k.RefColumns[i]], true
-			}
-		}
-		if lent {
+		if row := t.lend(mine, parent, k); row != nil {
 			out = append(out, row)
 		}
 	}
 	return out
+}
+
+// lend returns a row of the actor's own with the key of the owner's parent in it, but for the tenant; nil where that key says
+// nothing of whose parent it is: a NULL in it refers to nobody, and the actor may have a parent of the same.
+func (t *Target) lend(mine, parent map[string]*string, k catalog.Constraint) map[string]*string {
+	row, other := maps.Clone(mine), t.Rows[k.RefTable][t.Actor.Name]
+	lent, differs := false, t.control() || other == nil
+	for i, c := range k.Columns {
+		if slices.Contains(t.tenantColumns(), c) || i >= len(k.RefColumns) {
+			continue
+		}
+		v := parent[k.RefColumns[i]]
+		if v == nil {
+			return nil
+		}
+		own := other[k.RefColumns[i]]
+		row[c], lent, differs = v, true, differs || own == nil || *own != *v
+	}
+	if !lent || !differs {
+		return nil
+	}
+	return row
 }
