@@ -33,7 +33,8 @@ func (in *Input) ways(keep func(open) bool) []open {
 	return out
 }
 
-// isolationWays pairs each isolation way that a privilege gives with its answer and its table.
+// isolationWays pairs each isolation way that a privilege gives with its answer and its table; those over a function that may be
+// replaced are told of the function, by a rule of their own.
 func isolationWays(in *Input) []open {
 	tables := make(map[*catalog.Relation]*tenancy.Table, len(in.Model.Tables))
 	for _, t := range in.Model.Tables {
@@ -42,7 +43,7 @@ func isolationWays(in *Input) []open {
 	var out []open
 	for i := range in.Ways {
 		w := &in.Ways[i]
-		if t := tables[w.Relation]; t != nil && w.Privileged && w.Kind == reach.Isolation {
+		if t := tables[w.Relation]; t != nil && w.Privileged && w.Kind == reach.Isolation && w.Planted == nil {
 			out = append(out, open{way: w, answer: &in.Answers[i], table: t})
 		}
 	}

@@ -24,7 +24,11 @@ whose names are resolved once.`,
 	Check: func(in *Input, report func(Finding)) {
 		for i := range in.Model.Snapshot.Functions {
 			f := &in.Model.Snapshot.Functions[i]
-			if f.System || f.Extension != "" || !f.SecurityDefiner || f.Body != nil || pinned(f) {
+			if f.System || f.Extension != "" || !f.SecurityDefiner || f.Body != nil {
+				continue
+			}
+			if pinned(f) {
+				in.leadsAstray(f, report)
 				continue
 			}
 			out := Finding{Object: f.Identity(), ObjectType: "function", Severity: Info}
@@ -36,6 +40,21 @@ whose names are resolved once.`,
 			report(out)
 		}
 	},
+}
+
+// leadsAstray reports a definer's function whose own search_path leads through a schema in which an application role makes objects.
+func (in *Input) leadsAstray(f *catalog.Function, report func(Finding)) {
+	b, err := in.Model.Reader.Body(f)
+	if err != nil {
+		in.Unchecked("FUN001", f.Identity(), err.Error())
+		return
+	}
+	app, c, ok := in.captures(b)
+	if !ok || c.Chosen {
+		return
+	}
+	report(Finding{Object: f.Identity(), ObjectType: "function", Severity: High, Role: app,
+		Detail: "Its search_path leads through schema " + c.Schema + ", where " + app + " may make " + c.Name.Kind + " " + c.Name.Name + "."})
 }
 
 // pinned reports whether search_path is set on the function so that no caller's temporary objects come first.

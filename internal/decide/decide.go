@@ -78,6 +78,7 @@ type Decider struct {
 	exprs  sync.Map // nodeKey → *verdict
 	plains sync.Map // expression → bool
 	writes sync.Map // *catalog.Relation → []reach.Way that write it
+	makes  sync.Map // application role → []string: schemas in which it may make objects
 	waysTo func(*tenancy.Model, ...*catalog.Relation) []reach.Way
 	fault  mutant
 

@@ -3,7 +3,6 @@ package decide
 import (
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/reach"
@@ -120,56 +119,5 @@ func (d *Decider) broken(way, w reach.Way, p *verdict, out *Decision) {
 	}
 }
 
-// shadowed says why a caller decides what a function's body reads, or "".
-func (d *Decider) shadowed(f *catalog.Function) string {
-	if d.m.Reader == nil || f.System {
-		return ""
-	}
-	b, err := d.m.Reader.Body(f)
-	if err != nil || len(b.TempShadowed) == 0 {
-		return ""
-	}
-	return "it trusts function " + f.Identity() + ", which reads " + b.TempShadowed[0] + " from the caller's temporary schema first: pg_temp is not last on its search_path"
-}
-
-// frozen reports whether a function's result is computed once and kept in plans though it depends on the session.
-func (d *Decider) frozen(f *catalog.Function) bool {
-	if f.Volatility != "immutable" || f.System || d.m.Reader == nil {
-		return false
-	}
-	b, err := d.m.Reader.Body(f)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(b.Calls(), func(name string) bool {
-		name, _, _ = strings.Cut(name, "(")
-		return name == "pg_catalog.current_setting" || name == "current_setting"
-	})
-}
-
 // unclassified is why nothing is claimed of a table that nobody classified.
 const unclassified = "nobody said whether its rows belong to tenants"
-
-// replaceable looks for a function that an application role may replace.
-func (d *Decider) replaceable(functions map[*catalog.Function]bool, out *Decision) {
-	for f := range functions {
-		if why := d.shadowed(f); why != "" {
-			out.Verdict, out.Reason, out.Why, out.Unusable = Leak, SelfAsserted, why, false
-			return
-		}
-		if d.frozen(f) {
-			out.Verdict, out.Reason, out.Unusable = Leak, UnsetContext, false
-			out.Why = "function " + f.Identity() + " is IMMUTABLE and reads the session: a plan keeps the tenant that it was made for"
-			return
-		}
-		out.Premises = append(out.Premises, f.Identity()+" is replaced by no application role")
-		for _, app := range d.m.Applications() {
-			if f.System || f.Owner == "" || d.m.Rights == nil || !d.m.Rights.MemberOf(app, f.Owner) || d.m.Rights.Superuser(app) {
-				continue
-			}
-			out.Verdict, out.Reason, out.Unusable = Leak, SelfAsserted, false
-			out.Why = "it trusts function " + f.Identity() + ", which role " + app + " may replace"
-			return
-		}
-	}
-}

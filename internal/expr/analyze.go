@@ -40,6 +40,7 @@ type variable struct {
 type notes struct {
 	opaque []string
 	temp   []string // unqualified relations that a temporary one would hide
+	names  []Name   // what the search_path was asked for
 }
 
 func (n *notes) add(list *[]string, what string) {

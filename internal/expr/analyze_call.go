@@ -126,7 +126,11 @@ func (a *analyzer) findFunction(schema, name string, types []uint32, named []str
 		list = a.d.candidates(a.d.functions, homes[0], name, len(types), nil) // as with relations
 	}
 	if named == nil {
-		return a.d.choose(a.t, list, types)
+		m, ok := a.d.choose(a.t, list, types)
+		if ok {
+			a.namedMatch("function", schema, name, m, types)
+		}
+		return m, ok
 	}
 	var fit []match
 	for _, m := range list {
@@ -137,6 +141,7 @@ func (a *analyzer) findFunction(schema, name string, types []uint32, named []str
 	if len(fit) != 1 {
 		return match{}, false
 	}
+	a.namedMatch("function", schema, name, fit[0], nil)
 	fit[0].args = fit[0].c.args
 	return fit[0], true
 }

@@ -313,6 +313,7 @@ func (a *analyzer) findType(schema, name string) uint32 {
 	}
 	for _, s := range a.path.schemas {
 		if oid := a.d.types[qualified{s, name}]; oid != 0 {
+			a.named(Name{Kind: "type", Name: name, Schema: s, Exact: true})
 			return oid
 		}
 	}

@@ -17,10 +17,12 @@ func (a *analyzer) relation(schema, name string) (rel *catalog.Relation, temp bo
 	}
 	for _, s := range a.path.schemas {
 		if rel := a.d.relations[qualified{s, name}]; rel != nil {
+			a.named(Name{Kind: "relation", Name: name, Schema: s, Exact: true})
 			return rel, a.path.tempFirst
 		}
 	}
 	if all := a.d.byName[name]; a.path.mutable && len(all) == 1 {
+		a.named(Name{Kind: "relation", Name: name, Schema: all[0].Schema, Exact: true})
 		return all[0], a.path.tempFirst // the caller's path finds this one, or nothing, or what somebody planted
 	}
 	return nil, a.path.tempFirst

@@ -98,6 +98,7 @@ func (a *analyzer) apply(schema, name string, args []Expr) Expr {
 	if !ok {
 		return a.unknown("OPERATOR", fmt.Sprintf("operator %s(%s) is not known or not certain", name, a.typeList(types)), args...)
 	}
+	a.namedMatch("operator", schema, name, m, types)
 	result, ok := m.result(a.t, types)
 	if !ok {
 		return a.unknown("OPERATOR", fmt.Sprintf("operator %s over types that do not agree", name), args...)
@@ -141,6 +142,7 @@ func (a *analyzer) quantified(schema, name string, left, right Expr, any bool) E
 	if !ok {
 		return a.unknown("OPERATOR", fmt.Sprintf("operator %s(%s) is not known or not certain", name, a.typeList(types)), left, right)
 	}
+	a.namedMatch("operator", schema, name, m, types)
 	want := m.actual(a.t, types)
 	q := &Quantified{OID: m.c.op.OID, Op: m.c.op, FuncOID: m.c.opFunc, Any: any, Left: a.coerce(left, want[0], implicitCast)}
 	q.Array = a.coerce(right, a.t.arrayOf(want[1]), implicitCast)

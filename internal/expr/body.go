@@ -33,6 +33,10 @@ type Body struct {
 	// TempShadowed are the relations that the body names without a schema while pg_temp comes first: a temporary table of the
 	// caller's is read in their place.
 	TempShadowed []string
+	// Names are the names that a string body leaves to the search_path: see Captured.
+	Names []Name
+
+	path []string // the schemas that a string body's names were looked up in
 }
 
 // Body reads what a function does. Bodies of LANGUAGE sql and plpgsql are read; of other languages nothing is known, and
@@ -125,7 +129,7 @@ func (r *Reader) analyzerFor(b *Body) *analyzer {
 	for i := range f.ArgumentOIDs {
 		a.vars = append(a.vars, variable{name: argumentName(f, i+1), value: a.param(i + 1)})
 	}
-	b.SearchPathMutable = a.path.mutable
+	b.SearchPathMutable, b.path = a.path.mutable, a.path.schemas
 	return a
 }
 
@@ -137,6 +141,7 @@ func (b *Body) take(a *analyzer) {
 		}
 	}
 	b.TempShadowed = append(b.TempShadowed, a.notes.temp...)
+	b.Names = append(b.Names, a.notes.names...)
 	sort.Strings(b.TempShadowed)
 	b.TempShadowed = slices.Compact(b.TempShadowed)
 }

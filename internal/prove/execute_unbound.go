@@ -20,6 +20,8 @@ func unbound(w *reach.Way) ([]attack.Evaluation, string) {
 		return []attack.Evaluation{{Role: role, Relation: w.Relation, Query: fmt.Sprintf(sql, args...)}}, ""
 	}
 	switch {
+	case w.Planted != nil:
+		return ask(w.Role, "SELECT pg_catalog.pg_has_role(%s, p.proowner, 'MEMBER') FROM pg_catalog.pg_proc p WHERE p.oid = %d", as, w.Planted.OID)
 	case last.Via == "owner": // of the table, or of its schema
 		return ask(w.Role, "SELECT pg_catalog.pg_has_role(%s, c.relowner, 'MEMBER') OR pg_catalog.pg_has_role(%s, n.nspowner, 'MEMBER') "+
 			"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s", as, as, table)

@@ -13,6 +13,9 @@ func statement(w *reach.Way) string {
 	var sql []string
 	target := w.Relation.Identity()
 	for _, h := range w.Path {
+		if w.Planted != nil && h.Via != "set_role" {
+			return strings.Join(append(sql, "CREATE OR REPLACE FUNCTION "+w.Planted.Identity()+" …"), "; ")
+		}
 		switch h.Via {
 		case "set_role":
 			sql = append(sql, "SET ROLE "+catalog.QuoteIdent(h.Name))

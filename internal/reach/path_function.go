@@ -79,6 +79,9 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 	if opaque != "" {
 		w.opaque(f, st, opaque)
 	}
+	if out := outward(statements); out != "" {
+		w.outside(f, st, "it calls "+out+", and as whom that reads what is not known here")
+	}
 }
 
 // pinsPath reports whether a function runs, with all that it calls, under a search_path of its own.
@@ -116,20 +119,11 @@ func (w *walker) calls(q *expr.Query, st stage, depth int) {
 // names, or where it names none to every one that it has rights on, with the reason. Row security that binds the definer still
 // stands, but an owner could switch it off.
 func (w *walker) opaque(f *catalog.Function, st stage, why string) {
-	named := make([]*catalog.Relation, 0)
-	for _, rel := range w.rels {
-		if strings.Contains(f.Source, rel.Name) {
-			named = append(named, rel)
-		}
-	}
-	if len(named) == 0 {
-		named = w.rels
-	}
 	commands := []Command{Select}
 	if f.Volatility == "volatile" {
 		commands = append(commands, Insert, Update, Delete)
 	}
-	for _, rel := range named {
+	for _, rel := range w.namedIn(f) {
 		for _, c := range commands {
 			if !w.m.Rights.Relation(st.as, rel, string(c)).Held {
 				continue
@@ -150,6 +144,64 @@ func (w *walker) opaque(f *catalog.Function, st stage, why string) {
 			w.emitOnce(way)
 		}
 	}
+}
+
+// outwardExtensions are those whose functions run statements over connections of their own; outwardFunctions are PostgreSQL's own that
+// read the files in which tables stand, or the stream of their changes.
+var (
+	outwardExtensions = []string{"dblink", "plproxy"}
+	outwardFunctions  = []string{"pg_read_file", "pg_read_binary_file", "lo_import", "pg_logical_slot_get_changes", "pg_logical_slot_peek_changes"}
+)
+
+// outward names the first function that leads out of the database and may lead back to its rows, or "".
+func outward(statements []*expr.Query) string {
+	found := ""
+	for _, q := range statements {
+		expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
+			if c, ok := e.(*expr.Call); ok && c.Func != nil && found == "" {
+				if slices.Contains(outwardExtensions, c.Func.Extension) || c.Func.System && slices.Contains(outwardFunctions, c.Func.Name) {
+					found = c.Func.Identity()
+				}
+			}
+			return found == ""
+		})
+	}
+	return found
+}
+
+// outside yields ways for a body that reaches rows from beyond the database: under whose rights is not known, so that nothing that binds
+// the definer counts.
+func (w *walker) outside(f *catalog.Function, st stage, why string) {
+	commands := []Command{Select}
+	if f.Volatility == "volatile" {
+		commands = append(commands, Insert, Update, Delete)
+	}
+	for _, rel := range w.namedIn(f) {
+		for _, c := range commands {
+			way := st.way
+			way.Relation, way.Command, way.Kind, way.Args, way.Privileged = rel, c, Isolation, st.args, true
+			way.As, way.Opaque = st.as, f.Identity()+": "+why
+			way.Old, way.New = free(c)
+			if c == Select && st.silent {
+				way.Kind = Inference
+			}
+			w.emitOnce(way)
+		}
+	}
+}
+
+// namedIn lists the relations whose names a function's source holds; every one where it holds none.
+func (w *walker) namedIn(f *catalog.Function) []*catalog.Relation {
+	named := make([]*catalog.Relation, 0)
+	for _, rel := range w.rels {
+		if strings.Contains(f.Source, rel.Name) {
+			named = append(named, rel)
+		}
+	}
+	if len(named) == 0 {
+		return w.rels
+	}
+	return named
 }
 
 // triggers yields what definer triggers of a relation do when a role writes to it.

@@ -67,6 +67,8 @@ type Way struct {
 	Opaque string
 	// Args is true where the caller chooses parameters that the predicate contains (a function's arguments).
 	Args bool
+	// Planted is the function that the role may put another in the place of, on ways that lead over one which the table itself calls.
+	Planted *catalog.Function
 	// Note says what else the way needs or does, for people; empty: nothing.
 	Note string
 

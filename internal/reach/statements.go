@@ -19,18 +19,28 @@ func (w *walker) statements(f *catalog.Function, st stage) ([]*expr.Query, strin
 		return b.Statements, "not understood: " + b.Opaque[0]
 	case b.SearchPathMutable && !st.pinned && w.makesObjects(st.way.Role):
 		return b.Statements, "its search_path is the caller's, who can make objects for it to find"
+	case f.SecurityDefiner:
+		if c, ok := b.Captured(w.makesIn(st.way.Role), nil); ok && !c.Chosen {
+			return b.Statements, "its search_path leads through schema " + c.Schema + ", where the caller can make a " + c.Name.Kind + " " + c.Name.Name + " for it to find"
+		}
 	}
 	return b.Statements, ""
 }
 
-// makesObjects reports whether a role may make objects in some schema.
-func (w *walker) makesObjects(app string) bool {
+// makesIn lists the schemas in which a role may make objects.
+func (w *walker) makesIn(role string) []string {
+	var out []string
 	for i := range w.m.Snapshot.Schemas {
-		if w.m.Rights.Schema(app, w.m.Snapshot.Schemas[i].Name, "CREATE") {
-			return true
+		if name := w.m.Snapshot.Schemas[i].Name; w.m.Rights.Schema(role, name, "CREATE") {
+			out = append(out, name)
 		}
 	}
-	return false
+	return out
+}
+
+// makesObjects reports whether a role may make objects in some schema.
+func (w *walker) makesObjects(app string) bool {
+	return len(w.makesIn(app)) > 0 || w.m.Rights.Database(app, "CREATE")
 }
 
 // withRows turns a trigger function's statement into the form that a rule's has: OLD and NEW are its entries 1 and 2, and

@@ -54,6 +54,7 @@ type walker struct {
 	inside   map[*catalog.Relation]bool // the relations that are asked about
 	eq       map[string]*catalog.Operator
 	definer  []*catalog.Function
+	mine     map[string]map[*catalog.Function]string // application role → the functions that it may replace
 	calling  map[*catalog.Function]bool
 	skip     bool // paths that the role itself can use are left out
 	here     spot
@@ -171,6 +172,7 @@ func (w *walker) toRelation(app string, rel *catalog.Relation) {
 	w.loopbacks(app, rel)
 	w.constraints(app, rel)
 	w.references(app, rel)
+	w.planted(app, rel)
 }
 
 // through yields the ways that begin at something else: views, rules, triggers, functions. Roles that can be taken are asked

@@ -108,6 +108,20 @@ func (r *Rights) Schema(role, schema, privilege string) bool {
 	return privilege == "USAGE" && (roles[readAllData] || roles[writeAllData])
 }
 
+// Database reports whether role holds a privilege (CREATE, CONNECT, TEMPORARY) on the database that the Snapshot was taken of.
+func (r *Rights) Database(role, privilege string) bool {
+	if r.HasPrivsOf(role, r.snap.Server.DatabaseOwner) {
+		return true
+	}
+	for i := range r.snap.Databases {
+		if d := &r.snap.Databases[i]; d.Name == r.snap.Server.Database {
+			_, ok := heldBy(d.Grants, privilege, role, r.Inherited(role))
+			return ok
+		}
+	}
+	return false
+}
+
 // Execute reports whether role may call the function: EXECUTE on it and USAGE on its schema.
 func (r *Rights) Execute(role string, f *catalog.Function) bool {
 	if r.Superuser(role) {

@@ -192,6 +192,8 @@ func (in *inference) rest(t *Table) {
 		in.ask("table "+t.Relation.Identity(), nil, "%s", t.Why)
 	case in.noKey() && !in.lookup(t.Relation):
 		t.Why, t.Confidence = "which column says the tenant is not known", Guess
+	case readable && t.Relation.Kind == catalog.Foreign:
+		t.Why, t.Confidence = "it is a foreign table, and nothing here says whose the rows at its other end are", Guess
 	case readable:
 		t.Class, t.Confidence = Global, Likely
 		t.Why = "no column and no foreign key leads from it to a tenant, and the application reads it"
