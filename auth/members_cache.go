@@ -103,7 +103,9 @@ func (c *CachedMembers) ask(ctx context.Context, key member, f *flight) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	began := c.o.Now()
-	f.roles, f.err = c.from.Member(ctx, key.tenant, key.user)
+	if f.roles, f.err = c.from.Member(ctx, key.tenant, key.user); f.err != nil {
+		f.roles = nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer close(f.done)

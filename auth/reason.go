@@ -17,7 +17,7 @@ const (
 	ReasonKey        Reason = "key"        // the issuer has no such key, or not for this algorithm
 	ReasonSignature  Reason = "signature"  // not by that key
 	ReasonAudience   Reason = "audience"   // for somebody else
-	ReasonClaims     Reason = "claims"     // expiry or subject missing, or a claim of the wrong type
+	ReasonClaims     Reason = "claims"     // expiry, audience or subject missing, or a claim of the wrong type
 	ReasonLifetime   Reason = "lifetime"   // valid for longer than Options.MaxLifetime
 	ReasonExpired    Reason = "expired"    // its time has passed
 	ReasonNotYet     Reason = "not_yet"    // its time has not come
