@@ -241,3 +241,18 @@ func TestTierNames(t *testing.T) {
 		t.Errorf("%d tests of the system tier were found: %v", found, err)
 	}
 }
+
+// What an application imports for the tenant context is pgx and the standard library, and what pgx itself stands on.
+func TestRootPullsInPgxOnly(t *testing.T) {
+	allowed := []string{module, "github.com/jackc/", "golang.org/x/text/", "golang.org/x/sync/", "vendor/"}
+	for _, p := range list(t, "-deps", ".") {
+		first, _, _ := strings.Cut(p.ImportPath, "/")
+		external := strings.Contains(first, ".")
+		if external && !slices.ContainsFunc(allowed, func(a string) bool { return strings.HasPrefix(p.ImportPath, a) }) {
+			t.Errorf("the root imports %s", p.ImportPath)
+		}
+		if path, ours := room(p.ImportPath); ours && path != "" && path != "internal/signed" {
+			t.Errorf("the root imports %s of its own module", p.ImportPath)
+		}
+	}
+}
