@@ -1,0 +1,308 @@
+package trail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// The pauses after a failed call of a store or sink: each up to twice the one before, with jitter, so that nodes do not
+// come back in step.
+const (
+	firstPause = 50 * time.Millisecond
+	mostPause  = 10 * time.Second
+	// maxClashes is how many keys are tried for one event.
+	maxClashes = 16
+)
+
+// shipper brings the journal's events to the store, in order. A batch is repeated until the store confirms each event by
+// its hash; only then the journal's space is freed. What is sent again, after a crash too, the store knows by its key.
+type shipper struct {
+	t      *Trail
+	store  Store
+	cursor cursor
+	note   state
+	batch  int // shrinks while the store fails, so that one event it refuses holds up no others before it
+	pause  time.Duration
+
+	stopping chan struct{} // nothing more will be written: end when the journal is empty, or the store fails
+	cancel   context.CancelFunc
+	ended    chan struct{}
+
+	mu      sync.Mutex
+	taken   map[*segment]int64 // events of a segment that are shipped, while the segment is not freed
+	last    Event              // the last event that is shipped, by its place
+	oldest  time.Time          // when the first event was accepted that is not shipped
+	waiters map[ID]chan struct{}
+}
+
+func newShipper(t *Trail, note state) *shipper {
+	s := &shipper{
+		t: t, store: t.options.Store, note: note, batch: t.options.Batch, stopping: make(chan struct{}), ended: make(chan struct{}),
+		taken: map[*segment]int64{}, waiters: map[ID]chan struct{}{},
+	}
+	s.cursor = cursor{j: t.journal, note: note, tell: t.tell}
+	return s
+}
+
+func (s *shipper) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	if s.store == nil {
+		close(s.ended)
+		return
+	}
+	go s.run(ctx)
+}
+
+// stop lets the shipper end by itself, and cuts it off when ctx ends.
+func (s *shipper) stop(ctx context.Context) {
+	close(s.stopping)
+	select {
+	case <-s.ended:
+		s.cancel()
+		return
+	case <-ctx.Done():
+	}
+	s.cancel()
+	select {
+	case <-s.ended:
+	case <-time.After(time.Second): // a store that ignores its context keeps its goroutine, not us
+	}
+}
+
+// run ships until it is stopped.
+func (s *shipper) run(ctx context.Context) {
+	defer close(s.ended)
+	for ctx.Err() == nil {
+		p, err := s.cursor.next(s.batch)
+		if err != nil {
+			s.t.log.Error("trail: reading the backlog", "error", err)
+			if s.wait(ctx, s.backOff()) {
+				return
+			}
+		}
+		if len(p.events) > 0 && !s.deliver(ctx, p.events) {
+			return
+		}
+		s.finish(p)
+		if len(p.events) > 0 || len(p.done) > 0 {
+			continue
+		}
+		select {
+		case <-s.t.journal.grown:
+		case <-s.stopping:
+			if _, more := s.t.journal.after(s.cursor.seg); !more && s.idle() {
+				s.sweep()
+				return
+			}
+		case <-ctx.Done():
+		}
+	}
+}
+
+// idle reports whether all that is on disk was read.
+func (s *shipper) idle() bool {
+	if s.cursor.seg == nil {
+		return true
+	}
+	seen := s.t.journal.look(s.cursor.seg)
+	return int64(len(s.cursor.buf)) >= seen.durable
+}
+
+// deliver repeats a batch until the store has all of it; false when it is cut off before.
+func (s *shipper) deliver(ctx context.Context, batch []Event) bool {
+	s.mu.Lock()
+	s.oldest = batch[0].Created
+	s.mu.Unlock()
+	for len(batch) > 0 {
+		n := min(len(batch), s.batch)
+		err := s.append(ctx, batch[:n])
+		if err == nil {
+			s.succeeded()
+			s.shipped(batch[:n])
+			batch = batch[n:]
+			continue
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		s.failed(err)
+		if s.wait(ctx, s.backOff()) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *shipper) succeeded() {
+	s.pause = 0
+	s.batch = min(s.batch*2, s.t.options.Batch)
+	if s.t.counters.failing.Swap(false) {
+		s.t.log.Info("trail: the store takes events again")
+	}
+}
+
+func (s *shipper) failed(err error) {
+	s.batch = max(s.batch/2, 1)
+	s.t.counters.failures.Add(1)
+	if !s.t.counters.failing.Swap(true) {
+		s.t.alarm(Alarm{Kind: AlarmStore, Text: "shipping events: " + err.Error()})
+	}
+}
+
+// backOff returns the next pause.
+func (s *shipper) backOff() time.Duration {
+	s.pause = min(max(2*s.pause, firstPause), mostPause)
+	return s.pause/2 + rand.N(s.pause/2)
+}
+
+// wait pauses; true says that the shipper is to end: the trail is closing and the store has just failed, or it is cut off.
+func (s *shipper) wait(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false
+	case <-s.stopping:
+		return true
+	case <-ctx.Done():
+		return true
+	}
+}
+
+// errStored says that a store's answer is not one for the batch.
+var errStored = errors.New("the store's answer does not match the batch")
+
+// append stores one batch and verifies it. Where the store holds something else under a key, the event is repeated under
+// the next one, and the clash is recorded.
+func (s *shipper) append(ctx context.Context, batch []Event) error {
+	for range maxClashes {
+		call, cancel := context.WithTimeout(ctx, s.t.options.ShipTimeout)
+		stored, err := s.store.Append(call, batch)
+		cancel()
+		if err != nil {
+			return err
+		}
+		if len(stored) != len(batch) {
+			return fmt.Errorf("%w: %d events, %d answers", errStored, len(batch), len(stored))
+		}
+		var clashes []Event
+		for i := range batch {
+			if stored[i].Row != batch[i].Row {
+				return fmt.Errorf("%w: another key", errStored)
+			}
+			if stored[i].Hash != batch[i].Hash {
+				clashes = append(clashes, s.clash(batch[i], stored[i]))
+			}
+		}
+		if len(clashes) == 0 {
+			return nil
+		}
+		batch = clashes
+	}
+	return fmt.Errorf("%w: every key that was tried holds something else", errStored)
+}
+
+func (s *shipper) clash(e Event, held Stored) Event {
+	next := e.NextRow()
+	s.t.counters.conflict.Add(1)
+	s.t.tampered("the store held something else under an event's key", map[string]string{
+		"row": e.Row.String(), "hash": e.Hash.String(), "held": held.Hash.String(), "next": next.String(),
+	})
+	e.Row = next
+	return e
+}
+
+// shipped notes what the store confirmed.
+func (s *shipper) shipped(batch []Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.t.counters.shipped.Add(int64(len(batch)))
+	for i := range batch {
+		if done, ok := s.waiters[batch[i].ID]; ok {
+			close(done)
+			delete(s.waiters, batch[i].ID)
+		}
+	}
+	if e := &batch[len(batch)-1]; e.Epoch > s.last.Epoch || e.Epoch == s.last.Epoch && e.Sequence > s.last.Sequence {
+		s.last = *e
+	}
+	s.oldest = time.Time{}
+}
+
+// finish counts a delivered portion against its segments, and frees those that ended.
+func (s *shipper) finish(p portion) {
+	s.mu.Lock()
+	for seg, n := range p.counts {
+		s.taken[seg] += n
+	}
+	s.mu.Unlock()
+	for _, f := range p.done {
+		if err := s.t.journal.free(f.segment, s.state(), f.damaged); err != nil {
+			s.t.log.Error("trail: freeing journal space", "error", err)
+		}
+		s.mu.Lock()
+		delete(s.taken, f.segment)
+		s.mu.Unlock()
+	}
+}
+
+// state is the note to leave beside the segments.
+func (s *shipper) state() state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last.Epoch > 0 {
+		s.note.ShippedEpoch, s.note.ShippedSequence = s.last.Epoch, s.last.Sequence
+		s.note.Epoch, s.note.Sequence, s.note.Hash = s.last.Epoch, s.last.Sequence, s.last.Hash.String()
+	}
+	return s.note
+}
+
+// sweep frees the segment that was being written, when the trail closes and all is shipped.
+func (s *shipper) sweep() {
+	if s.cursor.seg == nil {
+		return
+	}
+	f := s.cursor.end()
+	s.finish(portion{done: []finished{f}})
+}
+
+// backlog returns how many events are not shipped, since when, and whether room for a full disk is kept.
+func (s *shipper) backlog() (n int64, oldest time.Time, reserve bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	oldest = s.oldest
+	j := s.t.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, seg := range j.segments {
+		left := max(seg.count-s.taken[seg], 0)
+		if n += left; oldest.IsZero() && left > 0 {
+			oldest = seg.oldest
+		}
+	}
+	return n, oldest, j.spare != nil
+}
+
+// await returns a channel that is closed when the event is verified in the store.
+func (s *shipper) await(e *Event) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done := make(chan struct{})
+	if e.Epoch < s.last.Epoch || e.Epoch == s.last.Epoch && e.Sequence <= s.last.Sequence {
+		close(done) // it was faster than we
+		return done
+	}
+	s.waiters[e.ID] = done
+	return done
+}
+
+func (s *shipper) forget(id ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiters, id)
+}
