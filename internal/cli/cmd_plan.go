@@ -29,6 +29,7 @@ runs, byte for byte:
   rollback.sql   its inverse
   verify.sql     every step's question to the catalogue (it does not attack; ringfence verify does)
   RUNBOOK.md     what happens when, which locks, what to watch
+  impact.json    who loses or gains which rows, by role and command, and counted for a few tenants in their own context
 
 Indexes and columns come first, policies and ENABLE in one short transaction a table, FORCE last. What destroys or widens is left
 out unless it is allowed by name; what is left out is listed, with its reason.
@@ -59,12 +60,21 @@ without the plan's questions, bounded locks and retries; ringfence apply and rin
 			if err := plan.Write(dir, p); err != nil {
 				return err
 			}
+			doc, err := w.foretell(cmd.Context(), &f, m, p, argument(args, 0))
+			if err != nil {
+				return err
+			}
+			if err := w.writeImpact(dir, doc); err != nil {
+				return err
+			}
 			w.note(f.quiet, "wrote %s: %d steps, %d withheld", dir, len(p.Steps), len(p.Withheld))
 			if err := layout.write(dir, p); err != nil {
 				return err
 			}
+			r := report.OfPlan(p)
+			r.Impact = doc
 			format, _ := report.FormatNamed(f.format)
-			return w.deliver("", func(b *bytes.Buffer) error { return format.Write(b, report.OfPlan(p), w.options(&f)) })
+			return w.deliver("", func(b *bytes.Buffer) error { return format.Write(b, r, w.options(&f)) })
 		})
 	cmd.Args = atMost(1, "one DSN at most")
 	f.bind(cmd, "text", "json")

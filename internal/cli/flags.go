@@ -53,6 +53,12 @@ func (f *readFlags) bindCommon(cmd *cobra.Command) {
 	fl.StringVar(&f.poolerDSN, "pooler-dsn", "", "a `DSN` through the pooler, to act as the application really does")
 }
 
+// bindModel adds what says how a schema is read, for verbs that change something.
+func (f *readFlags) bindModel(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.appRoles, "app-role", nil, "a `ROLE` the application connects as; replaces inference; may be given again")
+	cmd.Flags().StringVar(&f.config, "config", "", "read this `FILE` (default: ringfence.yaml, where there is one)")
+}
+
 // bindRun adds what verbs that act on a database take: what they report is text or JSON.
 func (f *readFlags) bindRun(cmd *cobra.Command) {
 	f.bindCommon(cmd)

@@ -41,6 +41,11 @@ func (c *change) views(m *tenancy.Model) (out map[string]view, unknown string) {
 		}
 		out[name] = view{before, after}
 	}
+	if len(out) == 0 && c.newRole != "" && !c.rel.ForceRLS {
+		// The role is there already and holds nothing yet: the application still is the owner, who sees all.
+		after, why := c.visible(m, c.newRole, c.enabled, c.kept(), c.shape)
+		return map[string]view{c.newRole: {"true", after}}, why
+	}
 	return out, ""
 }
 

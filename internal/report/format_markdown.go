@@ -29,6 +29,9 @@ var markdownFormat = Format{
 		case r.Check != nil:
 			m.verify(r.Check)
 		}
+		if r.Impact != nil {
+			m.impact(r.Impact)
+		}
 		return b.Flush()
 	},
 }

@@ -34,6 +34,9 @@ var textFormat = Format{
 		case r.Drift != nil:
 			p.drift(r.Drift)
 		}
+		if r.Impact != nil {
+			p.impact(r.Impact)
+		}
 		return b.Flush()
 	},
 }

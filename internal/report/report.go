@@ -12,11 +12,12 @@ import (
 	"io"
 
 	"github.com/ringfencehq/ringfence/internal/audit"
+	"github.com/ringfencehq/ringfence/internal/impact"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
-// A Report is one document of the contract. Exactly one of its parts is set.
+// A Report is one document of the contract. Exactly one of its parts is set; beside a Plan, Impact says what it takes from whom.
 type Report struct {
 	Audit *Audit
 	Prove *Prove
@@ -24,6 +25,8 @@ type Report struct {
 	Plan  *plan.Plan
 	Check *Verify
 	Drift *Drift
+
+	Impact *impact.Document
 }
 
 // A Server says where a document comes from.
@@ -120,6 +123,8 @@ func (r *Report) Document() any {
 		return r.Check
 	case r.Drift != nil:
 		return r.Drift
+	case r.Impact != nil:
+		return r.Impact
 	}
 	return r.Audit
 }
@@ -161,6 +166,9 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case DriftVersion:
 		r := &Report{Drift: &Drift{}}
 		return r, decode(raw, r.Drift)
+	case impact.SchemaVersion:
+		r := &Report{Impact: &impact.Document{}}
+		return r, decode(raw, r.Impact)
 	case "":
 		return nil, fmt.Errorf("reading the report: it has no schema; only documents that ringfence wrote as JSON can be read")
 	}
