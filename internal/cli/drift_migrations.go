@@ -19,14 +19,10 @@ func (df *driftFlags) runMigrations(ctx context.Context, w *World, f *readFlags,
 	if err := df.checkMigrations(); err != nil {
 		return err
 	}
-	tool, files, left, err := migrations.Find(os.DirFS(df.migrations))
+	files, err := w.findMigrations(f.quiet, df.migrations)
 	if err != nil {
-		return usage(fmt.Errorf("%s: %w", df.migrations, err), "give the directory that holds the *.sql files themselves")
+		return err
 	}
-	for _, l := range left {
-		w.note(f.quiet, "%s: %s", l.Place, l.Why)
-	}
-	w.note(f.quiet, "%s: %d migrations (%s)", df.migrations, len(files), tool)
 	if df.after != "" {
 		return df.compareNext(ctx, w, f, dsn, files)
 	}
@@ -45,6 +41,19 @@ func (df *driftFlags) runMigrations(ctx context.Context, w *World, f *readFlags,
 		return df.told(w, f, made, base, run, "migrations")
 	}
 	return df.told(w, f, base, made, run, "lock")
+}
+
+// findMigrations reads the directory, and says what it takes it for and what it leaves out.
+func (w *World) findMigrations(quiet bool, dir string) ([]migrations.File, error) {
+	tool, files, left, err := migrations.Find(os.DirFS(dir))
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", dir, err), "give the directory that holds the *.sql files themselves")
+	}
+	for _, l := range left {
+		w.note(quiet, "%s: %s", l.Place, l.Why)
+	}
+	w.note(quiet, "%s: %d migrations (%s)", dir, len(files), tool)
+	return files, nil
 }
 
 func (df *driftFlags) checkMigrations() error {
