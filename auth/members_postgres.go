@@ -71,7 +71,7 @@ func MembershipFunction(t MembershipTable, schema, function, application string)
 	id := func(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
 	name := id(schema, function)
 	return fmt.Sprintf(`CREATE FUNCTION %[1]s(tenant text, user_id text) RETURNS text[]
-  LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS $ringfence$
 DECLARE
   roles text[];
