@@ -29,7 +29,7 @@ CREATE INDEX CONCURRENTLY on the tenant key first, followed by what queries orde
 			}
 			report(Finding{
 				Object: t.Relation.Identity(), ObjectType: string(t.Relation.Kind), Table: t.Relation.Identity(),
-				Detail: fmt.Sprintf("Its policy compares %s; no valid index begins with it.", columns[0]),
+				Detail: fmt.Sprintf("A tenant's rows are told by %s; no valid index begins with it.", columns[0]),
 				Fix: &Fix{
 					SQL: fmt.Sprintf("CREATE INDEX ON %s (%s)", t.Relation.Identity(), catalog.QuoteIdent(columns[0])),
 					Why: "a tenant's rows are found by the index; the plan builds it CONCURRENTLY",

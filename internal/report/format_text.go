@@ -122,7 +122,11 @@ func (p *printer) heading(s Server, m Model) {
 	p.line("  roles       %s", orNone(roles))
 	p.line("  tables      %s\n", orNone(classes))
 	for _, q := range m.Questions {
-		p.wrapped("  ? ", safe(fmt.Sprintf("%s: %s (%s); say which in ringfence.yaml", q.About, q.Why, strings.Join(q.Candidates, ", "))))
+		which := ""
+		if len(q.Candidates) > 0 {
+			which = " (" + strings.Join(q.Candidates, ", ") + ")"
+		}
+		p.wrapped("  ? ", safe(fmt.Sprintf("%s: %s%s; say which in ringfence.yaml", q.About, q.Why, which)))
 	}
 }
 
