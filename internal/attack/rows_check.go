@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
@@ -85,6 +86,46 @@ func around(numbers []float64) []string {
 		if i > 0 {
 			add(float64(int64((numbers[i-1] + n) / 2)))
 			add((numbers[i-1] + n) / 2)
+		}
+	}
+	return out
+}
+
+// called returns the bodies of the schema's own functions that a check names: what they compare with is worth a try.
+func (m *maker) called(check string) string {
+	var b strings.Builder
+	names := identifiers(strings.ToLower(check))
+	for i := range m.s.snap.Functions {
+		f := &m.s.snap.Functions[i]
+		if !f.System && f.Extension == "" && len(f.Source) < 10000 && slices.Contains(names, strings.ToLower(f.Name)) {
+			b.WriteString(" " + f.Source)
+		}
+	}
+	return b.String()
+}
+
+// maxMembers bounds the documents that a check's words make.
+const maxMembers = 20
+
+// documents proposes JSON objects with the members that a check names.
+func documents(check string) []string {
+	var names []string
+	for _, m := range quotedLiteral.FindAllStringSubmatch(check, maxMembers) {
+		if name := strings.ReplaceAll(m[1], "''", "'"); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	var out []string
+	for _, value := range []any{"x", 1, map[string]any{}, []any{}, true} {
+		object := map[string]any{}
+		for _, n := range names {
+			object[n] = value
+		}
+		if text, err := json.Marshal(object); err == nil {
+			out = append(out, string(text))
 		}
 	}
 	return out

@@ -183,10 +183,15 @@ func (d *draft) propose(c *catalog.Column) []string {
 	var out []string
 	for _, k := range d.rel.Constraints {
 		if k.Kind == "check" && k.Check != nil && slices.Contains(k.Columns, c.Name) {
-			out = append(out, d.m.v.fromCheck(k.Check.Text)...)
+			text := k.Check.Text + d.m.called(k.Check.Text)
+			out = append(out, d.m.v.fromCheck(text)...)
+			if t, _ := d.m.s.baseType(c.TypeOID, c.TypeMod); t != nil && (t.Name == "json" || t.Name == "jsonb") {
+				out = append(documents(text), out...)
+			}
 		}
 	}
 	out = append(out, d.bounds(c.Name)...)
+	out = append(out, d.asLinked(c)...)
 	out = append(out, d.m.v.forType(c.TypeOID, c.TypeMod, 0)...)
 	if d.partitionKey(c.Name) { // of a hash: some draw lands in each part
 		for range 8 {
@@ -194,6 +199,26 @@ func (d *draft) propose(c *catalog.Column) []string {
 		}
 	}
 	return slices.DeleteFunc(out, func(s string) bool { return strings.ContainsRune(s, 0) })
+}
+
+// asLinked returns values that a child's column can hold too, where a child has its tenant by this column and its own is of
+// another type: text that holds uuids, numbers in text.
+func (d *draft) asLinked(c *catalog.Column) []string {
+	var out []string
+	for _, t := range d.m.tables {
+		if t.Parent == nil || t.Parent.Table == nil || t.Parent.Table.Relation != d.rel {
+			continue
+		}
+		for i, ref := range t.Parent.Refs {
+			if ref != c.Name || i >= len(t.Parent.Columns) {
+				continue
+			}
+			if child := t.Relation.ColumnByName(t.Parent.Columns[i]); child != nil && child.TypeOID != c.TypeOID {
+				out = append(out, d.m.v.forType(child.TypeOID, child.TypeMod, 0)...)
+			}
+		}
+	}
+	return out
 }
 
 // value returns what the field holds now.

@@ -36,7 +36,7 @@ func (v *values) forType(oid uint32, mod int32, depth int) []string {
 	case t.Kind == "multirange":
 		return []string{"{}"}
 	case t.Kind == "composite":
-		return v.forComposite(t)
+		return v.forComposite(t, depth)
 	case t.Element != 0 && t.Category == "A":
 		return v.forArray(t, mod, depth)
 	default:
@@ -85,13 +85,23 @@ func (v *values) forRange(t *catalog.Type, depth int) []string {
 	return append(out, "(,)", "empty")
 }
 
-// forComposite proposes a row of NULLs.
-func (v *values) forComposite(t *catalog.Type) []string {
-	n := 1
-	if r := v.s.snap.Relation(t.Relation); r != nil {
-		n = len(r.Columns)
+// forComposite proposes a row of NULLs, then rows of what each attribute takes.
+func (v *values) forComposite(t *catalog.Type, depth int) []string {
+	r := v.s.snap.Relation(t.Relation)
+	if r == nil {
+		return []string{"()"}
 	}
-	return []string{"(" + strings.Repeat(",", max(n-1, 0)) + ")"}
+	out := []string{"(" + strings.Repeat(",", max(len(r.Columns)-1, 0)) + ")"}
+	for n := range 4 {
+		var parts []string
+		for _, c := range r.Columns {
+			if all := v.forType(c.TypeOID, c.TypeMod, depth+1); len(all) > 0 {
+				parts = append(parts, quoteElement(all[min(n, len(all)-1)]))
+			}
+		}
+		out = append(out, "("+strings.Join(parts, ",")+")")
+	}
+	return out
 }
 
 // forArray proposes the empty array, then arrays of one element.
@@ -128,7 +138,9 @@ func (v *values) forBase(name string, mod int32) []string {
 	case "date":
 		return []string{day.Format("2006-01-02"), time.Now().Format("2006-01-02"), "2000-01-01", "2100-01-01"}
 	case "timestamp", "timestamptz":
-		return []string{day.Format(time.DateTime), time.Now().UTC().Format(time.DateTime), "2000-01-01 00:00:00", "2100-01-01 00:00:00"}
+		near := day.Truncate(24 * time.Hour * 365).Add(6 * time.Hour) // two columns draw the same: some hours lie between
+		return []string{day.Format(time.DateTime), time.Now().UTC().Format(time.DateTime), "2000-01-01 00:00:00", "2100-01-01 00:00:00",
+			near.Format(time.DateTime), near.Add(2 * time.Hour).Format(time.DateTime)}
 	case "text", "varchar", "bpchar", "citext", "name", "char":
 		return v.forText(name, mod)
 	default:

@@ -37,19 +37,19 @@ func (r *runner) passUnset(ctx context.Context, tx pgx.Tx) error {
 	}
 	if used, err := r.usedBefore(ctx, tx); err != nil || used != "" {
 		if used != "" {
-			r.note("sessions without a context: this session has had " + used + " set before; take a fresh one")
+			r.note("sessions that never had a context were not tried: this one has had " + used + " set before; take a fresh one")
 		}
 		return err
 	}
 	err := undone(ctx, tx, func(sp pgx.Tx) error {
 		if err := r.birth(ctx, sp); err != nil {
-			r.note("sessions without a context: " + err.Error())
+			r.note("sessions that never had a context were not tried: " + err.Error())
 			return nil
 		}
 		for _, t := range r.tables {
 			targets, err := r.aim(ctx, sp, t)
 			if err != nil {
-				r.note("sessions without a context: " + err.Error())
+				r.note("sessions that never had a context were not tried on " + t.Relation.Identity() + ", for want of rows made without one: " + err.Error())
 				continue
 			}
 			for _, role := range r.roles {
