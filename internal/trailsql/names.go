@@ -112,7 +112,7 @@ func checks() []check {
 		{"trail_event_severity_", "severity IN (" + severityWords() + ")"},
 		{"trail_event_text_", "octet_length(node) BETWEEN 1 AND 64 AND octet_length(user_id) <= 256 AND octet_length(authenticated_tenant_id) <= 256" +
 			" AND octet_length(attempted_tenant_id) <= 256 AND octet_length(session_id) <= 256 AND octet_length(ip_address) <= 64 AND octet_length(user_agent) <= 512"},
-		{"trail_event_detail_", "jsonb_typeof(detail) = 'object' AND octet_length(detail::text) <= 32768"},
+		{"trail_event_detail_", "jsonb_typeof(detail) = 'object' AND pg_column_size(detail) <= 32768"},
 		{"trail_event_chain_", "epoch >= 1 AND sequence >= 1 AND count >= 1 AND octet_length(hash) = 32 AND octet_length(previous_hash) = 32"},
 	}
 }

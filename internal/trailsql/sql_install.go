@@ -34,7 +34,11 @@ func Install() []string {
 const ownerBlock = `DO $ringfence$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'ringfence_trail') THEN
-    CREATE ROLE ringfence_trail NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT;
+    BEGIN
+      CREATE ROLE ringfence_trail NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN
+      NULL; -- another database's plan made it at the same moment
+    END;
   ELSIF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'ringfence_trail' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls))
      OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
                 WHERE r.rolname = 'ringfence_trail' AND u.rolname <> current_user AND pg_catalog.pg_has_role(u.oid, r.oid, 'MEMBER') AND NOT m.admin_option) THEN
@@ -85,6 +89,9 @@ func definition(table string) string {
 	columns := make([]string, len(Columns))
 	for i, c := range Columns {
 		columns[i] = c.Name + " " + c.Type
+		if c.Type == "text" {
+			columns[i] += ` COLLATE "C"` // words and ids, compared byte by byte
+		}
 		if !c.Null {
 			columns[i] += " NOT NULL"
 		}
