@@ -131,9 +131,9 @@ func (r *rows) RawValues() [][]byte {
 	return r.inner.RawValues()
 }
 
-// FieldDescriptions implements pgx.Rows.
+// FieldDescriptions implements pgx.Rows: nil when the rows have ended, since the connection may be another's then.
 func (r *rows) FieldDescriptions() []pgconn.FieldDescription {
-	if r.inner == nil {
+	if r.closed || r.inner == nil {
 		return nil
 	}
 	return r.inner.FieldDescriptions()
@@ -142,9 +142,9 @@ func (r *rows) FieldDescriptions() []pgconn.FieldDescription {
 // CommandTag implements pgx.Rows.
 func (r *rows) CommandTag() pgconn.CommandTag { return r.tag }
 
-// TypeMap implements pgx.Rows.
+// TypeMap implements pgx.Rows: nil when the rows have ended.
 func (r *rows) TypeMap() *pgtype.Map {
-	if r.inner == nil {
+	if r.closed || r.inner == nil {
 		return nil
 	}
 	return r.inner.TypeMap()
