@@ -184,7 +184,12 @@ func (j *journal) openSegment(first int64) error {
 		f.Close()
 		return err
 	}
-	s := &segment{path: path, epoch: j.epoch, first: first, allocated: allocated, file: f}
+	made, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	s := &segment{path: path, epoch: j.epoch, first: first, allocated: allocated, made: made, file: f}
 	j.current = s
 	j.mu.Lock()
 	j.segments = append(j.segments, s)

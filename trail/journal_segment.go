@@ -40,6 +40,7 @@ type segment struct {
 	sealed    bool  // nothing more will be written
 	allocated int64 // bytes written ahead
 	oldest    time.Time
+	made      os.FileInfo // the file as it was made, while it is open
 	file      segmentFile // open while it is written, and until it was shipped unless too many are
 }
 
@@ -89,14 +90,10 @@ func listSegments(dir string) ([]*segment, error) {
 var errMoved = errors.New("the journal's file was removed, replaced or shortened")
 
 // check reports whether the segment's path still leads to its file and the file still has what was written to it: a
-// process that writes into a deleted file is told of no error.
+// process that writes into a deleted file is told of no error. One look at the path tells both.
 func (s *segment) check() error {
-	open, err := s.file.Stat()
-	if err != nil {
-		return fmt.Errorf("looking at the journal's file: %w", err)
-	}
 	named, err := os.Stat(s.path)
-	if errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(open, named) || open.Size() < max(s.durable, s.allocated) {
+	if errors.Is(err, os.ErrNotExist) || err == nil && (!os.SameFile(s.made, named) || named.Size() < max(s.durable, s.allocated)) {
 		return errMoved
 	}
 	if err != nil {

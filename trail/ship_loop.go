@@ -14,6 +14,8 @@ import (
 const (
 	firstPause = 50 * time.Millisecond
 	mostPause  = 10 * time.Second
+	// linger is how long a first event waits for others to share a call of the store.
+	linger = 5 * time.Millisecond
 	// maxClashes is how many keys are tried for one event.
 	maxClashes = 16
 )
@@ -81,9 +83,10 @@ func (s *shipper) run(ctx context.Context) {
 		p, err := s.cursor.next(s.batch)
 		if err != nil {
 			s.t.log.Error("trail: reading the backlog", "error", err)
-			if s.wait(ctx, s.backOff()) {
+			if s.isStopping() {
 				return
 			}
+			s.wait(ctx, s.backOff())
 		}
 		if len(p.events) > 0 && !s.deliver(ctx, p.events) {
 			return
@@ -94,6 +97,7 @@ func (s *shipper) run(ctx context.Context) {
 		}
 		select {
 		case <-s.t.journal.grown:
+			s.wait(ctx, linger)
 		case <-s.stopping:
 			if _, more := s.t.journal.after(s.cursor.seg); !more && s.idle() {
 				s.sweep()
@@ -119,7 +123,7 @@ func (s *shipper) deliver(ctx context.Context, batch []Event) bool {
 	s.oldest = batch[0].Created
 	s.mu.Unlock()
 	for len(batch) > 0 {
-		n := min(len(batch), s.batch)
+		n, final := min(len(batch), s.batch), s.isStopping()
 		err := s.append(ctx, batch[:n])
 		if err == nil {
 			s.succeeded()
@@ -131,9 +135,10 @@ func (s *shipper) deliver(ctx context.Context, batch []Event) bool {
 			return false
 		}
 		s.failed(err)
-		if s.wait(ctx, s.backOff()) {
+		if final {
 			return false
 		}
+		s.wait(ctx, s.backOff())
 	}
 	return true
 }
@@ -160,17 +165,23 @@ func (s *shipper) backOff() time.Duration {
 	return s.pause/2 + rand.N(s.pause/2)
 }
 
-// wait pauses; true says that the shipper is to end: the trail is closing and the store has just failed, or it is cut off.
-func (s *shipper) wait(ctx context.Context, pause time.Duration) bool {
+// wait pauses, and no longer when the shipper is to end: it then tries once more.
+func (s *shipper) wait(ctx context.Context, pause time.Duration) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return false
+	case <-s.stopping:
+	case <-ctx.Done():
+	}
+}
+
+func (s *shipper) isStopping() bool {
+	select {
 	case <-s.stopping:
 		return true
-	case <-ctx.Done():
-		return true
+	default:
+		return false
 	}
 }
 

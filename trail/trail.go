@@ -88,8 +88,13 @@ func (t *Trail) Record(ctx context.Context, e ringfence.Event) error {
 		return err
 	}
 	if !folds(&e) {
-		_, err := t.accept(ctx, e)
-		return err
+		ctx, cancel := t.patient(ctx)
+		defer cancel()
+		g, _, err := t.enqueue(ctx, e)
+		if err != nil {
+			return err
+		}
+		return wait(ctx, g)
 	}
 	s, v, evicted := t.folder.offer(&e)
 	if evicted != nil {
@@ -110,12 +115,12 @@ func (t *Trail) Record(ctx context.Context, e ringfence.Event) error {
 func (t *Trail) recordFirst(ctx context.Context, s *source, e ringfence.Event) error {
 	ctx, cancel := t.patient(ctx)
 	defer cancel()
-	g, at, err := t.enqueue(ctx, e)
+	g, _, err := t.enqueue(ctx, e)
 	if err != nil {
 		t.settle(s, err)
 		return err
 	}
-	_, err = wait(ctx, g, at)
+	err = wait(ctx, g)
 	if err == nil || errors.Is(err, ErrNotDurable) {
 		t.settle(s, err)
 		return err
@@ -184,7 +189,10 @@ func (t *Trail) accept(ctx context.Context, e ringfence.Event) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	return wait(ctx, g, at)
+	if err := wait(ctx, g); err != nil {
+		return Event{}, err
+	}
+	return g.events[at].clone(), nil
 }
 
 // enqueue puts one offered event into the next group, and counts it as lost where there is no room.
@@ -200,16 +208,16 @@ func (t *Trail) enqueue(ctx context.Context, e ringfence.Event) (*group, int, er
 }
 
 // wait returns when the group is on disk, or ctx ends.
-func wait(ctx context.Context, g *group, at int) (Event, error) {
+func wait(ctx context.Context, g *group) error {
 	select {
 	case <-g.done:
 	case <-ctx.Done():
-		return Event{}, fmt.Errorf("recording an event: %w", context.Cause(ctx))
+		return fmt.Errorf("recording an event: %w", context.Cause(ctx))
 	}
 	if g.err != nil {
-		return Event{}, fmt.Errorf("recording an event: %w", g.err)
+		return fmt.Errorf("recording an event: %w", g.err)
 	}
-	return g.events[at].clone(), nil
+	return nil
 }
 
 // keep puts sums of repeats into the journal without waiting for the disk.

@@ -19,11 +19,11 @@ func (t *Trail) SelfTest(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("testing the trail: %w", err)
 	}
-	if e, err = wait(ctx, g, at); err != nil {
+	if err := wait(ctx, g); err != nil {
 		return 0, fmt.Errorf("testing the trail: %w", err)
 	}
 	if t.options.Store != nil {
-		if err := t.awaitShipped(ctx, &e); err != nil {
+		if err := t.awaitShipped(ctx, &g.events[at]); err != nil {
 			return 0, fmt.Errorf("testing the trail: waiting for the store: %w", err)
 		}
 	}
