@@ -28,6 +28,9 @@ type Options struct {
 	AllowWrites bool
 	// Clone says that the database is a copy of one's own: commands that empty tables are allowed.
 	Clone bool
+	// Tenants are the keys of two tenants that are there already. With them Conn is the application's own log-in: rows are made and
+	// looked at as the tenants themselves, since nobody stands outside row security. Nil: two tenants are made.
+	Tenants []string
 	// Dial opens a session of a role's own, for what only shows between two sessions; nil: such probes do not apply.
 	Dial   func(ctx context.Context, role string) (*pgx.Conn, error)
 	Sign   Signer // for signed contexts; nil: they are inconclusive

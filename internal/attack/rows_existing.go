@@ -31,6 +31,31 @@ func (m *maker) find(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, cond
 	return r, nil
 }
 
+// visible returns a row of the tenant's that the application itself sees in its context, or nil: to be read only.
+func (m *maker) visible(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenant Tenant) (*made, error) {
+	names := []string{"tableoid"}
+	for _, c := range rel.Columns {
+		names = append(names, pg.Ident(c.Name))
+	}
+	sql := fmt.Sprintf("SELECT %s FROM %s", strings.Join(names, ", "), tableName(rel))
+	for i, k := range m.s.keysOf(rel) {
+		sql += map[bool]string{true: " WHERE ", false: " AND "}[i == 0] + pg.Ident(k) + "::text = " + pg.Literal(tenant.Value)
+	}
+	var out *made
+	err := undone(ctx, tx, func(sp pgx.Tx) error {
+		if err := m.take(ctx, sp, identity{"", true}, tenant); err != nil {
+			return err
+		}
+		rows, err := query(ctx, sp, sql+" LIMIT 1")
+		if err == nil && len(rows) == 1 {
+			out = m.read(rel, rows[0])
+			out.existing = true
+		}
+		return err
+	})
+	return out, err
+}
+
 // read turns a result row (tableoid, then every column) into a made row.
 func (m *maker) read(rel *catalog.Relation, row []*string) *made {
 	r := &made{rel: rel, stored: rel, values: map[string]*string{}, given: map[string]*string{}}

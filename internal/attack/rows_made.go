@@ -86,6 +86,11 @@ func (m *maker) row(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenan
 	m.busy[key] = true
 	defer delete(m.busy, key)
 	r, err := m.settle(ctx, tx, rel, tenant)
+	if err != nil && m.s.own { // a parent that only others may make, and that is there
+		if seen, look := m.visible(ctx, tx, rel, tenant); look == nil && seen != nil {
+			r, err = seen, nil
+		}
+	}
 	if err != nil {
 		u, ok := err.(*Unmade)
 		if !ok {

@@ -99,6 +99,7 @@ func newRunner(ctx context.Context, tx pgx.Tx, opts Options) (*runner, error) {
 	}
 	r.maker = newMaker(r.s, opts.Model, seed, r.limits.Attempts)
 	r.maker.refusals = r.refusals
+	r.s.own = len(opts.Tenants) == len(r.tenants)
 	r.s.tables, r.s.lookup = r.maker.tables, map[uint32]bool{}
 	for _, t := range r.tables {
 		for _, rel := range r.s.lookups(t.Relation) {

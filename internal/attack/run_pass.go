@@ -32,7 +32,7 @@ type half struct {
 // passUnset runs the stranger's half of the probes that need a session without any context: once a setting has been set, a
 // session never again has it unset. Rows made for it are rolled back.
 func (r *runner) passUnset(ctx context.Context, tx pgx.Tx) error {
-	if len(r.settings) == 0 {
+	if len(r.settings) == 0 || r.s.own {
 		return nil
 	}
 	if used, err := r.usedBefore(ctx, tx); err != nil || used != "" {

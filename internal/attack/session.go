@@ -27,6 +27,7 @@ type session struct {
 	dial       func(ctx context.Context, role string) (*pgx.Conn, error)
 	byName     *walker  // made when first needed
 	statements []string // what the probe at hand ran
+	own        bool     // the application's own log-in: nobody looks from outside
 	touched    bool     // a context was set in this session: unset is no longer to be had
 }
 
@@ -107,6 +108,10 @@ var ours = map[string]bool{"statement_timeout": true, "lock_timeout": true, "idl
 // asRole makes the rest of the savepoint run as a role, with the settings that a connection of the role would start with:
 // SET ROLE applies none of them. A superuser changes session_user too, so that SET ROLE is then judged as it is for the role.
 func (s *session) asRole(ctx context.Context, tx pgx.Tx, role string) error {
+	if s.own && role == s.user { // it logged in as itself, with its own settings
+		_, err := query(ctx, tx, "SET LOCAL ROLE NONE; SET LOCAL search_path = DEFAULT; SET LOCAL row_security = on")
+		return err
+	}
 	verb := "SET LOCAL ROLE "
 	if s.superuser {
 		verb = "SET LOCAL SESSION AUTHORIZATION "

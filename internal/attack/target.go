@@ -109,17 +109,24 @@ func (s *session) baseType(oid uint32, mod int32) (*catalog.Type, int32) {
 }
 
 // look runs a query on the table from outside row security or, where this session has no such place to stand, as the table's
-// owner in the context of the tenant that the row belongs to.
+// owner (the application's own log-in: as itself) in the context of the tenant that the row belongs to.
 func (t *Target) look(ctx context.Context, tx pgx.Tx, sql string) ([][]*string, error) {
-	rows, err := t.s.see(ctx, tx, t.Table.Relation.Owner, sql)
-	if t.s.seesAll || state(err) != insufficientPrivilege {
-		return rows, err
+	who := t.Table.Relation.Owner
+	if t.s.own {
+		who = t.s.user
+	}
+	var rows [][]*string
+	var err error
+	if !t.s.own {
+		if rows, err = t.s.see(ctx, tx, who, sql); t.s.seesAll || state(err) != insufficientPrivilege {
+			return rows, err
+		}
 	}
 	err = undone(ctx, tx, func(sp pgx.Tx) error {
 		if err := t.s.step(ctx, sp, ""); err != nil {
 			return err
 		}
-		if err := t.s.become(ctx, sp, t.Table.Relation.Owner, Tenant{Context: t.Owner.Context}); err != nil {
+		if err := t.s.become(ctx, sp, who, Tenant{Context: t.Owner.Context}); err != nil {
 			return err
 		}
 		var err error

@@ -23,6 +23,14 @@ func (r *runner) birth(ctx context.Context, tx pgx.Tx) error {
 	if r.roleContext {
 		return r.birthRoles()
 	}
+	if r.s.own {
+		for i, v := range r.opts.Tenants {
+			if err := r.name(i, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if root := r.root(); root != nil {
 		return r.birthRoots(ctx, tx, root)
 	}

@@ -28,16 +28,21 @@ type WayOptions struct {
 	Tables []string // identities
 	Limits Limits
 	Sign   Signer // for signed contexts; nil: they are inconclusive
+	// AllowWrites lets each tenant make rows of its own through the way, and the other try to reach them; rolled back.
+	AllowWrites bool
+	// Switches is how often the two clients take turns on one table; 0: 3.
+	Switches int
+	Progress func(done, total int) // nil for silence
 }
 
-// waySwitches is how often two clients take turns on one table.
-const waySwitches = 3
-
-// RunWay reads, and only reads, rows that are there through the application's own way in: as two tenants that take turns on two
+// RunWay reads rows that are there through the application's own way in: as two tenants that take turns on two
 // connections, each context set for its transaction only; with no context in the transaction that follows another's; and with
 // an empty one. Every transaction is read-only and rolled back. The error says that the way could not be taken at all.
+//
+// With AllowWrites the probes that forge, change, move and destroy follow, in one transaction that is rolled back: each tenant
+// makes rows of its own through the way, and the other tries to reach them.
 func RunWay(ctx context.Context, way Way, opts WayOptions) ([]Entry, []string, error) {
-	w := &wayRunner{way: way.Name, limits: opts.Limits.withDefaults()}
+	w := &wayRunner{way: way.Name, limits: opts.Limits.withDefaults(), switches: max(opts.Switches, 3)}
 	for i := range w.clients {
 		conn, err := way.Dial(ctx)
 		if err != nil {
@@ -63,7 +68,7 @@ func RunWay(ctx context.Context, way Way, opts WayOptions) ([]Entry, []string, e
 			return w.entries, w.notes, err
 		}
 	}
-	return w.entries, w.notes, nil
+	return w.entries, w.notes, w.write(ctx, opts)
 }
 
 func tableOf(m *tenancy.Model, name string) *tenancy.Table {
@@ -80,6 +85,7 @@ type wayRunner struct {
 	way, role string
 	clients   [2]*pgx.Conn
 	limits    Limits
+	switches  int
 	entries   []Entry
 	notes     []string
 }
@@ -114,7 +120,7 @@ func (w *wayRunner) turns(ctx context.Context, t *tenancy.Table, key string, set
 	read := tally{probe: "read", held: "each of two clients, taking turns, read its own tenant's rows and no others"}
 	unset := tally{probe: "no_context", held: "nothing was read without a context in the transaction after another client's"}
 	empty := tally{probe: "empty_context", held: "nothing was read with an empty context"}
-	for round := range waySwitches {
+	for round := range w.switches {
 		for i := range 2 {
 			own := "EXISTS (SELECT FROM " + tableName(t.Relation) + " WHERE " + pg.Ident(key) + " = " + pg.Literal(values[i]) + ")"
 			foreign := "EXISTS (SELECT FROM " + tableName(t.Relation) + " WHERE " + pg.Ident(key) + " IS DISTINCT FROM " + pg.Literal(values[i]) + ")"
