@@ -34,7 +34,9 @@ type journal struct {
 	lock    *os.File
 
 	mu       sync.Mutex
+	refusing bool // nothing more is offered
 	closed   bool
+	writing  bool // a group is on its way to disk
 	next     *group
 	room     chan struct{} // closed when the next group begins
 	segments []*segment
@@ -125,6 +127,20 @@ func (j *journal) recall(note state) {
 		}
 		j.epoch = max(j.epoch, s.epoch)
 	}
+}
+
+// refuse ends acceptance but for the trail's own events.
+func (j *journal) refuse() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.refusing = true
+}
+
+// quiet reports whether all that was accepted is on disk.
+func (j *journal) quiet() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.next.events) == 0 && !j.writing
 }
 
 // close writes what is queued and stops the committer. It returns early when done is closed; the committer then ends when

@@ -67,7 +67,7 @@ func newGroup() *group { return &group{done: make(chan struct{})} }
 func (j *journal) enqueue(ctx context.Context, e Event, k kind) (*group, int, error) {
 	for {
 		j.mu.Lock()
-		if j.closed {
+		if j.closed || j.refusing && k != kindOwn {
 			j.mu.Unlock()
 			return nil, 0, ErrClosed
 		}
@@ -118,6 +118,7 @@ func (j *journal) run() {
 		g, closed := j.takeGroup()
 		if len(g.events) > 0 {
 			j.commit(g)
+			j.wrote()
 			j.gather(len(g.events))
 			continue
 		}
@@ -125,6 +126,13 @@ func (j *journal) run() {
 			return
 		}
 	}
+}
+
+func (j *journal) wrote() {
+	j.mu.Lock()
+	j.writing = false
+	j.mu.Unlock()
+	poke(j.grown)
 }
 
 // gatherTime bounds what the disk waits for writers.
@@ -153,6 +161,7 @@ func (j *journal) takeGroup() (*group, bool) {
 	defer j.mu.Unlock()
 	g := j.next
 	if len(g.events) > 0 {
+		j.writing = true
 		j.next = newGroup()
 		close(j.room)
 		j.room = make(chan struct{})
@@ -307,7 +316,6 @@ func (j *journal) flush(frames []byte, events []Event) error {
 	}
 	s.durable += int64(len(b))
 	s.count += int64(len(events))
-	poke(j.grown)
 	return nil
 }
 

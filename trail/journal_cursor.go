@@ -13,7 +13,8 @@ import (
 type cursor struct {
 	j    *journal
 	note state // where the chain stood when the first segment begins
-	tell func(ringfence.Event)
+	tell func(ringfence.Event) *group
+	told []*group // what was told since it was last waited for
 
 	seg      *segment
 	buf      []byte // the segment's bytes up to what was durable
@@ -151,16 +152,22 @@ func (c *cursor) follow(e *Event) {
 }
 
 func (c *cursor) gap(e *Event, expected int64) {
-	c.tell(ringfence.Event{Type: ringfence.TrailGap, Detail: map[string]string{
+	c.say(ringfence.Event{Type: ringfence.TrailGap, Detail: map[string]string{
 		"epoch": fmt.Sprint(e.Epoch), "from": fmt.Sprint(expected), "to": fmt.Sprint(e.Sequence - 1),
 		"file": c.file(), "bytes": fmt.Sprint(c.bad),
 	}})
 }
 
 func (c *cursor) tamper(what string, e *Event) {
-	c.tell(ringfence.Event{Type: ringfence.TrailTamper, Detail: map[string]string{
+	c.say(ringfence.Event{Type: ringfence.TrailTamper, Detail: map[string]string{
 		"what": what, "epoch": fmt.Sprint(e.Epoch), "sequence": fmt.Sprint(e.Sequence), "file": c.file(), "bytes": fmt.Sprint(c.bad),
 	}})
+}
+
+func (c *cursor) say(e ringfence.Event) {
+	if g := c.tell(e); g != nil {
+		c.told = append(c.told, g)
+	}
 }
 
 // torn tells of bytes at a chain's end that are no event: as a power cut leaves them, when they were never acknowledged.
@@ -168,7 +175,7 @@ func (c *cursor) torn() {
 	if c.bad == 0 {
 		return
 	}
-	c.tell(ringfence.Event{Type: ringfence.TrailGap, Severity: ringfence.Warning, Detail: map[string]string{
+	c.say(ringfence.Event{Type: ringfence.TrailGap, Severity: ringfence.Warning, Detail: map[string]string{
 		"what": "torn bytes at the end of a file", "epoch": fmt.Sprint(c.epoch), "after": fmt.Sprint(c.sequence),
 		"file": c.file(), "bytes": fmt.Sprint(c.bad),
 	}})
@@ -182,7 +189,7 @@ func (c *cursor) unreadable(seen *segment, err error) {
 	} else {
 		c.damaged = true
 	}
-	c.tell(ringfence.Event{Type: ringfence.TrailTamper, Detail: map[string]string{
+	c.say(ringfence.Event{Type: ringfence.TrailTamper, Detail: map[string]string{
 		"what": what, "epoch": fmt.Sprint(seen.epoch), "from": fmt.Sprint(seen.first), "file": filepath.Base(seen.path),
 	}})
 }

@@ -91,7 +91,9 @@ func (s *shipper) run(ctx context.Context) {
 		if len(p.events) > 0 && !s.deliver(ctx, p.events) {
 			return
 		}
-		s.finish(p)
+		if !s.finish(ctx, p) {
+			return
+		}
 		if len(p.events) > 0 || len(p.done) > 0 {
 			continue
 		}
@@ -99,22 +101,36 @@ func (s *shipper) run(ctx context.Context) {
 		case <-s.t.journal.grown:
 			s.wait(ctx, linger)
 		case <-s.stopping:
-			if _, more := s.t.journal.after(s.cursor.seg); !more && s.idle() {
-				s.sweep()
+			if s.idle() {
+				s.sweep(ctx)
 				return
+			}
+			select { // what is on its way to disk is shipped too
+			case <-s.t.journal.grown:
+			case <-ctx.Done():
 			}
 		case <-ctx.Done():
 		}
 	}
 }
 
-// idle reports whether all that is on disk was read.
+// idle reports whether nothing is left to read, nor on its way to disk.
 func (s *shipper) idle() bool {
+	if !s.t.journal.quiet() {
+		return false
+	}
+	if _, more := s.t.journal.after(s.cursor.seg); more {
+		poke(s.t.journal.grown)
+		return false
+	}
 	if s.cursor.seg == nil {
 		return true
 	}
-	seen := s.t.journal.look(s.cursor.seg)
-	return int64(len(s.cursor.buf)) >= seen.durable
+	if seen := s.t.journal.look(s.cursor.seg); int64(len(s.cursor.buf)) < seen.durable {
+		poke(s.t.journal.grown)
+		return false
+	}
+	return true
 }
 
 // deliver repeats a batch until the store has all of it; false when it is cut off before.
@@ -245,14 +261,23 @@ func (s *shipper) shipped(batch []Event) {
 	s.oldest = time.Time{}
 }
 
-// finish counts a delivered portion against its segments, and frees those that ended.
-func (s *shipper) finish(p portion) {
+// finish counts a delivered portion against its segments, and frees those that ended, once what was told about them is on
+// disk. It is false when it was cut off.
+func (s *shipper) finish(ctx context.Context, p portion) bool {
 	s.mu.Lock()
 	for seg, n := range p.counts {
 		s.taken[seg] += n
 	}
 	s.mu.Unlock()
 	for _, f := range p.done {
+		for _, g := range s.cursor.told {
+			select {
+			case <-g.done:
+			case <-ctx.Done():
+				return false
+			}
+		}
+		s.cursor.told = nil
 		if err := s.t.journal.free(f.segment, s.state(), f.damaged); err != nil {
 			s.t.log.Error("trail: freeing journal space", "error", err)
 		}
@@ -260,6 +285,7 @@ func (s *shipper) finish(p portion) {
 		delete(s.taken, f.segment)
 		s.mu.Unlock()
 	}
+	return true
 }
 
 // state is the note to leave beside the segments.
@@ -274,12 +300,12 @@ func (s *shipper) state() state {
 }
 
 // sweep frees the segment that was being written, when the trail closes and all is shipped.
-func (s *shipper) sweep() {
+func (s *shipper) sweep(ctx context.Context) {
 	if s.cursor.seg == nil {
 		return
 	}
 	f := s.cursor.end()
-	s.finish(portion{done: []finished{f}})
+	s.finish(ctx, portion{done: []finished{f}})
 }
 
 // backlog returns how many events are not shipped, since when, and whether room for a full disk is kept.

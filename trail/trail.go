@@ -275,15 +275,18 @@ func (t *Trail) tampered(what string, detail map[string]string) {
 	t.tell(ringfence.Event{Type: ringfence.TrailTamper, Detail: detail})
 }
 
-// tell records an event of the trail about itself without waiting.
-func (t *Trail) tell(e ringfence.Event) {
+// tell records an event of the trail about itself without waiting, and returns its group; nil where there is none.
+func (t *Trail) tell(e ringfence.Event) *group {
 	t.counters.tampered.Add(1)
 	now := toMicro(t.now())
 	e = Clean(e)
 	t.alarm(Alarm{Kind: AlarmTamper, Text: fmt.Sprintf("%s: %v", e.Type, e.Detail)})
-	if _, _, err := t.journal.enqueue(expired, Event{Event: e, Count: 1, First: now, Last: now}, kindOwn); err != nil {
+	g, _, err := t.journal.enqueue(expired, Event{Event: e, Count: 1, First: now, Last: now}, kindOwn)
+	if err != nil {
 		t.alarm(Alarm{Kind: AlarmLost, Text: fmt.Sprintf("%s is not on the trail: %v", e.Type, err)})
+		return nil
 	}
+	return g
 }
 
 // alarm pages without waiting. Beyond what the pager keeps up with, alarms are left out: the counts tell.
@@ -325,8 +328,9 @@ func (t *Trail) shutDown(ctx context.Context) error {
 	defer close(t.ended)
 	close(t.closing)
 	t.workers.Wait()
-	err := t.journal.close(ctx.Done())
+	t.journal.refuse()
 	t.shipper.stop(ctx)
+	err := t.journal.close(ctx.Done())
 	for _, s := range t.sinks {
 		s.stop()
 	}

@@ -158,6 +158,7 @@ func TestStoreDownOverRestarts(t *testing.T) {
 		}
 		return nil
 	})
+	o.Batch = 100
 	tr := openTrail(t, o)
 	if _, err := tr.SelfTest(t.Context()); err != nil {
 		t.Fatal(err)
