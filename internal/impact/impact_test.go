@@ -76,6 +76,16 @@ func load(t *testing.T, schema string) (*pgtest.Database, *strings.Replacer) {
 
 func modelAndPlan(t *testing.T, db *pgtest.Database, config, app string) (*tenancy.Model, *plan.Plan) {
 	t.Helper()
+	m := modelOf(t, db, config, app)
+	p, err := harden.Plan(m, plan.Options{Allow: []string{"drop_policy", "replace_policy"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, p
+}
+
+func modelOf(t *testing.T, db *pgtest.Database, config, app string) *tenancy.Model {
+	t.Helper()
 	c, err := tenancy.ParseConfig("ringfence.yaml", []byte(config))
 	if err != nil {
 		t.Fatal(err)
@@ -88,11 +98,7 @@ func modelAndPlan(t *testing.T, db *pgtest.Database, config, app string) (*tenan
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := harden.Plan(m, plan.Options{Allow: []string{"drop_policy", "replace_policy"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m, p
+	return m
 }
 
 // text writes a document shortly.

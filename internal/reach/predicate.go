@@ -2,6 +2,7 @@ package reach
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -145,7 +146,7 @@ func (c *composer) build(rel *catalog.Relation, applies string, command Command)
 	for pass := range 2 {
 		for i := range rel.Policies {
 			p := &rel.Policies[i]
-			if applies[i] != '1' || p.Permissive != (pass == 0) || p.Command != "ALL" && p.Command != string(command) {
+			if applies[i] != '1' || p.Permissive != (pass == 0) || p.Command != "ALL" && p.Command != string(command) || observes(p) {
 				continue
 			}
 			using, check := c.clauses(p, rel, out)
@@ -161,6 +162,12 @@ func (c *composer) build(rel *catalog.Relation, applies string, command Command)
 	out.check = and(append([]expr.Expr{or(permitCheck...)}, restrictCheck...)...)
 	out.roles = mentionsRole(out.using) || mentionsRole(out.check)
 	return out
+}
+
+// observes reports whether a policy is one by which observe mode counts: it is true for every row, by functions that logic cannot look
+// into. To leave a restrictive policy out can only make a table look more open than it is, so nothing is proved by that name.
+func observes(p *catalog.Policy) bool {
+	return !p.Permissive && strings.HasPrefix(p.Name, "ringfence_observe_")
 }
 
 // clauses reads a policy's two expressions. A permissive clause that is not there permits nothing, a restrictive one forbids
