@@ -375,7 +375,7 @@ func (c *compiler) structuredContext(n *node, k *claim) bool {
 			ok = ok && (x.fn.extract || x.fn.path != nil || x.fn.name == "string_to_array" || x.fn.name == "array_remove" || len(x.args) == 0)
 		case opConvert:
 			structure = structure || x.t.kind == kindArray
-		case opCoalesce, opCase:
+		case opCoalesce, opCase, opTry:
 			ok = ok && !hasConstants(x, false)
 			blank = blank || hasConstants(x, true)
 		}

@@ -25,6 +25,8 @@ type compiler struct {
 	stack     []*catalog.Relation
 	recursion *catalog.Relation
 	caseArgs  []*node
+	over      *aggregation // the sub-query whose targets are being compiled, where it computes over its rows
+	next      *aggregation // … for the query that is compiled next
 	subCols   []*node
 	calls     int
 	nodes     int
@@ -128,6 +130,14 @@ func (c *compiler) compileNode(e expr.Expr, s *scope) *node {
 		if c.args && e.Kind == "extern" {
 			return c.argument(e)
 		}
+	case *expr.Unknown:
+		if e.Tag == "RAISE" { // PL/pgSQL: RAISE, or the end of a body without RETURN
+			return &node{op: opRaise, stand: -1, t: c.typeOf(e.TypeOID, -1)}
+		}
+	case *expr.Aggregate:
+		if c.over != nil {
+			return c.aggregate(e, s)
+		}
 	case *expr.SubColumn:
 		if e.Num >= 1 && e.Num <= len(c.subCols) {
 			return c.subCols[e.Num-1]
@@ -173,12 +183,22 @@ func (c *compiler) caseOf(e *expr.Case, s *scope) *node {
 		defer func() { c.caseArgs = c.caseArgs[:len(c.caseArgs)-1] }()
 	}
 	n := operation(opCase)
+	if u, ok := firstCondition(e).(*expr.Unknown); ok && u.Tag == "EXCEPTION" && u.Key == expr.AnyError && len(e.Whens) == 1 {
+		n.op = opTry
+	}
 	n.t = c.typeOf(e.TypeOID, -1)
 	for _, w := range e.Whens {
 		n.args = append(n.args, c.compile(w.Cond, s), c.compile(w.Result, s))
 	}
 	n.args = append(n.args, c.compile(e.Else, s))
 	return n
+}
+
+func firstCondition(e *expr.Case) expr.Expr {
+	if e.Arg != nil || len(e.Whens) == 0 {
+		return nil
+	}
+	return e.Whens[0].Cond
 }
 
 // column resolves a Var to a variable, or to the expression behind it.
@@ -279,6 +299,9 @@ func (c *compiler) freeKeyed(key string, t sqlType, what string, rowFree bool) *
 
 // fold evaluates what is constant.
 func fold(n *node) *node {
+	if n.op == opCall && n.fn.clock {
+		return n
+	}
 	switch n.op {
 	case opCompare, opDistinct, opNullif, opConvert, opArray, opRow, opQuant, opCall:
 	case opNot, opIsNull, opTruth:

@@ -22,6 +22,12 @@ func (c *compiler) call(e *expr.Call, s *scope) *node {
 	switch {
 	case f.Name == "current_setting":
 		return c.settingRead(e, s)
+	case clocks[f.Name]:
+		return c.clock(e, s)
+	case f.Name == "pg_has_role":
+		if n := c.holdsRole(e, s); n != nil {
+			return n
+		}
 	case isTypeName(f.Name) && len(e.Args) >= 1 && len(e.Args) <= 3:
 		return c.castCall(e, s)
 	}
@@ -72,7 +78,39 @@ func (c *compiler) session(e *expr.SessionValue, s *scope) *node {
 		})
 		return &node{op: opVar, v: i, t: nameType, stand: -1}
 	}
+	if clocks[e.Name] {
+		return c.clock(e, s)
+	}
 	return c.free(e, s, e.Name)
+}
+
+// clocks are the functions and values that tell the time.
+var clocks = map[string]bool{
+	"now": true, "statement_timestamp": true, "transaction_timestamp": true, "clock_timestamp": true,
+	"current_timestamp": true, "localtimestamp": true, "current_date": true,
+}
+
+// clock is the present time: any, in a proof; in a refutation a moment between those that rows are tried with.
+func (c *compiler) clock(e expr.Expr, s *scope) *node {
+	t := c.typeOf(e.Type(), -1)
+	present := momentOf(t, "2020-01-01")
+	f := function{name: "now", clock: true, run: func([]value) (value, outcome) { return value{k: kindOther, s: present}, done }}
+	n := &node{op: opCall, fn: &f, t: t, stand: -1}
+	n.stand, _ = c.freeVariable(e, s, describe(e))
+	return n
+}
+
+// momentOf is a day in the form of a date or timestamp type, "" for others.
+func momentOf(t sqlType, day string) string {
+	switch t.oid {
+	case 1082:
+		return day
+	case 1114:
+		return day + " 00:00:00"
+	case 1184:
+		return day + " 00:00:00+00"
+	}
+	return ""
 }
 
 // argument is a parameter of the function that a way leads through.

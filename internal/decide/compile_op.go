@@ -26,11 +26,17 @@ func (c *compiler) comparisonOf(o *catalog.Operator, oid uint32) (comparison, bo
 }
 
 func (c *compiler) operator(e *expr.Operation, s *scope) *node {
+	if inner, ok := c.peeled(e.Op, e.Collation, e.Args); ok && e.Kind == "plain" {
+		if args := c.all(inner, s); args[0].t.kind == args[1].t.kind {
+			cmp, _ := c.comparisonOf(e.Op, e.OID)
+			return compare(cmp, args[0], args[1])
+		}
+	}
 	args := c.all(e.Args, s)
 	switch e.Kind {
 	case "distinct", "nullif":
 		n := c.comparison(e.Op, e.OID, e.Collation, args)
-		if n == nil || n.cmp != cmpEQ && n.cmp != cmpNE {
+		if n == nil || n.cmp != cmpEQ && n.cmp != cmpNE || wholeArrays(n) {
 			return c.free(e, s, describe(e))
 		}
 		if e.Kind == "nullif" {
@@ -123,7 +129,7 @@ func (c *compiler) operandKind(name string, arg *node) kind {
 
 // guard gives an order that is not known in full a stand-in for proofs.
 func (c *compiler) guard(n *node, e expr.Expr, s *scope) *node {
-	if n.folded {
+	if n.folded || wholeArrays(n) {
 		n.stand, _ = c.freeVariable(e, s, describe(e))
 		return n
 	}
@@ -139,8 +145,19 @@ func (c *compiler) guard(n *node, e expr.Expr, s *scope) *node {
 	return n
 }
 
+// wholeArrays reports whether a comparison is of arrays that are put together: which those may be, the few arrays that are tried do not
+// tell.
+func wholeArrays(n *node) bool {
+	for _, a := range n.args {
+		if a.t.kind == kindArray && a.op != opVar && a.op != opConst {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *compiler) quantified(e *expr.Quantified, s *scope) *node {
-	args := []*node{c.compile(e.Left, s), c.compile(e.Array, s)}
+	args := []*node{c.compile(e.Left, s), elementwise(c.compile(e.Array, s))}
 	n := c.comparison(e.Op, e.OID, e.Collation, args)
 	if n == nil {
 		return c.quantifiedFunction(e, args, s)

@@ -18,6 +18,8 @@ func (c *compiler) subLink(e *expr.SubLink, s *scope) *node {
 		defer func(as string) { c.as = as }(c.as)
 		c.as = e.RunAs
 	}
+	defer func(outer *aggregation) { c.over = outer }(c.over)
+	c.over = nil
 	if q.SetOp != nil {
 		return c.setOperation(e, s)
 	}
@@ -88,8 +90,10 @@ func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 	c.p.subs = append(c.p.subs, subquery{found: found, bound: map[int]bool{}, exact: true, known: true, as: c.as})
 	defer func(outer int) { c.sub = outer }(c.sub)
 	c.sub = n
-	where, targets := c.queryBody(q, s)
 	exists := &node{op: opExists, v: found, stand: -1, t: boolType}
+	over := overAll(e, q, exists)
+	c.next = over
+	where, targets := c.queryBody(q, s)
 	var out *node
 	switch e.Kind {
 	case "exists":
@@ -101,9 +105,12 @@ func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 			return c.free(e, s, describe(e))
 		}
 		if e.Kind == "array" {
-			arr := operation(opArray, targets[0])
-			out = operation(opCase, exists, arr, constant(value{k: kindArray}))
-			out.t = c.typeOf(e.TypeOID, -1)
+			out = c.collected(e, s, exists, targets[0], constant(value{k: kindArray}), c.typeOf(e.TypeOID, -1))
+			break
+		}
+		if over != nil && over.single {
+			out = targets[0]
+			c.p.subs[n].exact = over.exact
 			break
 		}
 		out = &node{op: opScalar, v: found, args: targets, stand: -1, t: targets[0].t}
@@ -137,6 +144,8 @@ func (c *compiler) queryBody(q *expr.Query, s *scope) (*node, []*node) {
 		defer func(as string) { c.as = as }(c.as)
 		c.as = q.RunAs
 	}
+	over := c.next
+	c.next = nil
 	inner := c.newScope(s, q)
 	var conds []*node
 	for i := range q.From {
@@ -149,6 +158,8 @@ func (c *compiler) queryBody(q *expr.Query, s *scope) (*node, []*node) {
 		c.p.subs[c.sub].exact = false
 	}
 	var targets []*node
+	c.over = over
+	defer func() { c.over = nil }()
 	for _, t := range q.Targets {
 		if t.Junk {
 			continue
@@ -265,7 +276,7 @@ func (c *compiler) relationEntry(rel *catalog.Relation, rte int, s *scope, prese
 		c.p.addUnique(rel)
 	}
 	visible := c.visible(rel, r)
-	if present >= 0 {
+	if present >= 0 && visible != nil {
 		return operation(opOr, operation(opNot, &node{op: opVar, v: present, stand: -1}), visible)
 	}
 	return visible

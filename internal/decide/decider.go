@@ -12,12 +12,17 @@ import (
 )
 
 // Decide judges one way. It never fails: what cannot be judged is Undecided, with the reason in Why.
-func (d *Decider) Decide(way reach.Way) Decision {
+func (d *Decider) Decide(way reach.Way) (out Decision) {
+	defer func() { // a stranger's policy must not end the program
+		if p := recover(); p != nil {
+			out = Decision{Verdict: Undecided, Reason: Undecidable, Why: fmt.Sprintf("deciding it ended in an error: %v", p)}
+		}
+	}()
 	if !way.Privileged {
 		return Decision{Verdict: Proved, Why: "no privilege"}
 	}
 	v := d.pure(way)
-	out := v.decision(way)
+	out = v.decision(way)
 	if out.Verdict == Proved && !d.fault.skipPremises && len(v.trusted)+len(v.functions) > 0 {
 		d.premises(way, v, &out)
 	}

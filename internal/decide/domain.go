@@ -27,6 +27,8 @@ type group struct {
 	shortest int
 	ordered  bool // compared by order
 	cuts     []int
+	steps    []int64    // remainders are taken by these
+	rounds   bool       // numbers are rounded
 	paths    [][]string // members asked of JSON documents
 	chosen   bool
 	least    int      // how many fresh values there are at least
@@ -105,7 +107,7 @@ func (p *program) joinGroups(roots []*node, together [][]int) {
 // meets reports whether a node looks at values, not at truth.
 func meets(n *node) bool {
 	switch n.op {
-	case opCompare, opDistinct, opNullif, opQuant, opCall, opConvert, opCoalesce, opCase:
+	case opCompare, opDistinct, opNullif, opQuant, opCall, opConvert, opCoalesce, opCase, opTry:
 		return true
 	}
 	return false
@@ -170,6 +172,7 @@ func (g *group) learnType(t sqlType) {
 }
 
 func (g *group) learnConversion(x *node) {
+	g.rounds = g.rounds || x.to.kind == kindNum && x.to.bits > 0 && len(x.args) == 1 && x.args[0].t.kind == kindNum && x.args[0].t.bits == 0
 	if x.to.length > 0 {
 		g.cuts = append(g.cuts, x.to.length)
 	}
@@ -186,6 +189,15 @@ func (g *group) learnCall(x *node) {
 	g.pattern = g.pattern || x.fn.pattern || x.fn.lossy
 	g.ordered = g.ordered || x.fn.ordered
 	g.hash = g.hash || x.fn.hash
+	if last := len(x.args) - 1; last >= 0 && x.args[last].op == opConst {
+		switch n := atoi(x.args[last].val.s); {
+		case x.fn.cuts:
+			g.cuts = append(g.cuts, n)
+		case x.fn.step:
+			g.steps = append(g.steps, int64(n))
+		}
+	}
+	g.rounds = g.rounds || x.fn.rounds
 	switch {
 	case x.fn.name == "string_to_array", x.fn.name == "split_part":
 		g.list = true
@@ -278,6 +290,9 @@ func (g *group) values(t sqlType, setting bool) []value {
 	case kindUUID:
 		g.uuidValues(func(s string, fresh int) { set.add(value{k: kindUUID, s: s, fresh: uint8(fresh)}) })
 	case kindNum:
+		if g.rounds && t.bits == 0 {
+			set.add(value{k: kindNum, s: g.numbers[0] + ".4"})
+		}
 		g.numberValues(func(s string, fresh int) {
 			if v, how := roundTo(s, t); how == done {
 				v.fresh = uint8(fresh)
@@ -289,6 +304,9 @@ func (g *group) values(t sqlType, setting bool) []value {
 	case kindOther:
 		for i := range g.size() {
 			set.add(value{k: kindOther, s: otherValue(t, i), fresh: uint8(i + 1)})
+		}
+		if g.ordered && momentOf(t, "2999-01-01") != "" {
+			set.add(value{k: kindOther, s: momentOf(t, "2999-01-01")})
 		}
 	case kindJSON:
 		for _, d := range g.documents() {
@@ -325,18 +343,19 @@ func (g *group) arrays(elem sqlType) []value {
 	if len(elems) > 1 {
 		out = append(out, value{k: kindArray, elems: []value{elems[0], elems[1]}})
 	}
+	for _, c := range g.consts {
+		if c.k == kindArray && len(c.elems) > 1 {
+			out = append(out, c)
+		}
+	}
 	return out
 }
 
 // otherValue is a value of a type whose text form is known; a token where it is not.
 func otherValue(t sqlType, i int) string {
 	switch t.oid {
-	case 1082:
-		return fmt.Sprintf("2001-01-%02d", i+1)
-	case 1114:
-		return fmt.Sprintf("2001-01-%02d 00:00:00", i+1)
-	case 1184:
-		return fmt.Sprintf("2001-01-%02d 00:00:00+00", i+1)
+	case 1082, 1114, 1184:
+		return momentOf(t, fmt.Sprintf("2001-01-%02d", i+1))
 	case 17:
 		return fmt.Sprintf(`\x%02x`, i+1)
 	case 869:

@@ -25,6 +25,9 @@ func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 	}
 	if g.num {
 		g.numberValues(add)
+		if g.rounds && !setting { // whose keys are fractions; a context that is one names the tenant that it is rounded to
+			add(g.numbers[0]+".4", 0)
+		}
 	}
 	for i := range n {
 		add(g.words[i], i+1)

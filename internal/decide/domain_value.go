@@ -15,8 +15,11 @@ func (g *group) uuidValues(add func(s string, fresh int)) {
 			add(u, 0)
 		}
 	}
-	if len(g.cuts) > 0 {
+	if len(g.cuts) > 0 || g.pattern {
 		add(alike(g.uuids[0]), 0)
+	}
+	if g.pattern {
+		add("0"+g.uuids[0][1:], 0)
 	}
 	if g.hash {
 		for _, s := range collisions.uuids() {
@@ -44,6 +47,11 @@ func (g *group) numberValues(add func(s string, fresh int)) {
 				add(strconv.FormatInt(n-d, 10), 0)
 				add(strconv.FormatInt(n+d, 10), 0)
 			}
+		}
+	}
+	for _, step := range g.steps {
+		if n, err := strconv.ParseInt(g.numbers[0], 10, 64); err == nil && step < 1<<30 {
+			add(strconv.FormatInt(n+step, 10), 0)
 		}
 	}
 	for _, n := range g.cuts {

@@ -88,6 +88,14 @@ func (e *env) eval(n *node) result {
 		return e.present(n)
 	case opRaise:
 		return result{st: raises}
+	case opTry:
+		if e.mode.proof {
+			return e.choose(n)
+		}
+		if r := e.eval(n.args[2]); r.st != raises {
+			return r
+		}
+		return e.eval(n.args[1])
 	}
 	return e.apply(n)
 }

@@ -10,6 +10,10 @@ type function struct {
 	lossy   bool // maps different values to one
 	refuses bool // before 18 it raises under a collation that is not deterministic ("nondeterministic collations are not supported for …")
 	hash    bool // a hash short enough to collide
+	cuts    bool // its last argument says how many characters are kept
+	clock   bool // has another value each time
+	step    bool // values that lie its last argument apart are alike
+	rounds  bool // takes the fraction away
 	ordered bool // looks at the order of values
 	// exact: the groups' spellings cover what it tells apart, so that a proof may run it.
 	exact   bool

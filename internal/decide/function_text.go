@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -31,9 +32,13 @@ var functions = map[string]function{
 	"starts_with":     {name: "starts_with", args: 2, strict: true, pattern: true, refuses: true, run: startsWith},
 	"textregexeq":     {name: "textregexeq", args: 2, strict: true, pattern: true, run: regex(true)},
 	"textregexne":     {name: "textregexne", args: 2, strict: true, pattern: true, run: regex(false)},
-	"left":            {name: "left", args: 2, strict: true, lossy: true, pattern: true, run: leftText},
-	"substr":          {name: "substr", args: -1, strict: true, lossy: true, pattern: true, run: substring},
-	"substring":       {name: "substring", args: -1, strict: true, lossy: true, pattern: true, run: substring},
+	"initcap":         {name: "initcap", args: 1, strict: true, lossy: true, run: mapASCII(titled)},
+	"translate":       {name: "translate", args: 3, strict: true, lossy: true, run: translated},
+	"left":            {name: "left", args: 2, strict: true, lossy: true, pattern: true, cuts: true, run: leftText},
+	"right":           {name: "right", args: 2, strict: true, lossy: true, pattern: true, run: rightText},
+	"reverse":         {name: "reverse", args: 1, strict: true, run: mapText(reversed)},
+	"substr":          {name: "substr", args: -1, strict: true, lossy: true, pattern: true, cuts: true, run: substring},
+	"substring":       {name: "substring", args: -1, strict: true, lossy: true, pattern: true, cuts: true, run: substring},
 	"replace":         {name: "replace", args: 3, strict: true, lossy: true, run: replaceText},
 	"strpos":          {name: "strpos", args: 2, strict: true, pattern: true, run: position},
 	"position":        {name: "position", args: 2, strict: true, pattern: true, run: position},
@@ -49,11 +54,13 @@ var functions = map[string]function{
 	"booleq":          {name: "booleq", args: 2, strict: true, run: func(v []value) (value, outcome) { return boolean(v[0].s == v[1].s), done }},
 	"int4pl":          {name: "int4pl", args: 2, strict: true, run: arithmetic((*big.Int).Add, 32)},
 	"int4mi":          {name: "int4mi", args: 2, strict: true, run: arithmetic((*big.Int).Sub, 32)},
-	"int4mod":         {name: "int4mod", args: 2, strict: true, lossy: true, run: arithmetic((*big.Int).Rem, 32)},
+	"int4mod":         {name: "int4mod", args: 2, strict: true, lossy: true, step: true, run: arithmetic((*big.Int).Rem, 32)},
 	"int4div":         {name: "int4div", args: 2, strict: true, lossy: true, run: arithmetic((*big.Int).Quo, 32)},
 	"int8pl":          {name: "int8pl", args: 2, strict: true, run: arithmetic((*big.Int).Add, 64)},
 	"int8mi":          {name: "int8mi", args: 2, strict: true, run: arithmetic((*big.Int).Sub, 64)},
-	"int8mod":         {name: "int8mod", args: 2, strict: true, lossy: true, run: arithmetic((*big.Int).Rem, 64)},
+	"int8mod":         {name: "int8mod", args: 2, strict: true, lossy: true, step: true, run: arithmetic((*big.Int).Rem, 64)},
+	"floor":           {name: "floor", args: 1, strict: true, lossy: true, rounds: true, run: whole},
+	"trunc":           {name: "trunc", args: 1, strict: true, lossy: true, rounds: true, run: whole},
 	"sha256hex":       {name: "sha256hex", args: 1, strict: true, run: hashText(func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) })},
 }
 
@@ -109,6 +116,53 @@ func leftText(v []value) (value, outcome) {
 		n = max(0, len(r)+n)
 	}
 	return text(string(r[:min(n, len(r))])), done
+}
+
+// titled is initcap of ASCII.
+func titled(s string) string {
+	out, inWord := []byte(s), false
+	for i, b := range out {
+		letter := b|0x20 >= 'a' && b|0x20 <= 'z'
+		switch {
+		case letter && inWord:
+			out[i] = b | 0x20
+		case letter:
+			out[i] = b &^ 0x20
+		}
+		inWord = letter || b >= '0' && b <= '9' || b >= utf8.RuneSelf
+	}
+	return string(out)
+}
+
+func translated(v []value) (value, outcome) {
+	from, to := []rune(v[1].s), []rune(v[2].s)
+	return text(strings.Map(func(r rune) rune {
+		switch i := slices.Index(from, r); {
+		case i < 0:
+			return r
+		case i < len(to):
+			return to[i]
+		}
+		return -1
+	}, stringOf(v[0]))), done
+}
+
+func rightText(v []value) (value, outcome) {
+	n, err := strconv.Atoi(v[1].s)
+	r := []rune(v[0].s)
+	if err != nil {
+		return null, opaque
+	}
+	if n < 0 {
+		n = max(0, len(r)+n)
+	}
+	return text(string(r[len(r)-min(n, len(r)):])), done
+}
+
+func reversed(s string) string {
+	r := []rune(s)
+	slices.Reverse(r)
+	return string(r)
 }
 
 func substring(v []value) (value, outcome) {
@@ -172,6 +226,15 @@ func splitPart(v []value) (value, outcome) {
 		return emptyText, done
 	}
 	return text(parts[n-1]), done
+}
+
+// whole takes the fraction of a number that is not negative away.
+func whole(v []value) (value, outcome) {
+	s, _, _ := strings.Cut(v[0].s, ".")
+	if v[0].k != kindNum || strings.HasPrefix(s, "-") || s == "" || s == "NaN" || s == "Infinity" {
+		return null, opaque
+	}
+	return value{k: kindNum, s: s}, done
 }
 
 func arithmetic(f func(z, x, y *big.Int) *big.Int, bits int) func([]value) (value, outcome) {

@@ -26,6 +26,7 @@ const (
 	opScalar          // the row's target, or NULL when there is none
 	opPresent         // the column of a row that may be absent (outer join)
 	opRaise           // raises whatever the row
+	opTry             // what the last argument is, or the second where that raises; in a proof either, as the first chooses
 )
 
 // A comparison is one of the six.
@@ -56,6 +57,9 @@ type node struct {
 	missingOK bool // opSetting
 	explicit  bool // opConvert
 	folded    bool // opCompare: the collation is not deterministic
+	// collected marks an array of what a sub-query's rows hold, of which the program has one element: whichever of them decides. That does for
+	// ANY and ALL; to all else it may be anything.
+	collected bool
 	positive  bool // reached from the root through AND and OR only
 	// stand, when not negative, is the variable that stands for this node in a proof: its function is not one whose values
 	// a small domain covers, so a proof lets it be anything.

@@ -13,7 +13,7 @@ func (p *program) planned() []*node {
 			if mayRaise(n) {
 				out = append(out, n)
 			}
-		case n.op == opCase || n.op == opCoalesce:
+		case n.op == opCase || n.op == opCoalesce || n.op == opTry:
 		default:
 			for _, a := range n.args {
 				visit(a)

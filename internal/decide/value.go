@@ -65,7 +65,23 @@ func order(a, b value) (cmp int, ok bool) {
 	if equal(a, b) {
 		return 0, true
 	}
+	if a.k == kindOther && b.k == kindOther && isDay(a.s) && isDay(b.s) && a.s[:10] != b.s[:10] {
+		return strings.Compare(a.s, b.s), true
+	}
 	return strings.Compare(a.s, b.s), plainOrder(a.s) && plainOrder(b.s)
+}
+
+// isDay reports whether a string begins with a day, as dates and timestamps do.
+func isDay(s string) bool {
+	if len(s) < 10 {
+		return false
+	}
+	for i := range 10 {
+		if (i == 4 || i == 7) != (s[i] == '-') || i != 4 && i != 7 && (s[i] < '0' || s[i] > '9') {
+			return false
+		}
+	}
+	return true
 }
 
 // plainOrder reports whether every collation in use orders such strings alike: lower-case letters only.

@@ -98,6 +98,7 @@ func (a *analyzer) selectStmt(n *pgquery.SelectStmt) {
 		q.Targets = a.targetList(n.TargetList)
 		a.orderBy(n.SortClause)
 		q.Group = q.Group || len(n.GroupClause) > 0 || len(n.DistinctClause) > 0
+		q.Grouped = len(n.GroupClause) > 0
 		q.Having = a.boolean(n.HavingClause)
 		for _, g := range n.GroupClause {
 			if a.junk(g); g.GetGroupingSet() != nil {

@@ -79,7 +79,7 @@ func (a *analyzer) namedMatch(kind, schema, name string, m match, types []uint32
 	}
 	for i := range types {
 		if n.Exact && types[i] != m.args[i] {
-			other := kind == "operator" && len(types) == 2 && m.args[i] == types[1-i] // a literal is first taken for the other side's type
+			other := kind == "operator" && len(types) == 2 && m.args[i] == types[1-i]                 // a literal is first taken for the other side's type
 			n.Exact = types[i] == unknownOID && (other || kind == "function" && m.args[i] == textOID) // else for text before all else
 		}
 	}

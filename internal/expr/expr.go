@@ -253,6 +253,7 @@ type Query struct {
 	Targets    []Target
 	Returning  []Target
 	Group      bool // GROUP BY, aggregates or DISTINCT
+	Grouped    bool // GROUP BY
 	Having     Expr
 	Limit      bool // LIMIT or OFFSET
 	SetOp      *SetOp

@@ -159,6 +159,9 @@ func (s *plRunner) unknown(tag string) Expr {
 	return &Unknown{Tag: tag, Key: strings.ToLower(tag), TypeOID: s.typ, Stable: true}
 }
 
+// AnyError is the key of the condition (Unknown, tag EXCEPTION) under which a handler takes whatever error the other arm raises.
+const AnyError = "any error"
+
 // block runs a block and then the rest. With handlers, nobody can say which is taken: a free truth value chooses.
 func (s *plRunner) block(n plNode, rest []plNode) Expr {
 	env := s.env
@@ -172,6 +175,11 @@ func (s *plRunner) block(n plNode, rest []plNode) Expr {
 	c := &Case{TypeOID: s.typ, Else: value}
 	for i, h := range handlers {
 		raised := &Unknown{Tag: "EXCEPTION", Key: "handler " + string(rune('1'+i%9)), TypeOID: boolOID}
+		for _, k := range h.list("conditions") {
+			if i == 0 && k.text("condname") == "others" {
+				raised.Key = AnyError
+			}
+		}
 		c.Whens = append(c.Whens, When{Cond: raised, Result: s.run(join(h.list("action"), rest), maps.Clone(touched))})
 	}
 	return c

@@ -121,6 +121,7 @@ func (b *builder) ctes(n *node, q *Query) {
 func (b *builder) tail(n *node, q *Query) {
 	q.Group = n.get("hasAggs").bool() || len(n.get("groupClause").items) > 0 || len(n.get("distinctClause").items) > 0 ||
 		len(n.get("groupingSets").items) > 0 || n.get("hasWindowFuncs").bool()
+	q.Grouped = len(n.get("groupClause").items) > 0 || len(n.get("groupingSets").items) > 0
 	q.Limit = !n.get("limitOffset").null() || !n.get("limitCount").null()
 	q.RowMarks = len(n.get("rowMarks").items) > 0
 	for _, name := range [...]string{"limitOffset", "limitCount"} {
