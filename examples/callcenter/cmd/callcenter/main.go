@@ -1,0 +1,72 @@
+// Command callcenter serves reference system B, hardened, on a server of its own: what to look at, and what to copy from.
+//
+//	go run ./examples/callcenter/cmd/callcenter
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/examples/callcenter/api"
+	"github.com/ringfencehq/ringfence/examples/callcenter/start"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// log tells each event on stderr: where a real one keeps a trail.
+type log struct{}
+
+func (log) Record(_ context.Context, e ringfence.Event) error {
+	slog.Info("event", "type", e.Type, "tenant", e.Tenant, "address", e.Address, "detail", e.Detail)
+	return nil
+}
+
+func run(ctx context.Context) (err error) {
+	password := rand.Text()
+	hash, err := api.HashPassword(password)
+	if err != nil {
+		return err
+	}
+	system, err := start.Run(ctx, start.Options{PasswordHash: hash})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, system.Close()) }()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	server, err := api.New(ctx, api.Config{DSN: system.DSN(), Recorder: log{}, Key: key})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	body, _ := json.Marshal(map[string]string{"email": "user1@example.com", "password": password, "organization": "00000000-0000-4000-8000-000000000001"})
+	fmt.Printf("curl -s http://127.0.0.1:8080/login -d '%s'\ncurl -s http://127.0.0.1:8080/api/campaigns -H \"Authorization: Bearer $TOKEN\"\n", body)
+	web := &http.Server{Addr: "127.0.0.1:8080", Handler: server, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second}
+	go func() {
+		<-ctx.Done()
+		_ = web.Shutdown(context.WithoutCancel(ctx))
+	}()
+	if err := web.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
