@@ -59,6 +59,9 @@ func (w *World) lossGate(ctx context.Context, f *readFlags, o apply.Options, dsn
 	if err != nil {
 		return err
 	}
+	if tables := impact.Observing(m.Snapshot); len(tables) > 0 && !o.DryRun {
+		return refused(fmt.Errorf("%d tables are under observation, %s first", len(tables), tables[0]), "ringfence observe remove DIR takes it away; then apply again")
+	}
 	chosen := *o.Plan
 	chosen.Steps = slices.DeleteFunc(slices.Clone(o.Plan.Steps), func(s plan.Step) bool {
 		return len(o.Only) > 0 && s.Table != "" && !slices.Contains(o.Only, s.Table)

@@ -118,8 +118,10 @@ func (d *Document) Gate() error {
 // words say a cause for people.
 func (c Cause) words() string {
 	return map[Cause]string{
-		Foreign: "another tenant's", NoContext: "seen by statements that name no tenant", OwnRow: "the tenant's own", NullKey: "without a key",
+		Foreign: "another tenant's", NoContext: "without context", OwnRow: "the tenant's own", NullKey: "without a key",
 		SentinelKey: "with a key that stands for no tenant", OrphanKey: "whose tenant is not there",
+		EmptyContext: "with an empty context", MalformedContext: "with a context that is no tenant",
+		ForeignRow: "that are not the tenant's were met", ForeignWrite: "that are not the tenant's were made",
 	}[c]
 }
 

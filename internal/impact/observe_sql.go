@@ -17,7 +17,7 @@ import (
 // for what it makes; those of a row once for every row that is met, also such that the caller's own conditions drop later: an
 // upper bound.
 const (
-	UnsetContext     Cause = "no_context"
+	UnsetContext           = NoContext
 	EmptyContext     Cause = "empty_context"
 	MalformedContext Cause = "malformed_context"
 	ForeignRow       Cause = "foreign_row"

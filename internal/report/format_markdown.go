@@ -32,6 +32,9 @@ var markdownFormat = Format{
 		if r.Impact != nil {
 			m.impact(r.Impact)
 		}
+		if r.Observe != nil {
+			m.observe(r.Observe)
+		}
 		return b.Flush()
 	},
 }

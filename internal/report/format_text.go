@@ -37,6 +37,9 @@ var textFormat = Format{
 		if r.Impact != nil {
 			p.impact(r.Impact)
 		}
+		if r.Observe != nil {
+			p.observe(r.Observe)
+		}
 		return b.Flush()
 	},
 }

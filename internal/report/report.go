@@ -27,6 +27,8 @@ type Report struct {
 	Drift *Drift
 
 	Impact *impact.Document
+
+	Observe *impact.Status
 }
 
 // A Server says where a document comes from.
@@ -125,6 +127,8 @@ func (r *Report) Document() any {
 		return r.Drift
 	case r.Impact != nil:
 		return r.Impact
+	case r.Observe != nil:
+		return r.Observe
 	}
 	return r.Audit
 }
@@ -166,6 +170,9 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case DriftVersion:
 		r := &Report{Drift: &Drift{}}
 		return r, decode(raw, r.Drift)
+	case impact.ObserveVersion:
+		r := &Report{Observe: &impact.Status{}}
+		return r, decode(raw, r.Observe)
 	case impact.SchemaVersion:
 		r := &Report{Impact: &impact.Document{}}
 		return r, decode(raw, r.Impact)
