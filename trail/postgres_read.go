@@ -45,9 +45,9 @@ func ReadEvents(ctx context.Context, q Querier, f Filter) iter.Seq2[Event, error
 	return queryEvents(ctx, q, sql, args...)
 }
 
-// readChains reads all events in the order of their chains.
+// readChains reads all events by chain, in the order in which their ids say they were accepted.
 func readChains(ctx context.Context, q Querier) iter.Seq2[Event, error] {
-	return queryEvents(ctx, q, "SELECT "+eventColumns()+" FROM "+trailsql.Schema+"."+trailsql.Events+" ORDER BY node COLLATE \"C\", epoch, sequence, id")
+	return queryEvents(ctx, q, "SELECT "+eventColumns()+" FROM "+trailsql.Schema+"."+trailsql.Events+" ORDER BY node COLLATE \"C\", epoch, event_id, id")
 }
 
 func eventColumns() string {
