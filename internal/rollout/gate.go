@@ -1,0 +1,130 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ringfencehq/ringfence/internal/attest"
+)
+
+// A Gate is one condition that must hold before a stage begins. It is a pure reading of facts: it does no I/O, so that a decision can
+// be made again later from the log alone.
+type Gate struct {
+	Name  string
+	Item  int // in the checklist of fifteen; 0: beside it
+	Title string
+	Doc   string
+	// Facts are all asked for; each must pass and be fresh.
+	Facts []*Collector
+	// Later gates are asked for after the first stage only.
+	Later bool
+	// Fixed gates cannot be waived.
+	Fixed bool
+	// Own judges what no collector finds out, from the state itself; nil: the facts alone decide.
+	Own func(s *State, stage *Stage, people *attest.Approvers, at time.Time) (Outcome, string, error)
+}
+
+// Gates returns every gate, the checklist first, in its order.
+func Gates() []*Gate {
+	return []*Gate{
+		&backupFresh, &backupRestored, &planRehearsed, &rollbackRehearsed, &stagingVerified, &stagingSoaked, &noDrift, &isolationHolds,
+		&applicationRole, &applicationContext, &capacityLeft, &alertsArrive, &onCallReachable, &signedOff, &noSecrets,
+		&targetIdentity, &quietLoad, &documentsCurrent,
+	}
+}
+
+// A Check is one gate's answer.
+type Check struct {
+	Gate    *Gate
+	Outcome Outcome
+	Facts   []FactCheck
+	Why     string
+}
+
+// A FactCheck is one fact a gate asked for, as it stands.
+type FactCheck struct {
+	Fact      Fact
+	Collector *Collector
+	Outcome   Outcome
+	Stale     bool
+	Waived    string // reason, where it was waived
+}
+
+// A Decision answers whether a stage may begin. There is no score: one thing missing is red.
+type Decision struct {
+	Stage  string
+	At     time.Time
+	Green  bool
+	Checks []Check
+	Stale  bool // red only because something expired
+}
+
+// Decide answers for a stage at a time. An error says that a signature does not hold: nothing is decided then.
+func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*Decision, error) {
+	_, place := s.Rollout.Stage(stage.Name)
+	waived, err := s.waived(stage, people, at)
+	if err != nil {
+		return nil, err
+	}
+	d := &Decision{Stage: stage.Name, At: at, Green: true, Stale: true}
+	for _, g := range Gates() {
+		if g.Later && place == 0 {
+			continue
+		}
+		c, err := s.check(g, stage, people, waived, at)
+		if err != nil {
+			return nil, err
+		}
+		d.Checks = append(d.Checks, c)
+		if c.Outcome != Pass {
+			d.Green = false
+			d.Stale = d.Stale && slices.ContainsFunc(c.Facts, func(f FactCheck) bool { return f.Stale }) &&
+				!slices.ContainsFunc(c.Facts, func(f FactCheck) bool { return f.Outcome != Pass && !f.Stale })
+		}
+	}
+	d.Stale = d.Stale && !d.Green
+	return d, nil
+}
+
+func (s *State) check(g *Gate, stage *Stage, people *attest.Approvers, waived map[string]string, at time.Time) (Check, error) {
+	c := Check{Gate: g, Outcome: Pass}
+	for _, want := range g.Facts {
+		f := s.fact(want, stage, waived, g.Fixed, at)
+		c.Facts = append(c.Facts, f)
+		c.Outcome = min(c.Outcome, f.Outcome)
+		if f.Outcome == Fail { // a failure is told before what is not known
+			c.Outcome = Fail
+		}
+	}
+	if slices.ContainsFunc(c.Facts, func(f FactCheck) bool { return f.Outcome == Fail }) {
+		c.Outcome = Fail
+	}
+	if g.Own == nil {
+		return c, nil
+	}
+	o, why, err := g.Own(s, stage, people, at)
+	c.Outcome, c.Why = min(c.Outcome, o), why
+	return c, err
+}
+
+// fact returns how one fact stands: missing and stale ones are unknown.
+func (s *State) fact(want *Collector, stage *Stage, waived map[string]string, fixed bool, at time.Time) FactCheck {
+	f, ok := s.Facts[factKey{stage.Name, want.Name}]
+	out := FactCheck{Fact: f, Collector: want, Outcome: f.Outcome}
+	switch {
+	case !ok:
+		out.Fact = Fact{Name: want.Name, Stage: stage.Name, Why: "it was never found out: " + want.How}
+	case want.Attested && f.Attested == "":
+		out.Outcome, out.Fact.Why = Unknown, "only a person's signed word counts here"
+	case !at.Before(f.Until):
+		out.Outcome, out.Stale = Unknown, true
+		out.Fact.Why = fmt.Sprintf("it was true until %s: find it out again", f.Until.UTC().Format(time.RFC3339))
+	case f.At.After(at):
+		out.Outcome, out.Fact.Why = Unknown, "it was found out later than now: a clock is wrong"
+	}
+	if reason, ok := waived[want.Name]; ok && !fixed && out.Outcome != Pass {
+		out.Outcome, out.Waived = Pass, reason
+	}
+	return out
+}

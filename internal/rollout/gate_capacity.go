@@ -1,0 +1,9 @@
+package rollout
+
+var capacityLeft = Gate{
+	Name:  "capacity",
+	Item:  11,
+	Title: "There is room",
+	Doc:   `Disk for the indexes, no long transaction, no lock in the way, replicas that follow.`,
+	Facts: []*Collector{&disk, &transactions, &replicas},
+}

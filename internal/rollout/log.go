@@ -1,0 +1,183 @@
+package rollout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ringfencehq/ringfence/internal/attest"
+)
+
+// An Entry is one thing that happened. Its hash covers the entry before it, so that none can be changed, taken out or put in.
+type Entry struct {
+	Sequence int             `json:"sequence"` // from 1, without gaps
+	At       time.Time       `json:"at"`       // UTC, to the microsecond
+	Kind     Kind            `json:"kind"`
+	Stage    string          `json:"stage"` // empty: the whole rollout
+	Body     json.RawMessage `json:"body"`
+	Previous attest.Digest   `json:"previous"` // hash of the entry before; of the first one: empty
+	Hash     attest.Digest   `json:"hash"`
+}
+
+// A Kind says what an entry's body is.
+type Kind string
+
+// The kinds of entries.
+const (
+	KindCreated   Kind = "created"   // Rollout
+	KindFact      Kind = "fact"      // Fact
+	KindSignature Kind = "signature" // attest.Envelope of an Approval
+	KindWaiver    Kind = "waiver"    // attest.Envelope of a Waiver
+	KindBegun     Kind = "begun"     // Progress: a stage or a cohort is being applied
+	KindApplied   Kind = "applied"   // Progress
+	KindSample    Kind = "sample"    // Sample: what the watch measured
+	KindSignal    Kind = "signal"    // Signal: something that stops or is shown
+	KindReturned  Kind = "returned"  // Return: what was taken back, by which rung
+	KindPage      Kind = "page"      // Page: who was called, and whether anybody answered
+	KindClosed    Kind = "closed"
+)
+
+// ErrChain says that a log is not whole: an entry was changed, taken out, put in or moved.
+var ErrChain = errors.New("the log's chain does not hold")
+
+// ErrConflict says that somebody else wrote to the log first: read it again.
+var ErrConflict = errors.New("the log went on meanwhile")
+
+// A Store keeps entries. Append refuses an entry whose sequence is there (ErrConflict) and returns once the entry is durable.
+type Store interface {
+	Append(ctx context.Context, e Entry) error
+	Entries(ctx context.Context) ([]Entry, error)
+	// Keep keeps raw evidence under its digest; the same bytes twice is no error.
+	Keep(ctx context.Context, raw []byte) (attest.Digest, error)
+	Evidence(ctx context.Context, d attest.Digest) ([]byte, error)
+}
+
+// hash covers all of an entry but itself.
+func (e *Entry) hash() attest.Digest {
+	head, err := json.Marshal([]any{e.Sequence, e.At.UTC().Format(time.RFC3339Nano), e.Kind, e.Stage, e.Previous, attest.DigestOf(e.Body)})
+	if err != nil { // strings and numbers always can be written
+		panic(err)
+	}
+	return attest.DigestOf(head)
+}
+
+// Chain checks a log from its beginning.
+func Chain(entries []Entry) error {
+	previous := attest.Digest("")
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.Sequence != i+1:
+			return fmt.Errorf("%w: entry %d stands in place %d", ErrChain, e.Sequence, i+1)
+		case e.Previous != previous:
+			return fmt.Errorf("%w: entry %d does not follow the one before it", ErrChain, e.Sequence)
+		case e.Hash != e.hash():
+			return fmt.Errorf("%w: entry %d was changed", ErrChain, e.Sequence)
+		case i == 0 && e.Kind != KindCreated:
+			return fmt.Errorf("%w: the first entry is missing", ErrChain)
+		}
+		previous = e.Hash
+	}
+	return nil
+}
+
+// next makes the entry that follows. The body is compacted, so that it reads the same from a file, a table and a bundle.
+func next(entries []Entry, at time.Time, kind Kind, stage string, body any) (Entry, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return Entry{}, fmt.Errorf("writing to the log: %w", err)
+	}
+	if raw, err = compact(raw); err != nil {
+		return Entry{}, fmt.Errorf("writing to the log: %w", err)
+	}
+	e := Entry{Sequence: len(entries) + 1, At: at.UTC().Truncate(time.Microsecond), Kind: kind, Stage: stage, Body: raw}
+	if len(entries) > 0 {
+		e.Previous = entries[len(entries)-1].Hash
+	}
+	e.Hash = e.hash()
+	return e, nil
+}
+
+// compact takes white space out of JSON.
+func compact(raw []byte) (json.RawMessage, error) {
+	var b bytes.Buffer
+	err := json.Compact(&b, raw)
+	return b.Bytes(), err
+}
+
+// A Log is a rollout's entries, in the stores that keep them. Not safe for concurrent use; two processes on the same stores are: one
+// of them gets ErrConflict and reads again.
+type Log struct {
+	stores  []Store
+	entries []Entry
+}
+
+// ErrDisagree says that two stores of one log tell different things: neither is taken for the right one.
+var ErrDisagree = errors.New("the log in the database and the one in the directory disagree")
+
+// OpenLog reads a log from its stores (the directory, the database, or both). Where one of them is behind, it is brought up; where
+// they disagree, the error says from which entry on.
+func OpenLog(ctx context.Context, stores ...Store) (*Log, error) {
+	l := &Log{stores: stores}
+	all := make([][]Entry, len(stores))
+	for i, s := range stores {
+		entries, err := s.Entries(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := Chain(entries); err != nil {
+			return nil, err
+		}
+		if all[i] = entries; len(entries) > len(l.entries) {
+			l.entries = entries
+		}
+	}
+	for i, s := range stores {
+		for n := range all[i] {
+			if all[i][n].Hash != l.entries[n].Hash {
+				return nil, fmt.Errorf("%w from entry %d on", ErrDisagree, n+1)
+			}
+		}
+		for _, e := range l.entries[len(all[i]):] {
+			if err := s.Append(ctx, e); err != nil {
+				return nil, fmt.Errorf("bringing up a log that was behind: %w", err)
+			}
+		}
+	}
+	return l, nil
+}
+
+// Entries returns the entries, in order. They are the log's: do not change them.
+func (l *Log) Entries() []Entry { return l.entries }
+
+// Append writes what happened to every store. It is durable where the first store has it; a store that fails is an error, and is
+// brought up when the log is opened again.
+func (l *Log) Append(ctx context.Context, at time.Time, kind Kind, stage string, body any) error {
+	e, err := next(l.entries, at, kind, stage, body)
+	if err != nil {
+		return err
+	}
+	for i, s := range l.stores {
+		if err := s.Append(ctx, e); err != nil {
+			if i > 0 {
+				l.entries = append(l.entries, e)
+			}
+			return err
+		}
+	}
+	l.entries = append(l.entries, e)
+	return nil
+}
+
+// Keep keeps raw evidence in every store.
+func (l *Log) Keep(ctx context.Context, raw []byte) (attest.Digest, error) {
+	for _, s := range l.stores {
+		if _, err := s.Keep(ctx, raw); err != nil {
+			return "", err
+		}
+	}
+	return attest.DigestOf(raw), nil
+}

@@ -1,0 +1,143 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/ringfencehq/ringfence/internal/attest"
+)
+
+// Directory keeps a log as files: log/000001-created.json and so on, and evidence/DIGEST. It can be committed, and it alone is
+// enough to go on.
+type Directory string
+
+const (
+	logDir      = "log"
+	evidenceDir = "evidence"
+)
+
+var (
+	entryFile  = regexp.MustCompile(`^\d{6}-[a-z]+\.json$`)
+	digestText = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// entryLimit bounds one entry, evidenceLimit one piece of evidence.
+const (
+	entryLimit    = 1 << 20
+	evidenceLimit = 64 << 20
+)
+
+// Append writes the entry's file. One with that number is there already: ErrConflict.
+func (d Directory) Append(_ context.Context, e Entry) error {
+	raw, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing to the log: %w", err)
+	}
+	numbered, err := filepath.Glob(filepath.Join(string(d), logDir, fmt.Sprintf("%06d-*.json", e.Sequence)))
+	if err != nil || len(numbered) > 0 {
+		return errors.Join(ErrConflict, err)
+	}
+	return writeNew(filepath.Join(string(d), logDir), fmt.Sprintf("%06d-%s.json", e.Sequence, e.Kind), append(raw, '\n'))
+}
+
+// writeNew makes a file that was not there, whole or not at all, and durable.
+func writeNew(dir, name string, content []byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	tmp, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(content)
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	err = os.Link(tmp.Name(), filepath.Join(dir, name)) // fails where the name is taken, unlike a rename
+	if errors.Is(err, fs.ErrExist) {
+		return ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	handle, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return errors.Join(handle.Sync(), handle.Close())
+}
+
+// Entries reads the files in the order of their numbers. A directory without a log has none.
+func (d Directory) Entries(context.Context) ([]Entry, error) {
+	files, err := os.ReadDir(filepath.Join(string(d), logDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
+	var out []Entry
+	for _, f := range files {
+		if !entryFile.MatchString(f.Name()) {
+			continue
+		}
+		raw, err := readBounded(filepath.Join(string(d), logDir, f.Name()), entryLimit)
+		if err != nil {
+			return nil, fmt.Errorf("reading the log: %w", err)
+		}
+		var e Entry
+		if err := json.Unmarshal(raw, &e); err != nil {
+			return nil, fmt.Errorf("%w: %s cannot be read", ErrChain, f.Name())
+		}
+		if e.Body, err = compact(e.Body); err != nil {
+			return nil, fmt.Errorf("%w: %s cannot be read", ErrChain, f.Name())
+		}
+		out = append(out, e)
+	}
+	slices.SortStableFunc(out, func(a, b Entry) int { return a.Sequence - b.Sequence })
+	return out, nil
+}
+
+func readBounded(file string, limit int64) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > limit {
+		return nil, fmt.Errorf("%s is no file of at most %d bytes", filepath.Base(file), limit)
+	}
+	return os.ReadFile(file)
+}
+
+// Keep writes evidence under its digest.
+func (d Directory) Keep(_ context.Context, raw []byte) (attest.Digest, error) {
+	digest := attest.DigestOf(raw)
+	if err := writeNew(filepath.Join(string(d), evidenceDir), string(digest), raw); err != nil && !errors.Is(err, ErrConflict) {
+		return "", err
+	}
+	return digest, nil
+}
+
+// ErrEvidence says that evidence is missing, or is not what its digest says.
+var ErrEvidence = errors.New("the evidence is missing or was changed")
+
+// Evidence reads evidence and holds it to its digest.
+func (d Directory) Evidence(_ context.Context, digest attest.Digest) ([]byte, error) {
+	if !digestText.MatchString(string(digest)) {
+		return nil, ErrEvidence
+	}
+	raw, err := readBounded(filepath.Join(string(d), evidenceDir, string(digest)), evidenceLimit)
+	if err != nil || attest.DigestOf(raw) != digest {
+		return nil, fmt.Errorf("%w: %s", ErrEvidence, digest)
+	}
+	return raw, nil
+}

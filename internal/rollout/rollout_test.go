@@ -1,0 +1,371 @@
+package rollout
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/ringfencehq/ringfence/internal/attest"
+)
+
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// A world is a rollout with people who hold keys.
+type world struct {
+	people  *attest.Approvers
+	signers map[string]attest.Signer
+	dir     Directory
+	log     *Log
+	rollout Rollout
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{signers: map[string]attest.Signer{}, dir: Directory(t.TempDir())}
+	text := "people:\n"
+	for _, p := range []struct{ name, roles string }{{"Tess", "technical_lead"}, {"Dora", "database_administrator"}, {"Sven", "security, technical_lead"},
+		{"Olga", "product_owner"}, {"Axel", "technical_lead, security"}} {
+		text += fmt.Sprintf("  - name: %s\n    emails: [%s@example.com]\n    roles: [%s]\n    keys: [%q]\n", p.name, strings.ToLower(p.name), p.roles, w.key(t, p.name))
+	}
+	text += fmt.Sprintf("machines:\n  - name: ci\n    keys: [%q]\n", w.key(t, "ci"))
+	var err error
+	if w.people, err = attest.ParseApprovers([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	w.rollout = Rollout{Schema: Version, ID: "r1", Created: noon, Author: "axel@example.com", Plan: attest.DigestOf([]byte("plan")), Rollback: attest.DigestOf([]byte("back")),
+		Approvers: w.people.Digest, Roles: DefaultRoles, Stages: []Stage{{Name: "staging", SystemIdentifier: "1", Database: "app"}, {Name: "production", SystemIdentifier: "2", Database: "app"}}}
+	if w.log, err = OpenLog(context.Background(), w.dir); err != nil {
+		t.Fatal(err)
+	}
+	w.append(t, noon, KindCreated, "", w.rollout)
+	return w
+}
+
+func (w *world) key(t *testing.T, name string) string {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.signers[name] = attest.SSHSigner(s)
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(s.PublicKey())))
+}
+
+func (w *world) append(t *testing.T, at time.Time, kind Kind, stage string, body any) {
+	t.Helper()
+	if err := w.log.Append(context.Background(), at, kind, stage, body); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) state(t *testing.T) *State {
+	t.Helper()
+	s, err := Replay(w.log.Entries())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// passAll has every collector say that all is well.
+func (w *world) passAll(t *testing.T, stage string, at time.Time) {
+	t.Helper()
+	for _, c := range Collectors() {
+		f := c.NewFact(stage, at, Pass, "1", "")
+		if c.Attested {
+			f.Attested = "Olga"
+		}
+		w.append(t, at, KindFact, stage, f)
+	}
+}
+
+func (w *world) sign(t *testing.T, stage, who, role string, at time.Time) error {
+	t.Helper()
+	s := w.state(t)
+	target, _ := s.Rollout.Stage(stage)
+	e, err := s.Sign(context.Background(), w.people, target, role, w.signers[who], at)
+	if err != nil {
+		return err
+	}
+	w.append(t, at, KindSignature, stage, e)
+	return nil
+}
+
+func (w *world) signAll(t *testing.T, stage string, at time.Time) {
+	t.Helper()
+	for who, role := range map[string]string{"Tess": "technical_lead", "Dora": "database_administrator", "Sven": "security", "Olga": "product_owner"} {
+		if err := w.sign(t, stage, who, role, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) decide(t *testing.T, stage string, at time.Time) *Decision {
+	t.Helper()
+	s := w.state(t)
+	target, _ := s.Rollout.Stage(stage)
+	d, err := s.Decide(target, w.people, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// red returns the gates that are not passed.
+func red(d *Decision) string {
+	var out []string
+	for _, c := range d.Checks {
+		if c.Outcome != Pass {
+			out = append(out, c.Gate.Name+"="+c.Outcome.String())
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func TestGreenNeedsEverything(t *testing.T) {
+	w := newWorld(t)
+	if d := w.decide(t, "production", noon); d.Green || len(strings.Fields(red(d))) != len(Gates()) {
+		t.Errorf("nothing is known, and: green %t, %s", d.Green, red(d))
+	}
+	w.passAll(t, "production", noon)
+	if d := w.decide(t, "production", noon.Add(time.Second)); d.Green || red(d) != "sign_offs=fail" {
+		t.Errorf("without signatures: %s", red(d))
+	}
+	w.signAll(t, "production", noon)
+	if d := w.decide(t, "production", noon.Add(time.Second)); !d.Green {
+		t.Errorf("all is there, and red: %s", red(d))
+	}
+	d := w.decide(t, "production", noon.Add(2*time.Minute))
+	if d.Green || !d.Stale || red(d) != "capacity=unknown load=unknown" {
+		t.Errorf("two minutes later: stale %t, %s", d.Stale, red(d))
+	}
+	w.append(t, noon, KindFact, "production", drift.NewFact("production", noon, Fail, "1 table", "orders changed"))
+	if d := w.decide(t, "production", noon.Add(time.Second)); d.Green || d.Stale || red(d) != "no_drift=fail sign_offs=fail" {
+		t.Errorf("after drift, which nobody signed: stale %t, %s", d.Stale, red(d))
+	}
+}
+
+func TestFirstStageHasNoEarlierOne(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range w.decide(t, "staging", noon).Checks {
+		if c.Gate.Later {
+			t.Errorf("%s is asked of the first stage", c.Gate.Name)
+		}
+	}
+}
+
+func TestSignaturesThatDoNotCount(t *testing.T) {
+	w := newWorld(t)
+	w.passAll(t, "production", noon)
+	for who, role := range map[string]string{"Axel": "technical_lead", "ci": "security", "Tess": "security"} {
+		if err := w.sign(t, "production", who, role, noon); err == nil {
+			t.Errorf("%s signs for %s", who, role)
+		}
+	}
+	// The author's signature put into the log by hand does not count either.
+	s := w.state(t)
+	stage, _ := s.Rollout.Stage("production")
+	forced, err := s.Approve(stage, "technical_lead", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := attest.Sign(context.Background(), forced, w.signers["Axel"]); err != nil {
+		t.Fatal(err)
+	}
+	w.append(t, noon, KindSignature, "production", forced)
+	for who, role := range map[string]string{"Dora": "database_administrator", "Sven": "security", "Olga": "product_owner"} {
+		if err := w.sign(t, "production", who, role, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := w.decide(t, "production", noon)
+	if red(d) != "sign_offs=fail" || !strings.Contains(why(d, "sign_offs"), "nobody signed for technical_lead; Axel's signature for technical_lead does not count: Axel made the change") {
+		t.Errorf("%s: %s", red(d), why(d, "sign_offs"))
+	}
+	// Sven has two of the roles and counts for one.
+	if err := w.sign(t, "production", "Sven", "technical_lead", noon); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.decide(t, "production", noon); red(d) != "sign_offs=fail" {
+		t.Errorf("one person for two roles: %s", red(d))
+	}
+	if err := w.sign(t, "production", "Tess", "technical_lead", noon); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.decide(t, "production", noon); !d.Green {
+		t.Errorf("four persons: %s: %s", red(d), why(d, "sign_offs"))
+	}
+	if d := w.decide(t, "production", noon.Add(73*time.Hour)); !strings.Contains(why(d, "sign_offs"), "it expired") {
+		t.Errorf("after 73 hours: %s", why(d, "sign_offs"))
+	}
+	changed := *w.state(t)
+	changed.Rollout.Plan = attest.DigestOf([]byte("another plan"))
+	after, err := changed.Decide(stage, w.people, noon)
+	if err != nil || after.Green || !strings.Contains(why(after, "sign_offs"), "the plan is not what was signed") {
+		t.Errorf("an edited plan: %v: %s", err, why(after, "sign_offs"))
+	}
+}
+
+func why(d *Decision, gate string) string {
+	for _, c := range d.Checks {
+		if c.Gate.Name == gate {
+			return c.Why
+		}
+	}
+	return ""
+}
+
+func TestTamperedSignatureDecidesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.passAll(t, "production", noon)
+	w.signAll(t, "production", noon)
+	s := w.state(t)
+	s.Approvals[0].Signatures[0].Sig = s.Approvals[1].Signatures[0].Sig
+	stage, _ := s.Rollout.Stage("production")
+	if _, err := s.Decide(stage, w.people, noon); !errors.Is(err, attest.ErrSignature) {
+		t.Errorf("a signature that does not hold: %v", err)
+	}
+}
+
+func TestWaivers(t *testing.T) {
+	w := newWorld(t)
+	w.passAll(t, "production", noon)
+	fail := disk.NewFact("production", noon, Fail, "1 GB", "too little")
+	w.append(t, noon, KindFact, "production", fail)
+	s := w.state(t)
+	stage, _ := s.Rollout.Stage("production")
+	for _, fact := range []string{"drift", "isolation", "identity", "unheard_of"} {
+		if _, err := s.Waive(stage, fact, "because", noon.Add(time.Hour)); err == nil {
+			t.Errorf("%s can be waived", fact)
+		}
+	}
+	e, err := s.Waive(stage, "disk", "the volume grows by itself", noon.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.append(t, noon, KindWaiver, "production", e)
+	w.signAll(t, "production", noon)
+	if d := w.decide(t, "production", noon); red(d) != "capacity=fail" {
+		t.Errorf("a waiver that nobody signed: %s", red(d))
+	}
+	if err := attest.Sign(context.Background(), e, w.signers["Dora"]); err != nil {
+		t.Fatal(err)
+	}
+	w.append(t, noon, KindWaiver, "production", e)
+	if d := w.decide(t, "production", noon); !d.Green {
+		t.Errorf("waived: %s", red(d))
+	}
+	if d := w.decide(t, "production", noon.Add(time.Hour)); d.Green || !strings.Contains(red(d), "capacity=") {
+		t.Errorf("an expired waiver: %s", red(d))
+	}
+}
+
+func TestChain(t *testing.T) {
+	w := newWorld(t)
+	w.passAll(t, "staging", noon)
+	whole := w.log.Entries()
+	if err := Chain(whole); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func([]Entry) []Entry{
+		"changed":   func(e []Entry) []Entry { e[2].Body = json.RawMessage(`{"outcome":"pass"}`); return e },
+		"taken out": func(e []Entry) []Entry { return append(e[:3], e[4:]...) },
+		"moved":     func(e []Entry) []Entry { e[2], e[3] = e[3], e[2]; return e },
+		"beheaded":  func(e []Entry) []Entry { return e[1:] },
+		"doubled":   func(e []Entry) []Entry { return append(e, e[len(e)-1]) },
+		"backdated": func(e []Entry) []Entry { e[2].At = e[2].At.Add(-time.Hour); return e },
+	} {
+		if err := Chain(change(append([]Entry(nil), whole...))); !errors.Is(err, ErrChain) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDirectoriesAgree(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	w.passAll(t, "staging", noon)
+	behind := Directory(t.TempDir())
+	if err := behind.Append(ctx, w.log.Entries()[0]); err != nil {
+		t.Fatal(err)
+	}
+	both, err := OpenLog(ctx, w.dir, behind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := OpenLog(ctx, behind)
+	if err != nil || len(alone.Entries()) != len(both.Entries()) {
+		t.Errorf("what was behind has %d of %d entries, %v", len(alone.Entries()), len(both.Entries()), err)
+	}
+	// Two operators at once: one of them has to read again.
+	first, _ := OpenLog(ctx, w.dir)
+	second, _ := OpenLog(ctx, w.dir)
+	if err := first.Append(ctx, noon, KindClosed, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Pass, "", "")); !errors.Is(err, ErrConflict) {
+		t.Errorf("the second of two: %v", err)
+	}
+	if err := alone.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Fail, "", "")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLog(ctx, w.dir, behind); !errors.Is(err, ErrDisagree) {
+		t.Errorf("two that disagree: %v", err)
+	}
+}
+
+func TestEvidenceIsHeldToItsDigest(t *testing.T) {
+	ctx := context.Background()
+	d := Directory(t.TempDir())
+	digest, err := d.Keep(ctx, []byte("raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := d.Keep(ctx, []byte("raw")); err != nil || again != digest {
+		t.Errorf("the same again: %v, %v", again, err)
+	}
+	if raw, err := d.Evidence(ctx, digest); err != nil || string(raw) != "raw" {
+		t.Errorf("%q, %v", raw, err)
+	}
+	if err := os.WriteFile(filepath.Join(string(d), "evidence", string(digest)), []byte("rAw"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []attest.Digest{digest, "../log", attest.DigestOf([]byte("other"))} {
+		if _, err := d.Evidence(ctx, bad); !errors.Is(err, ErrEvidence) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestWindow(t *testing.T) {
+	w := Window{Cron: "0 2 * * *", Zone: "Europe/Berlin", For: 2 * time.Hour}
+	for at, want := range map[string]bool{"2026-03-02T00:59:00Z": false, "2026-03-02T01:00:00Z": true, "2026-03-02T02:59:00Z": true, "2026-03-02T03:00:00Z": false} {
+		now, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open, next, err := w.Open(now)
+		if err != nil || open != want || !open && !next.After(now) {
+			t.Errorf("%s: open %t, next %s, %v", at, open, next, err)
+		}
+	}
+	for _, bad := range []Window{{Cron: "x", For: time.Hour}, {Cron: "0 2 * * *", Zone: "Moon", For: time.Hour}, {Cron: "0 2 * * *"}} {
+		if _, _, err := bad.Open(noon); err == nil {
+			t.Errorf("%+v is a window", bad)
+		}
+	}
+}
