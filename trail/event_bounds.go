@@ -82,15 +82,26 @@ func boundDetail(detail map[string]string) map[string]string {
 	return out
 }
 
+// scanned is how much more of a text than its bound is searched for secrets; what lies beyond is not kept.
+const scanned = 4 << 10
+
 // bound redacts, cleans and shortens one text.
 func bound(s string, most int) string {
+	if len(s) > most+scanned {
+		return shorten(redact(prefix(s, most+scanned)), s, most)
+	}
 	s = redact(s)
 	if len(s) <= most && utf8.ValidString(s) && !hasUnclean(s) {
 		return s
 	}
-	sum := sha256.Sum256([]byte(s))
-	mark := "…[" + strconv.Itoa(len(s)) + " bytes sha256:" + hex.EncodeToString(sum[:8]) + "]"
-	kept := strings.Map(cleanRune, strings.ToValidUTF8(prefix(s, most), "\uFFFD"))
+	return shorten(s, s, most)
+}
+
+// shorten keeps the start of a text, and marks it with the length and hash of the whole.
+func shorten(start, whole string, most int) string {
+	sum := sha256.Sum256([]byte(whole))
+	mark := "…[" + strconv.Itoa(len(whole)) + " bytes sha256:" + hex.EncodeToString(sum[:8]) + "]"
+	kept := strings.Map(cleanRune, strings.ToValidUTF8(prefix(start, most), "\uFFFD"))
 	return prefix(kept, most-len(mark)) + mark
 }
 

@@ -23,7 +23,8 @@ type journal struct {
 	now       func() time.Time
 	clock     *idClock
 	// What the committer tells. They must not block, nor call back into the journal but for enqueueing.
-	committed func(g *group, events []Event)
+	committed func(g *group, records int)
+	forward   func(events []Event)
 	lost      func(g *group, err error)
 	alarm     func(Alarm)
 	tampered  func(what string, detail map[string]string)

@@ -116,10 +116,11 @@ func (j *journal) run() {
 			j.inspect()
 		}
 		g, closed := j.takeGroup()
-		if len(g.events) > 0 {
+		if g != nil {
+			n := len(g.events)
 			j.commit(g)
 			j.wrote()
-			j.gather(len(g.events))
+			j.gather(n)
 			continue
 		}
 		if closed {
@@ -155,19 +156,20 @@ func (j *journal) gather(last int) {
 	}
 }
 
-// takeGroup ends the group that gathers events, and begins the next.
-func (j *journal) takeGroup() (*group, bool) {
+// takeGroup ends the group that gathers events and begins the next. Where none gathered there is no group, and closed tells
+// whether there will be.
+func (j *journal) takeGroup() (g *group, closed bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	g := j.next
-	if len(g.events) > 0 {
-		j.writing = true
-		j.next = newGroup()
-		close(j.room)
-		j.room = make(chan struct{})
-		poke(j.wake)
+	if len(j.next.events) == 0 {
+		return nil, j.closed
 	}
-	return g, j.closed
+	g, j.next = j.next, newGroup()
+	j.writing = true
+	close(j.room)
+	j.room = make(chan struct{})
+	poke(j.wake)
+	return g, false
 }
 
 // commit fixes a group's events and makes them durable. Where the file does not take them a second one is tried, with the
@@ -194,8 +196,9 @@ func (j *journal) commit(g *group) {
 	last := &j.fixed[len(j.fixed)-1]
 	j.sequence, j.previous = last.Sequence, last.Hash
 	g.events = j.fixed[len(j.fixed)-len(g.events):]
+	j.committed(g, len(j.fixed))
 	close(g.done)
-	j.committed(g, j.fixed)
+	j.forward(j.fixed)
 }
 
 func (j *journal) lose(g *group, err error) {

@@ -50,7 +50,7 @@ func Open(o Options) (*Trail, error) {
 	t.folder = newFolder(o.FoldWindow, o.FoldSources, o.Now)
 	t.journal = &journal{
 		dir: o.Dir, node: o.Node, size: o.SegmentSize, disk: o.disk, now: o.Now, clock: &idClock{now: o.Now},
-		committed: t.committed, lost: t.lost, alarm: t.alarm, tampered: t.tampered,
+		committed: t.committed, forward: t.forward, lost: t.lost, alarm: t.alarm, tampered: t.tampered,
 	}
 	note, err := t.journal.open()
 	if err != nil {
@@ -251,11 +251,15 @@ func (t *Trail) flushFolded() {
 	}
 }
 
-// committed is told by the committer what is durable.
-func (t *Trail) committed(g *group, events []Event) {
+// committed is told by the committer what is durable, before those who wait are.
+func (t *Trail) committed(g *group, records int) {
 	t.counters.broken.Store(false)
-	t.counters.accepted.Add(int64(len(events)))
+	t.counters.accepted.Add(int64(records))
 	t.counters.recorded.Add(g.offered)
+}
+
+// forward gives the sinks what is durable.
+func (t *Trail) forward(events []Event) {
 	for _, s := range t.sinks {
 		s.offer(events)
 	}
