@@ -38,16 +38,23 @@ func NewScanner(names *Names, depth int) *Scanner {
 
 // Scan reads one message. Hits is complete where the code is OK, and as far as it was read where it is not.
 func (s *Scanner) Scan(b []byte) Code {
+	i := space(b, 0)
+	if i < len(b) && b[i] != '{' {
+		s.Hits = s.Hits[:0]
+		return NoObject
+	}
+	return s.ScanAny(b)
+}
+
+// ScanAny is Scan for a message that may be any JSON value, such as an array of objects.
+func (s *Scanner) ScanAny(b []byte) Code {
 	s.b, s.Hits, s.keys, s.arena = b, s.Hits[:0], s.keys[:0], s.arena[:0]
 	s.set.reset()
 	i := space(b, 0)
 	if i == len(b) {
 		return Syntax
 	}
-	if b[i] != '{' {
-		return NoObject
-	}
-	i, code := s.object(i+1, 1, 0)
+	i, code := s.value(i, 0, 0, -1)
 	if code != OK {
 		return code
 	}

@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	ringfence "github.com/ringfencehq/ringfence"
+)
+
+// remembered is how long a revocation is held against sockets that were being authorized when it came. It is longer than any
+// authorization takes; later ones are told by the Authorizer.
+const remembered = time.Minute
+
+// registry are the live sockets, by what can be revoked under them. Safe for concurrent use.
+type registry struct {
+	mu     sync.Mutex
+	all    map[*socket]struct{}
+	by     map[grip]map[*socket]struct{}
+	recent []received
+}
+
+// grip is one thing that a socket stands on.
+type grip struct {
+	kind   RevocationKind
+	tenant ringfence.Tenant
+	text   string // user or id
+}
+
+type received struct {
+	grip grip
+	at   time.Time
+}
+
+func newRegistry() *registry {
+	return &registry{all: map[*socket]struct{}{}, by: map[grip]map[*socket]struct{}{}}
+}
+
+// grips are what a revocation of it cuts a socket of id.
+func grips(id ringfence.Identity) []grip {
+	all := []grip{
+		{kind: RevokeTenant, tenant: id.Tenant},
+		{kind: RevokeMember, tenant: id.Tenant, text: id.User},
+	}
+	if id.Token != "" {
+		all = append(all, grip{kind: RevokeToken, text: id.Token})
+	}
+	if id.Session != "" {
+		all = append(all, grip{kind: RevokeSession, text: id.Session})
+	}
+	return all
+}
+
+func (r Revocation) grip() grip {
+	switch r.Kind {
+	case RevokeTenant:
+		return grip{kind: RevokeTenant, tenant: r.Tenant}
+	case RevokeMember:
+		return grip{kind: RevokeMember, tenant: r.Tenant, text: r.User}
+	}
+	return grip{kind: r.Kind, text: r.ID}
+}
+
+// add lets a socket live, unless what it stands on was revoked while it was being authorized.
+func (g *registry) add(s *socket) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	id := s.who.Load().id
+	if g.revoked(grips(id), s.began) {
+		return false
+	}
+	g.all[s] = struct{}{}
+	for _, k := range grips(id) {
+		g.put(k, s)
+	}
+	return true
+}
+
+// revoked reports whether one of grips was revoked since a time; mu is held.
+func (g *registry) revoked(grips []grip, since time.Time) bool {
+	for _, r := range g.recent {
+		for _, k := range grips {
+			if r.grip == k && !r.at.Before(since) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (g *registry) put(k grip, s *socket) {
+	if g.by[k] == nil {
+		g.by[k] = map[*socket]struct{}{}
+	}
+	g.by[k][s] = struct{}{}
+}
+
+func (g *registry) take(k grip, s *socket) {
+	delete(g.by[k], s)
+	if len(g.by[k]) == 0 {
+		delete(g.by, k)
+	}
+}
+
+// hold lets a socket be cut by a session of the back end.
+func (g *registry) hold(s *socket, session string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, live := g.all[s]; !live {
+		return
+	}
+	for _, old := range s.held {
+		g.take(grip{kind: RevokeSession, text: old}, s)
+	}
+	s.held = []string{session}
+	g.put(grip{kind: RevokeSession, text: session}, s)
+}
+
+// renew puts the identity of a new token in the place of the old one's. Where it was revoked meanwhile, the socket is cut.
+func (g *registry) renew(s *socket, id ringfence.Identity, began time.Time) {
+	g.mu.Lock()
+	late := g.revoked(grips(id), began)
+	for _, k := range grips(s.who.Load().id) {
+		g.take(k, s)
+	}
+	s.who.Store(&holder{id: id})
+	if _, live := g.all[s]; live {
+		for _, k := range grips(id) {
+			g.put(k, s)
+		}
+	}
+	g.mu.Unlock()
+	if late {
+		s.cut(ringfence.TokenRevoked, CutRevoked)
+	}
+}
+
+func (g *registry) remove(s *socket) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.all, s)
+	for _, k := range grips(s.who.Load().id) {
+		g.take(k, s)
+	}
+	for _, session := range s.held {
+		g.take(grip{kind: RevokeSession, text: session}, s)
+	}
+}
+
+// revoke returns the sockets that a revocation cuts, and holds it against those that are being authorized.
+func (g *registry) revoke(k grip, now time.Time) []*socket {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.recent) > 0 && now.Sub(g.recent[0].at) > remembered {
+		g.recent = g.recent[1:]
+	}
+	g.recent = append(g.recent, received{grip: k, at: now})
+	list := make([]*socket, 0, len(g.by[k]))
+	for s := range g.by[k] {
+		list = append(list, s)
+	}
+	return list
+}
+
+// sockets returns all that are live.
+func (g *registry) sockets() []*socket {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := make([]*socket, 0, len(g.all))
+	for s := range g.all {
+		list = append(list, s)
+	}
+	return list
+}
