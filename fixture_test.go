@@ -48,10 +48,15 @@ func newApp(t testing.TB) *app {
 func newAppOn(t testing.TB, db *pgtest.Database) *app {
 	t.Helper()
 	a := &app{Database: db, role: db.Role(t, "app", "LOGIN"), service: db.Role(t, "service", "LOGIN BYPASSRLS"), trail: &trail{}}
-	pgtest.LoadSQL(t, db, strings.ReplaceAll(schema, "{app}", pg.Ident(a.role)))
+	pgtest.LoadSQL(t, db, replaceApp(schema, a.role))
 	db.Exec(t, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "+pg.Ident(a.service))
 	a.dsn = db.DSN(a.role)
 	return a
+}
+
+// replaceApp writes the application's role into a script.
+func replaceApp(script, role string) string {
+	return strings.ReplaceAll(script, "{app}", pg.Ident(role))
 }
 
 // config is what most tests open a pool with.

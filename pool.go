@@ -175,9 +175,14 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comman
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	f := p.flight("begin", s, 1)
+	if c := courierOf(conn); c != nil {
+		r, _ := p.carry(ctx, conn, c, "exec", s, true, sql, args)
+		r.Close()
+		return r.tag, r.err
+	}
+	f := p.flight(beginDefault, s, 1)
 	f.queue(sql, args)
-	f.queue("commit", nil)
+	f.queue(commit, nil)
 	tag, err := f.exec(ctx, conn)
 	p.giveBack(conn)
 	return tag, p.outcome(ctx, "exec", s.tenant, err)
@@ -189,16 +194,20 @@ func (p *Pool) query(ctx context.Context, operation string, s scope, sql string,
 	if err != nil {
 		return failedRows(err), err
 	}
-	begin := "begin"
-	if p.cfg.Transaction == Implicit && isRead(sql) {
-		begin = ""
+	explicit := p.cfg.Transaction == Explicit || !isRead(sql)
+	if c := courierOf(conn); c != nil {
+		return p.carry(ctx, conn, c, operation, s, explicit, sql, args)
+	}
+	begin := ""
+	if explicit {
+		begin = beginDefault
 	}
 	f := p.flight(begin, s, 1)
 	f.queue(sql, args)
-	if begin != "" {
-		f.queue("commit", nil)
+	if explicit {
+		f.queue(commit, nil)
 	}
-	r := &rows{pool: p, conn: conn, ctx: ctx, operation: operation, tenant: s.tenant, commits: begin != ""}
+	r := &rows{pool: p, conn: conn, ctx: ctx, operation: operation, tenant: s.tenant, commits: explicit}
 	r.start(f)
 	return r, r.err
 }

@@ -106,6 +106,7 @@ func (p *Pool) admit(ctx context.Context, conn *pgx.Conn) error {
 	if err := p.loadTypes(ctx, conn); err != nil {
 		return err
 	}
+	p.hire(conn)
 	if p.pooler.Pooler != No {
 		return nil
 	}
