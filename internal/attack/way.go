@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -68,6 +70,9 @@ func RunWay(ctx context.Context, way Way, opts WayOptions) ([]Entry, []string, e
 			return w.entries, w.notes, err
 		}
 	}
+	if opts.AllowWrites && len(opts.Tables) > 0 {
+		w.leave(ctx, opts.Tables[0])
+	}
 	return w.entries, w.notes, w.write(ctx, opts)
 }
 
@@ -120,12 +125,16 @@ func (w *wayRunner) turns(ctx context.Context, t *tenancy.Table, key string, set
 	read := tally{probe: "read", held: "each of two clients, taking turns, read its own tenant's rows and no others"}
 	unset := tally{probe: "no_context", held: "nothing was read without a context in the transaction after another client's"}
 	empty := tally{probe: "empty_context", held: "nothing was read with an empty context"}
+	table := tableName(t.Relation)
+	asking := func(i int) (as Tenant, own, foreign string) { // what a tenant asks for: a row of its own, and one that is not
+		is := "EXISTS (SELECT FROM " + table + " WHERE " + pg.Ident(key) + " %s " + pg.Literal(values[i]) + ")"
+		return Tenant{Context: contexts[i]}, strings.Replace(is, "%s", "=", 1), strings.Replace(is, "%s", "IS DISTINCT FROM", 1)
+	}
 	for round := range w.switches {
 		for i := range 2 {
-			own := "EXISTS (SELECT FROM " + tableName(t.Relation) + " WHERE " + pg.Ident(key) + " = " + pg.Literal(values[i]) + ")"
-			foreign := "EXISTS (SELECT FROM " + tableName(t.Relation) + " WHERE " + pg.Ident(key) + " IS DISTINCT FROM " + pg.Literal(values[i]) + ")"
-			any := "EXISTS (SELECT FROM " + tableName(t.Relation) + ")"
-			read.take(w.try(ctx, w.clients[(round+i)%2], Tenant{Context: contexts[i]}, own, foreign))
+			as, own, foreign := asking(i)
+			any := "EXISTS (SELECT FROM " + table + ")"
+			read.take(w.try(ctx, w.clients[(round+i)%2], as, own, foreign))
 			unset.take(w.try(ctx, w.clients[(round+i+1)%2], Tenant{}, "true", any))
 			blank := map[string]string{}
 			for _, s := range settings {
@@ -134,6 +143,7 @@ func (w *wayRunner) turns(ctx context.Context, t *tenancy.Table, key string, set
 			empty.take(w.try(ctx, w.clients[(round+i)%2], Tenant{Context: blank}, "true", any))
 		}
 	}
+	w.together(ctx, &read, asking)
 	control := read.outcome()
 	for _, x := range []tally{read, unset, empty} {
 		e := x.outcome()
@@ -143,6 +153,27 @@ func (w *wayRunner) turns(ctx context.Context, t *tenancy.Table, key string, set
 		w.add(t, x.probe, x.statement, e)
 	}
 	return ctx.Err()
+}
+
+// together has both clients ask at the same time, each as the two tenants by turns: a pooler then hands its connections from one
+// to the other in any order.
+func (w *wayRunner) together(ctx context.Context, read *tally, asking func(i int) (Tenant, string, string)) {
+	answers := make([][]answer, len(w.clients))
+	var both sync.WaitGroup
+	for n, conn := range w.clients {
+		both.Go(func() {
+			for round := range w.switches {
+				as, own, foreign := asking((n + round) % 2)
+				answers[n] = append(answers[n], w.try(ctx, conn, as, own, foreign))
+			}
+		})
+	}
+	both.Wait()
+	for _, all := range answers {
+		for _, a := range all {
+			read.take(a)
+		}
+	}
 }
 
 // An answer is what one transaction gave.
