@@ -68,7 +68,11 @@ func fixture(t *testing.T, file string) {
 // load makes a database with the roles that a fixture names.
 func load(t *testing.T, schema string) (*pgtest.Database, *strings.Replacer) {
 	t.Helper()
-	db := pgtest.DB(t)
+	return loadInto(t, pgtest.DB(t), schema)
+}
+
+func loadInto(t *testing.T, db *pgtest.Database, schema string) (*pgtest.Database, *strings.Replacer) {
+	t.Helper()
 	names := strings.NewReplacer("$app", db.Role(t, "app", "LOGIN"), "$owner", db.Role(t, "owner", "LOGIN"), "$service", db.Role(t, "service", "BYPASSRLS"))
 	pgtest.LoadSQL(t, db, names.Replace(schema))
 	return db, names

@@ -123,8 +123,10 @@ func (o *observation) as(t *testing.T, context string, statements ...string) {
 }
 
 // The mode counts each cause by table and role, refuses and hides nothing, and leaves no trace.
-func TestObserve(t *testing.T) {
-	db, names := load(t, shop)
+func TestObserve(t *testing.T) { observeOn(t, pgtest.DB(t)) }
+
+func observeOn(t *testing.T, db *pgtest.Database) {
+	db, names := loadInto(t, db, shop)
 	o := observe(t, db, names)
 	before := fingerprints(t, db)
 	o.install(t)
@@ -162,6 +164,29 @@ func TestObserve(t *testing.T) {
 	o.install(t) // and again
 	if got := o.status(t).Summary.Tables; got != 3 {
 		t.Errorf("installed again: %d tables", got)
+	}
+}
+
+// A context in a claim, of a type whose input cannot be checked beforehand, is malformed and never an error.
+func TestObserveClaims(t *testing.T) { claimsOn(t, pgtest.DB(t)) }
+
+func claimsOn(t *testing.T, db *pgtest.Database) {
+	db, names := loadInto(t, db, `CREATE TABLE tenant (id date PRIMARY KEY); CREATE TABLE orders (id int PRIMARY KEY, tenant_id date NOT NULL REFERENCES tenant);
+GRANT SELECT ON orders TO $app; INSERT INTO tenant VALUES ('2020-01-01'), ('2020-01-02'); INSERT INTO orders VALUES (1, '2020-01-01'), (2, '2020-01-02')`)
+	config := "tenant_columns: [tenant_id]\ntables: {public.orders: {class: owned, key: [tenant_id]}}\ncontext: \"claim:request.jwt.claims#app.tenant\""
+	m, p := modelAndPlan(t, db, config, names.Replace("$app"))
+	watch, _, err := impact.Observe(m, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &observation{db: db, names: names, plan: p, watch: watch}
+	o.install(t)
+	for _, claims := range []string{"", "{", `{"app": {}}`, `{"app": {"tenant": "yesterdayish"}}`, `{"app": {"tenant": "2020-01-01"}}`} {
+		o.as(t, "unset", "SELECT set_config('request.jwt.claims', "+pg.Literal(claims)+", false)", "SELECT FROM orders")
+	}
+	want := map[string]int64{"public.orders app empty_context": 1, "public.orders app malformed_context": 3, "public.orders app foreign_row": 1}
+	if diff := cmp.Diff(want, o.counts(t, want)); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 }
 
