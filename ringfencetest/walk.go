@@ -58,7 +58,11 @@ func (w Walk) Run(t *testing.T) Result {
 	}
 	run := &walker{Walk: w}
 	for _, route := range w.Routes {
-		t.Run(route.String(), func(t *testing.T) { run.route(t, route) })
+		t.Run(route.String(), func(t *testing.T) {
+			for _, p := range run.route(route) {
+				t.Error(p)
+			}
+		})
 	}
 	return run.result
 }
@@ -68,25 +72,33 @@ type walker struct {
 	Walk
 	result  Result
 	refusal string // the first refusal: all others are the same
+	wrong   []string
 }
 
-func (w *walker) route(t *testing.T, r Route) {
+func (w *walker) errorf(format string, args ...any) {
+	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
+}
+
+// route holds one route, and returns what is wrong with it.
+func (w *walker) route(r Route) []string {
 	w.result.Routes++
+	w.wrong = nil
+	w.Observer.Take()
 	if r.Public {
 		w.result.Public++
 		if got := w.ask(r, r.Path, nil); !r.serves(got.status) {
-			t.Errorf("it is public, and answers %s without a token", got)
+			w.errorf("it is public, and answers %s without a token", got)
 		}
-		w.Observer.Take()
-		return
+		return w.wrong
 	}
-	w.refused(t, r)
-	w.foreign(t, r)
-	w.owned(t, r)
+	w.refused(r)
+	w.foreign(r)
+	w.owned(r)
+	return w.wrong
 }
 
 // refused holds that who has no token that is in order gets one and the same answer, and that no SQL runs.
-func (w *walker) refused(t *testing.T, r Route) {
+func (w *walker) refused(r Route) {
 	tokens := map[string]*string{"no token": nil, "an empty token": new(string)}
 	for name, token := range map[string]string{"a malformed token": "x.y.z", "an expired token": w.Expired, "half a token": w.Own[:len(w.Own)/2]} {
 		tokens[name] = &token
@@ -94,58 +106,58 @@ func (w *walker) refused(t *testing.T, r Route) {
 	for name, token := range tokens {
 		got := w.ask(r, r.Path, token)
 		if got.status != http.StatusUnauthorized {
-			t.Errorf("%s: %s", name, got)
+			w.errorf("%s: %s", name, got)
 		}
 		if w.refusal == "" {
 			w.refusal = got.String()
 		}
 		if got.String() != w.refusal {
-			t.Errorf("%s: %s is another refusal than %s", name, got, w.refusal)
+			w.errorf("%s: %s is another refusal than %s", name, got, w.refusal)
 		}
 		if ran := w.Observer.Take(); len(ran) > 0 {
-			t.Errorf("%s: SQL ran: %.200s", name, ran[0].SQL)
+			w.errorf("%s: SQL ran: %.200s", name, ran[0].SQL)
 		}
 	}
 }
 
 // foreign holds that another tenant's token works in that tenant's context alone, and cannot tell the owner's rows from rows
 // that are not there.
-func (w *walker) foreign(t *testing.T, r Route) {
+func (w *walker) foreign(r Route) {
 	got := w.ask(r, r.Path, &w.Other)
-	w.inContext(t, "another tenant", w.OtherTenant)
-	w.unmarked(t, got)
+	w.inContext("another tenant", w.OtherTenant)
+	w.unmarked(got)
 	if r.Missing == "" && r.MissingBody == "" {
 		return
 	}
 	nobody := r
 	nobody.Body = cmp.Or(r.MissingBody, r.Body)
 	missing := w.ask(nobody, cmp.Or(r.Missing, r.Path), &w.Own)
-	w.inContext(t, "the owner of nothing", w.OwnTenant)
+	w.inContext("the owner of nothing", w.OwnTenant)
 	if got.String() != missing.String() || got.status < 400 {
-		t.Errorf("another tenant's row answers %s, one that is not there %s", got, missing)
+		w.errorf("another tenant's row answers %s, one that is not there %s", got, missing)
 	}
 }
 
-func (w *walker) unmarked(t *testing.T, got reply) {
+func (w *walker) unmarked(got reply) {
 	for _, m := range w.Markers {
 		if strings.Contains(got.body, m) || strings.Contains(fmt.Sprint(got.header), m) {
-			t.Errorf("another tenant is shown %q", m)
+			w.errorf("another tenant is shown %q", m)
 		}
 	}
 }
 
 // owned is the positive control: the owner is served, in the owner's context.
-func (w *walker) owned(t *testing.T, r Route) {
+func (w *walker) owned(r Route) {
 	got := w.ask(r, r.Path, &w.Own)
-	ran := w.inContext(t, "the owner", w.OwnTenant)
+	ran := w.inContext("the owner", w.OwnTenant)
 	if !r.serves(got.status) {
-		t.Errorf("the owner gets %s", got)
+		w.errorf("the owner gets %s", got)
 	}
 	switch {
 	case r.Silent && ran > 0:
-		t.Errorf("it is said to run no SQL, and ran %d statements", ran)
+		w.errorf("it is said to run no SQL, and ran %d statements", ran)
 	case !r.Silent && ran == 0:
-		t.Error("the owner was served without SQL that was seen: is the application's DSN the observer's?")
+		w.errorf("the owner was served without SQL that was seen: is the application's DSN the observer's?")
 	case !r.Silent:
 		w.result.Served++
 	}
@@ -157,15 +169,15 @@ func (w *walker) owned(t *testing.T, r Route) {
 			return
 		}
 	}
-	t.Errorf("the owner is not shown any of the owner's rows: %.200s", got.body)
+	w.errorf("the owner is not shown any of the owner's rows: %.200s", got.body)
 }
 
 // inContext holds that each statement since the last look ran in a tenant's context, and counts them.
-func (w *walker) inContext(t *testing.T, who string, tenant ringfence.Tenant) int {
+func (w *walker) inContext(who string, tenant ringfence.Tenant) int {
 	ran := w.Observer.Take()
 	for _, s := range ran {
 		if s.Tenant != tenant.String() {
-			t.Errorf("%s: the context was %q, not %q, for %.200s", who, s.Tenant, tenant, s.SQL)
+			w.errorf("%s: the context was %q, not %q, for %.200s", who, s.Tenant, tenant, s.SQL)
 		}
 	}
 	w.result.Statements += len(ran)
