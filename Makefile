@@ -26,7 +26,7 @@ test-long: system-deps ## the same at full size
 race: ## the race detector over the packages with concurrency
 	CGO_ENABLED=1 go test -race -timeout 15m $(RACE_PACKAGES)
 
-RACE_PACKAGES := ./internal/pg ./internal/pgtest ./internal/apply ./internal/expr ./internal/reach ./internal/cli
+RACE_PACKAGES := . ./internal/pg ./internal/pgtest ./internal/apply ./internal/expr ./internal/reach ./internal/cli
 
 race-packages:
 	@echo $(RACE_PACKAGES)
@@ -42,7 +42,10 @@ check: ## formatting, vet, staticcheck, and that generated files are fresh
 gen: ## write the lists and docs/ from the code
 	go run ./internal/gen
 
-bench: ## the benchmarks, as docs/figures.md tells them
+bench: system-deps ## what a tenant context costs beside the usual ways, into docs/figures.md
+	go test -tags system -run '^$$' -bench '^BenchmarkContext' -count 3 . | go run ./internal/bench/figures -section context docs/figures.md
+
+bench-all: ## every benchmark there is
 	go test -run '^$$' -bench . -benchmem ./...
 
 demo: ## the whole story on a server of its own
@@ -54,4 +57,4 @@ release: ## dist/ringfence-OS-ARCH for linux, macOS and windows
 	  GOOS=$${t%/*} GOARCH=$${t#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o dist/ringfence-$${t%/*}-$${t#*/}$$([ $${t%/*} = windows ] && echo .exe) ./cmd/ringfence || exit 1; done
 	@cd dist && sha256sum ringfence-* > SHA256SUMS && cat SHA256SUMS
 
-.PHONY: help build test system-deps test-system test-long race check gen bench demo release race-packages
+.PHONY: help build test system-deps test-system test-long race check gen bench bench-all demo release race-packages
