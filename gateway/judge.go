@@ -133,6 +133,9 @@ func (s *socket) judgeTenant(sc *scan.Scanner, h *scan.Hit, who *holder) *fault 
 		f.event, f.reason = ringfence.CrossTenant, "message"
 	case standsMissing:
 		f.event, f.reason = ringfence.TenantMissing, "blank"
+		if h.Kind == scan.Null {
+			f.reason, f.attempted = "null", ""
+		}
 	default:
 		f.event, f.reason = ringfence.TenantMalformed, "form"
 	}

@@ -54,7 +54,9 @@ func (p *peer) say(op ws.OpCode, payload string) error {
 	return p.write(frame.Append(nil, op, []byte(payload), p.as))
 }
 
-func (p *peer) text(format string, args ...any) error { return p.say(ws.OpText, fmt.Sprintf(format, args...)) }
+func (p *peer) text(format string, args ...any) error {
+	return p.say(ws.OpText, fmt.Sprintf(format, args...))
+}
 
 // next returns the next frame; a message in fragments is put together, control frames come as they are.
 func (p *peer) next() (ws.OpCode, string, error) {
@@ -293,8 +295,9 @@ func voice(p *peer) {
 			}
 			_ = p.text(`{"type":"session.started","session_id":"%s"}`, id)
 		case strings.Contains(text, `"say"`): // the test says what the back end says
-			_, after, _ := strings.Cut(text, `"say":`)
-			_ = p.text("%s", strings.TrimSuffix(after, "}"))
+			_, after, _ := strings.Cut(text, `"say":"`)
+			said, _ := base64.StdEncoding.DecodeString(strings.TrimSuffix(after, `"}`))
+			_ = p.say(ws.OpText, string(said))
 		default:
 			_ = p.text(`{"type":"transcript","text":"heard"}`)
 		}
@@ -415,4 +418,3 @@ func (s *syncBuffer) String() string {
 }
 
 func noEnv(string) (string, bool) { return "", false }
-

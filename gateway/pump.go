@@ -277,7 +277,7 @@ func (p *pump) frame(b *batch, f frame.Frame, whole []byte) (ending, bool) {
 	case ws.OpPong:
 		return ending{}, false
 	case ws.OpClose:
-		body := append([]byte(nil), f.Payload...)
+		body := append([]byte{}, f.Payload...) // not nil: an empty one is answered too
 		if end, over := p.flush(b); over {
 			return end, true
 		}

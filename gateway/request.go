@@ -221,7 +221,9 @@ func (st *settings) target(r *http.Request) *url.URL {
 	return &u
 }
 
-func joinPath(a, b string) string { return strings.TrimSuffix(a, "/") + "/" + strings.TrimPrefix(b, "/") }
+func joinPath(a, b string) string {
+	return strings.TrimSuffix(a, "/") + "/" + strings.TrimPrefix(b, "/")
+}
 
 // cleanQuery takes the token's parameter out of a query, and leaves the rest byte for byte.
 func (st *settings) cleanQuery(raw string) string {
@@ -245,4 +247,3 @@ func addressOf(a netip.Addr) string {
 	}
 	return a.String()
 }
-

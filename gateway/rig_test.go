@@ -140,4 +140,3 @@ func TestEcho(t *testing.T) {
 		t.Errorf("the back end sees %v", h)
 	}
 }
-

@@ -85,7 +85,7 @@ type tokenRule struct {
 // nameSet is a set of indices of watched names.
 type nameSet [2]uint64
 
-func (s *nameSet) add(i int)     { s[i>>6] |= 1 << (i & 63) }
+func (s *nameSet) add(i int)      { s[i>>6] |= 1 << (i & 63) }
 func (s *nameSet) has(i int) bool { return s[i>>6]>>(i&63)&1 != 0 }
 
 // compile merges a protocol with its preset and makes it ready. token is nil where no message carries one.
