@@ -59,6 +59,12 @@ func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 	}
 	if g.pattern {
 		add("%", 0)
+		if g.uuid && setting {
+			add(g.uuids[0][:8], 0)
+		}
+		if g.num && setting {
+			add(g.numbers[0][:2], 0)
+		}
 	}
 	g.lossyTexts(func(s string) { add(s, 0) })
 }

@@ -11,7 +11,7 @@ import (
 // The budgets bound a search: steps of the proof, and of each attempt at a refutation.
 const (
 	proofBudget = 60000
-	leakBudget  = 12000
+	leakBudget  = 40000
 	// evalsPerStep bounds the evaluation of nodes by the steps.
 	evalsPerStep = 12
 )

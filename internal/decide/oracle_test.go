@@ -27,7 +27,7 @@ var (
 )
 
 // decidedFloor is the share of the oracle's predicates that must be decided. It is only ever raised.
-const decidedFloor = 0.92
+const decidedFloor = 0.94
 
 // An oraclePredicate is one random predicate with what was decided of it.
 type oraclePredicate struct {
