@@ -16,6 +16,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/attack"
 	"github.com/ringfencehq/ringfence/internal/clone"
+	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/reach"
@@ -45,8 +46,14 @@ destroyed: by logic over the policies as PostgreSQL stores them (proved, or a le
 trying each way with two tenants' rows in a transaction that is rolled back (probed, or a leak that was executed).
 What cannot be decided is unproven, and unproven is never green.
 
+With --app-dsn and --pooler-dsn the attack also goes through the application's own log-in and through the pooler: two clients take
+turns, and run at once, as two tenants that have rows; where --yes-on allows writes, each then forges, changes, moves and
+destroys rows of its own and the other's in a transaction that is rolled back, and what one leaves on a connection is looked for
+by the other.
+
   ringfence prove "$DSN"
   ringfence prove "$DSN" --attack --yes-on db.example/app
+  ringfence prove "$DSN" --attack --yes-on db.example/app --app-dsn "$APP_DSN" --pooler-dsn "$POOLER_DSN"
   ringfence prove "$DSN" --clone
   ringfence prove --snapshot app.json --format json
 
@@ -170,13 +177,67 @@ func (pf *proveFlags) tryThere(ctx context.Context, w *World, f *readFlags, m *t
 	bar := w.progress(f.quiet, "attack", 0)
 	defer bar.done()
 	out, err := attack.Run(ctx, attack.Options{
-		Conn: conn, Model: m, Tables: pf.tables, AllowWrites: pf.yesOn != "",
+		Conn: conn, Model: m, Tables: pf.tables, AllowWrites: pf.yesOn != "", Dial: w.dialApp(f),
 		Progress: func(done, total int) { bar.at(int64(done), int64(total), "probes") },
 	})
 	if err == nil && pf.yesOn == "" {
 		out.Notes = append(out.Notes, "probes that write did not run: say --yes-on "+target+" where writes, all rolled back, may run there, or --clone")
 	}
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, pf.tryWays(ctx, w, f, m, conn, out)
+}
+
+// tryWays attacks through the application's own ways in, and adds what leaked to the result: that a few probes held there raises no
+// cell that logic left open, and is told as a note.
+func (pf *proveFlags) tryWays(ctx context.Context, w *World, f *readFlags, m *tenancy.Model, conn *pgx.Conn, out *attack.Result) error {
+	tables := pf.tables
+	if len(tables) == 0 {
+		for _, t := range m.TenantTables() {
+			tables = append(tables, t.Relation.Identity())
+		}
+	}
+	ways := w.ways(f)
+	for _, way := range ways {
+		entries, notes, err := attack.RunWay(ctx, way, attack.WayOptions{Conn: conn, Model: m, Tables: tables, AllowWrites: pf.yesOn != "", Switches: harden.Switches})
+		if err != nil {
+			return err
+		}
+		count := map[attack.Outcome]int{}
+		for _, e := range entries {
+			count[e.Outcome]++
+			switch {
+			case e.Outcome == attack.Leaked && !e.Informational:
+				out.Entries = append(out.Entries, e)
+			case e.Outcome == attack.Leaked:
+				out.Notes = append(out.Notes, way.Name+": "+e.Why)
+			}
+		}
+		out.Notes = append(append(out.Notes, notes...), fmt.Sprintf("%s: %d probes held, %d leaked, %d inconclusive", way.Name,
+			count[attack.Held], count[attack.Leaked], count[attack.Inconclusive]))
+	}
+	out.Notes = append(out.Notes, harden.Unproven(ways)...)
+	return nil
+}
+
+// dialApp opens sessions of the application's own log-in, for what only shows between two sessions; nil where it was not given.
+func (w *World) dialApp(f *readFlags) func(ctx context.Context, role string) (*pgx.Conn, error) {
+	if f.appDSN == "" {
+		return nil
+	}
+	return func(ctx context.Context, role string) (*pgx.Conn, error) {
+		conn, err := w.dial(ctx, f.appDSN, pg.Options{SimpleProtocol: true})
+		if err != nil {
+			return nil, err
+		}
+		var user string
+		if err := conn.QueryRow(ctx, "SELECT session_user::text", pgx.QueryExecModeSimpleProtocol).Scan(&user); err != nil || user != role {
+			_ = conn.Close(context.WithoutCancel(ctx)) // nothing was begun on it
+			return nil, fmt.Errorf("opening a session of role %s: --app-dsn logs in as another", role)
+		}
+		return conn, nil
+	}
 }
 
 // tryClone attacks an embedded copy. Nothing is tried of what could not be copied, and the notes name it.

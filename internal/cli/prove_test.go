@@ -182,6 +182,29 @@ func TestProveGuard(t *testing.T) {
 	}
 }
 
+// TestProveOwnLogIn attacks through the application's own log-in too: all holds where policies are right, and a forged row is
+// found by that way as well.
+func TestProveOwnLogIn(t *testing.T) {
+	const rows = "INSERT INTO shop.guarded SELECT gen_random_uuid(), gen_random_uuid() FROM generate_series(1, 2);\n"
+	p := proved(t, guarded+rows)
+	yes := p.db.Server.SocketDir() + "/" + p.db.Name
+	told := func(d *report.Prove, part string) bool {
+		return slices.ContainsFunc(d.Notes, func(n string) bool { return strings.Contains(n, part) })
+	}
+	d := p.want(exitClean, "--attack", "--yes-on", yes, "--app-dsn", p.db.DSN(p.app))
+	if !told(d, "app_dsn: ") || !told(d, " 0 leaked, 0 inconclusive") || told(d, "(--app-dsn)") || !told(d, "(--pooler-dsn)") {
+		t.Errorf("notes of an attack that held: %q", d.Notes)
+	}
+	p.db.Exec(t, "CREATE POLICY forge ON shop.guarded FOR INSERT WITH CHECK (true)")
+	d = p.want(exitFound, "--attack", "--yes-on", yes, "--app-dsn", p.db.DSN(p.app))
+	found := slices.ContainsFunc(d.Cells, func(c prove.Cell) bool {
+		return c.Command == "INSERT" && slices.ContainsFunc(c.Probes, func(x prove.Probe) bool { return x.Name == "app_dsn_insert_forged" && x.Outcome == "leaked" })
+	})
+	if !found {
+		t.Errorf("no INSERT cell tells of the log-in's own forged row; notes %q", d.Notes)
+	}
+}
+
 // TestProveClone attacks a copy: what only TRUNCATE shows is executed there, and the source is not written to.
 func TestProveClone(t *testing.T) {
 	p := proved(t, guarded+open)

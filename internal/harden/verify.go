@@ -43,7 +43,7 @@ func Attack(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan,
 	v.Tried = tried
 	bearing := slices.Clone(tried.Entries)
 	for _, way := range ways {
-		entries, notes, err := attack.RunWay(ctx, way, attack.WayOptions{Conn: conn, Model: m, Tables: tables})
+		entries, notes, err := attack.RunWay(ctx, way, attack.WayOptions{Conn: conn, Model: m, Tables: tables, Switches: Switches})
 		if err != nil {
 			return v, err
 		}
@@ -51,10 +51,13 @@ func Attack(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan,
 		// These only read: that they held does not raise a cell that logic left open.
 		bearing = append(bearing, slices.DeleteFunc(slices.Clone(entries), func(e attack.Entry) bool { return e.Outcome != attack.Leaked })...)
 	}
-	tried.Notes = append(tried.Notes, unproven(ways)...)
+	tried.Notes = append(tried.Notes, Unproven(ways)...)
 	v.Cells, v.Wrong = prove.Merge(m, v.Cells, bearing, time.Now())
 	return v, nil
 }
+
+// Switches is how often two clients take turns on a table through the application's own ways in.
+const Switches = 25
 
 // The names of the ways that an application may have to its database.
 const (
@@ -62,8 +65,8 @@ const (
 	PoolerWay = "pooler"
 )
 
-// unproven says what an attack leaves open without the application's own ways in.
-func unproven(ways []attack.Way) []string {
+// Unproven says what an attack leaves open without the application's own ways in.
+func Unproven(ways []attack.Way) []string {
 	var out []string
 	has := func(name string) bool {
 		return slices.ContainsFunc(ways, func(w attack.Way) bool { return w.Name == name })
