@@ -10,6 +10,7 @@ var (
 	errContext   = errors.New("the tenant context is the library's to set")
 	errRole      = errors.New("the role is the one that Check vouched for")
 	errTemporary = errors.New("a temporary object or a cursor WITH HOLD outlives the transaction: end its declaration with ON COMMIT DROP, or leave it")
+	errAdvisory  = errors.New("a lock of the session outlives the transaction: use pg_advisory_xact_lock")
 	errCopy      = errors.New("COPY goes by CopyFrom")
 	errUnicode   = errors.New("an identifier written as U&\"…\" cannot be read here: write it plainly")
 	errSetConfig = errors.New("set_config wants its setting's name as a plain literal, and true at its end")
@@ -100,6 +101,8 @@ func checkRest(l lexer, names []string) error {
 			}
 		}
 		switch {
+		case (l.kind == tokenWord || l.kind == tokenQuoted) && isWord(l.text, "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared"):
+			return errAdvisory
 		case l.kind == tokenOpaque && l.text == `U&"`:
 			return errUnicode
 		case l.kind == tokenWord && isWord(l.text, "update"):

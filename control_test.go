@@ -48,6 +48,7 @@ func TestCheckStatement(t *testing.T) {
 		{`select U&"\0073et_config"('app.tenant_id', $1, true)`, errUnicode}, {"insert into t select set_config('app.tenant_id', $1, true)", errContext},
 		{"update pg_settings set setting = 'x' where name = 'app.tenant_id'", errSession}, {`with x as (select 1) update pg_catalog."pg_settings" set setting = 'x'`, errSession},
 		{"select * from pg_settings", nil}, {"copy t from stdin", errCopy}, {"copy (select 1) to stdout", errCopy},
+		{"select pg_advisory_lock(1)", errAdvisory}, {"select pg_catalog.pg_try_advisory_lock(1)", errAdvisory}, {"select pg_advisory_xact_lock(1)", nil},
 		{"create temp table x as select * from t", errTemporary}, {"create temporary table x (a int)", errTemporary}, {"create local temp table x (a int)", errTemporary},
 		{"create or replace temp view v as select 1", errTemporary}, {"create table pg_temp.x (a int)", errTemporary}, {"select * into temp x from t", errTemporary},
 		{"select * into pg_temp.x from t", errTemporary}, {"create temp table x on commit drop as select 1", nil}, {"create temp table x (a int) on commit delete rows", errTemporary},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -156,6 +157,17 @@ func TestSystemPgBouncerModes(t *testing.T) {
 			for _, tenant := range []string{tenantA, tenantB} {
 				everyCall(t, a, p, as(t.Context(), tenant), tenant)
 			}
+		}
+	}
+	p := a.open(t)
+	for range 3 { // a call whose context ends leaves the pooler's only session to the next tenant as it should be
+		ctx, cancel := context.WithTimeout(as(t.Context(), tenantA), 50*time.Millisecond)
+		if _, err := p.Exec(ctx, "SELECT pg_sleep(20)"); err == nil {
+			t.Error("it was not cancelled")
+		}
+		cancel()
+		if got := owners(t, as(t.Context(), tenantB), p); got != rowsOf(tenantB, "1", "2", "3") {
+			t.Errorf("B sees %s", got)
 		}
 	}
 	if left := leftBehind(t, bouncer, a); left != "" {
