@@ -354,6 +354,15 @@ func TestCancel(t *testing.T) {
 			if n := a.Query(t, "SELECT count(*) FROM doc WHERE body = 'cancelled'"); n[0][0] != "0" {
 				t.Errorf("%s rows were kept", n[0][0])
 			}
+			for deadline := time.Now().Add(10 * time.Second); ; { // the server was told: nothing sleeps on
+				n := a.Query(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND state = 'active' AND query LIKE '%pg_sleep%'", a.role)
+				if n[0][0] == "0" {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%s statements run on", n[0][0])
+				}
+			}
 		})
 	}
 }
