@@ -23,7 +23,7 @@ func (c *Config) Check(env func(string) (string, bool)) error {
 	}
 	for _, name := range sortedKeys(c.Backend.Headers) {
 		s := c.Backend.Headers[name]
-		if err := s.read(env); err != nil {
+		if err := s.Read(env); err != nil {
 			return fmt.Errorf("backend.headers.%s: %w", name, err)
 		}
 		c.Backend.Headers[name] = s
@@ -133,7 +133,8 @@ func (c *Config) checkOrigins() error {
 	return nil
 }
 
-func (s *Secret) read(env func(string) (string, bool)) error {
+// Read has the secret's text read, by env or from its file.
+func (s *Secret) Read(env func(string) (string, bool)) error {
 	given := 0
 	for _, v := range []string{s.Env, s.File, s.Value} {
 		if v != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"reflect"
 	"slices"
@@ -64,11 +65,61 @@ func Parse(text []byte, env func(string) (string, bool)) (*Config, error) {
 	return c, nil
 }
 
+// Section reads one top-level section of a file into a struct of another package's, as strictly as Parse reads its own. A
+// section that is not there leaves the struct as it is.
+func Section(text []byte, name string, into any) error {
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return plainYAML(err)
+	}
+	for _, doc := range file.Docs {
+		for v := range topLevel(doc.Body) {
+			if keyOf(v) != name {
+				continue
+			}
+			if err := unknownKey(v.Value, reflect.TypeOf(into).Elem(), name); err != nil {
+				return err
+			}
+			if err := yaml.NodeToValue(v.Value, into, yaml.Strict()); err != nil {
+				return fmt.Errorf("%s: %w", name, plainYAML(err))
+			}
+		}
+	}
+	return nil
+}
+
+func topLevel(body ast.Node) iter.Seq[*ast.MappingValueNode] {
+	return func(yield func(*ast.MappingValueNode) bool) {
+		switch n := body.(type) {
+		case *ast.MappingNode:
+			for _, v := range n.Values {
+				if !yield(v) {
+					return
+				}
+			}
+		case *ast.MappingValueNode:
+			yield(n)
+		}
+	}
+}
+
+func keyOf(v *ast.MappingValueNode) string {
+	key := v.Key.String()
+	if unquoted, err := strconv.Unquote(key); err == nil {
+		return unquoted
+	}
+	return key
+}
+
 // plainYAML takes the line and the message out of the library's error, and leaves out the lines of the file that it would
 // show: they may hold what was meant to be secret.
 func plainYAML(err error) error {
 	var typed yaml.Error
-	if !errors.As(err, &typed) {
+	var size *sizeError
+	switch {
+	case errors.As(err, &size):
+		return size
+	case !errors.As(err, &typed):
 		return errors.New("this is not YAML")
 	}
 	if t := typed.GetToken(); t != nil && t.Position != nil {
@@ -88,15 +139,20 @@ func unknownKey(node ast.Node, into reflect.Type, path string) error {
 		}
 	case *ast.MappingValueNode:
 		return unknownValue(n, into, path)
+	case *ast.SequenceNode:
+		if into.Kind() == reflect.Slice {
+			for i, v := range n.Values {
+				if err := unknownKey(v, into.Elem(), fmt.Sprintf("%s[%d]", path, i)); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	return nil
 }
 
 func unknownValue(v *ast.MappingValueNode, into reflect.Type, path string) error {
-	key := v.Key.String()
-	if unquoted, err := strconv.Unquote(key); err == nil {
-		key = unquoted
-	}
+	key := keyOf(v)
 	at := strings.TrimPrefix(path+"."+key, ".")
 	switch into.Kind() {
 	case reflect.Map:
@@ -121,6 +177,11 @@ func unknownValue(v *ast.MappingValueNode, into reflect.Type, path string) error
 // Size is a number of bytes: 65536, or "64KiB", "1MiB".
 type Size int64
 
+// sizeError is a number of bytes that is none.
+type sizeError struct{}
+
+func (*sizeError) Error() string { return "a number of bytes is no size: write 65536, 64KiB or 1MiB" }
+
 // UnmarshalYAML reads a size.
 func (s *Size) UnmarshalYAML(text []byte) error {
 	word := strings.Trim(strings.TrimSpace(string(text)), `"'`)
@@ -132,7 +193,7 @@ func (s *Size) UnmarshalYAML(text []byte) error {
 	}
 	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil || n < 0 || n > (1<<40)/unit {
-		return fmt.Errorf("%q is no size: write 65536, 64KiB or 1MiB", clip(string(text), 40))
+		return &sizeError{}
 	}
 	*s = Size(n * unit)
 	return nil
