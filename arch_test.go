@@ -32,7 +32,7 @@ var layers = [][]string{
 	{"internal/harden"},
 	{"internal/rollout"},
 	{"internal/report"},
-	{"internal/monitor", "internal/console"},
+	{"internal/monitor", "internal/console", "internal/edge"},
 	{"examples/callcenter"},
 	{"internal/demo"},
 	{"internal/cli"},

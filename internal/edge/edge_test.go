@@ -1,0 +1,189 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	ringfence "github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/gateway"
+	"github.com/ringfencehq/ringfence/trail"
+)
+
+const (
+	mine   = "7b0c8f0e-2f3e-4c59-9d5e-0a1b2c3d4e5f"
+	theirs = "11111111-2222-4333-8444-555555555555"
+	secret = "a shared secret of at least thirty-two bytes"
+)
+
+type logs struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logs) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func token(t *testing.T, tenant string, with map[string]any) string {
+	t.Helper()
+	claims := jwt.MapClaims{"iss": "login", "aud": "voice", "sub": "anna", "restaurant_id": tenant, "jti": "t1",
+		"exp": time.Now().Add(time.Minute).Unix()}
+	for k, v := range with {
+		claims[k] = v
+	}
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+// A gateway that was built from a file lets real tokens in, refuses others, keeps what it refused on disk, reloads, and drains.
+func TestRun(t *testing.T) {
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Header.Get("X-Ringfence-Tenant"), " ", r.Header.Get("X-Ringfence-User"))
+	}))
+	defer back.Close()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "gateway.yaml")
+	write := func(more string) {
+		text := fmt.Sprintf(`
+listen: 127.0.0.1:0
+admin: {listen: "127.0.0.1:0"}
+backend: {url: %q}
+protocol: {preset: voice}
+http: {query: [restaurant_id]}
+auth:
+  issuers: [{name: login, audiences: [voice], secret: {env: KEY}}]
+  tenant_claims: [restaurant_id]
+trail: {dir: %q, node: gw-1}
+%s`, back.URL, filepath.Join(dir, "trail"), more)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	var out logs
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	addresses, hangUp, done := make(chan net.Addr, 2), make(chan os.Signal), make(chan error, 1)
+	go func() {
+		done <- Run(ctx, Options{
+			File: path, Env: func(string) (string, bool) { return secret, true }, Log: slog.New(slog.NewTextHandler(&out, nil)), Reload: hangUp,
+			Listening: func(l gateway.Listeners) { addresses <- l.Clients.Addr() },
+		})
+	}()
+	var address string
+	select {
+	case a := <-addresses:
+		address = a.String()
+	case err := <-done:
+		t.Fatal(err)
+	}
+	ask := func(token, query string) string {
+		req, _ := http.NewRequest("GET", "http://"+address+"/orders"+query, nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, _ := io.ReadAll(answer.Body)
+		return fmt.Sprint(answer.StatusCode, " ", string(body))
+	}
+	good := token(t, mine, nil)
+	if got := ask(good, "?restaurant_id="+mine); got != "200 "+mine+" anna" {
+		t.Errorf("own: %s", got)
+	}
+	if got := ask(good, "?restaurant_id="+theirs); got != "403 Forbidden\n" {
+		t.Errorf("foreign: %s", got)
+	}
+	expired := token(t, mine, map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
+	if got := ask(expired, ""); got != "401 Unauthorized\n" {
+		t.Errorf("expired: %s", got)
+	}
+	write("limits: {address: {handshakes: 0.01}}\nnonsense: 1")
+	hangUp <- syscall.SIGHUP // a fault: nothing changes
+	write("http: {query: [other]}")
+	hangUp <- syscall.SIGHUP // two sections of one name: a fault too
+	hangUp <- syscall.SIGHUP
+	if got := ask(good, "?restaurant_id="+theirs); got != "403 Forbidden\n" {
+		t.Errorf("behind a reload that failed: %s", got)
+	}
+	write("origins: [\"https://app.example.com\"]")
+	hangUp <- syscall.SIGHUP
+	hangUp <- syscall.SIGHUP // taken when the one before is done
+	if got := ask(good, ""); !strings.HasPrefix(got, "200") {
+		t.Errorf("behind a reload: %s", got)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("serving ended with %v", err)
+	}
+	var kept []ringfence.EventType
+	for e, err := range trail.ReadJournal(filepath.Join(dir, "trail")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Type.Refusal() {
+			kept = append(kept, e.Type)
+			if e.Type == ringfence.CrossTenant && (e.Tenant != mine || e.AttemptedTenant != theirs || e.User != "anna" || e.Address != "127.0.0.1") {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if len(kept) < 2 || kept[0] != ringfence.CrossTenant || kept[1] != ringfence.TokenExpired {
+		t.Errorf("the journal has %v", kept)
+	}
+	for _, never := range []string{good, expired, secret, theirs} {
+		if strings.Contains(out.String(), never) {
+			t.Errorf("the log holds what it must not: %s", out.String())
+		}
+	}
+	if n := strings.Count(out.String(), "was not reloaded"); n != 3 {
+		t.Errorf("%d reloads failed, want 3: %s", n, out.String())
+	}
+}
+
+// What a file lacks is said before anything is opened.
+func TestFilesThatAreRefused(t *testing.T) {
+	const base = "backend: {url: \"ws://b\"}\nprotocol: {preset: voice}\n"
+	const auth = "auth: {issuers: [{name: x, audiences: [y], secret: {value: z}}], tenant_claims: [t]}\n"
+	for text, want := range map[string]string{
+		base:                                  "auth: issuers: there is none",
+		base + auth:                           "trail: dir and node are needed",
+		base + "auth: {issuers: [{name: x}]}": "auth: issuers[0]: it wants one of jwks and secret",
+		base + "auth: {issuers: [{name: x, secret: {env: E}}]}":                 "auth: issuers[0].secret: the environment has no E",
+		base + "auth: {issuers: [{nam: x}]}":                                    "auth.issuers[0].nam is not known (did you mean name?)",
+		base + auth + "trail: {dir: x, node: y, database: {env: E}}":            "trail: database: the environment has no E",
+		base + auth + "trail: {dir: x, nodes: y}":                               "trail.nodes is not known (did you mean node?)",
+		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}": "auth: members.database: it wants one of env, file and value",
+	} {
+		if _, err := parse([]byte(text), func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n  gives %v\n  want  %s", text, err, want)
+		}
+	}
+}
