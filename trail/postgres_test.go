@@ -61,7 +61,7 @@ func (tb *table) store(t testing.TB) *Postgres {
 
 // chain makes events of one epoch, sealed one after the other, from now on or from a given time.
 func chain(node string, epoch int64, at time.Time, sources ...ringfence.Event) []Event {
-	clock := &idClock{now: func() time.Time { return at }}
+	clock := &idClock{now: func() time.Time { at = at.Add(10 * time.Microsecond); return at }}
 	out := make([]Event, 0, len(sources))
 	var previous Hash
 	for i, source := range sources {

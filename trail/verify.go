@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/ringfencehq/ringfence"
 )
 
 // The kinds of thing that verification finds.
@@ -68,7 +70,7 @@ type verifier struct {
 	out     *Verification
 	chains  map[chainKey][]link
 	points  map[chainKey][]Checkpoint
-	partial map[chainKey]bool // chains whose beginning the source need not have
+	ends    map[chainKey]link // where a chain ended, as the node's next start tells
 	repeats repeatPolicy
 	starts  startPolicy
 }
@@ -90,7 +92,7 @@ const (
 )
 
 func newVerifier(source string) *verifier {
-	return &verifier{out: &Verification{Source: source, Findings: []Finding{}, Unknown: []string{}}, chains: map[chainKey][]link{}, points: map[chainKey][]Checkpoint{}}
+	return &verifier{out: &Verification{Source: source, Findings: []Finding{}, Unknown: []string{}}, chains: map[chainKey][]link{}, points: map[chainKey][]Checkpoint{}, ends: map[chainKey]link{}}
 }
 
 // add takes the next record of the source.
@@ -103,6 +105,19 @@ func (v *verifier) add(e *Event) {
 	key := chainKey{e.Node, e.Epoch}
 	v.chains[key] = append(v.chains[key], l)
 	v.out.Records++
+	if e.Type == ringfence.NodeStarted && e.Sequence == 1 && l.sound {
+		v.end(e)
+	}
+}
+
+// end notes what the first record of an epoch says of the one before: its last record.
+func (v *verifier) end(e *Event) {
+	epoch, err1 := strconv.ParseInt(e.Detail["previous_epoch"], 10, 64)
+	sequence, err2 := strconv.ParseInt(e.Detail["previous_sequence"], 10, 64)
+	hash, err3 := ParseHash(e.Detail["previous_hash"])
+	if err1 == nil && err2 == nil && err3 == nil && sequence > 0 {
+		v.ends[chainKey{e.Node, epoch}] = link{sequence: sequence, hash: hash}
+	}
 }
 
 func (v *verifier) found(kind string, key chainKey, l link, format string, args ...any) {
@@ -122,6 +137,11 @@ func (v *verifier) judge() *Verification {
 	for k := range v.points {
 		keys[k] = true
 	}
+	for k := range v.ends {
+		if v.starts == startsFound {
+			keys[k] = true
+		}
+	}
 	v.out.Chains = len(keys)
 	for _, key := range slices.SortedFunc(maps.Keys(keys), func(a, b chainKey) int {
 		return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(a.epoch, b.epoch))
@@ -136,6 +156,7 @@ func (v *verifier) chain(key chainKey) {
 	links := v.order(key, v.chains[key])
 	links = v.single(key, links)
 	v.linked(key, links)
+	v.ended(key, links)
 	v.signed(key, links, len(v.out.Findings) == before)
 }
 
@@ -260,6 +281,22 @@ func (v *verifier) linked(key chainKey, links []link) {
 	}
 }
 
+// ended compares the chain's end with what the node said of it when it started again.
+func (v *verifier) ended(key chainKey, links []link) {
+	end, told := v.ends[key]
+	var last link
+	if len(links) > 0 {
+		last = links[len(links)-1]
+	}
+	switch {
+	case !told || len(links) == 0 && v.starts == startsFreed:
+	case last.sequence < end.sequence:
+		v.found(Truncated, key, link{sequence: last.sequence + 1}, "the node ended this epoch with record %d; the chain ends with %d", end.sequence, last.sequence)
+	case last.sequence == end.sequence && last.hash != end.hash && last.sound:
+		v.found(Changed, key, last, "the node's next start knows another hash of it")
+	}
+}
+
 // signed compares the chain with its checkpoints. Where the chain is broken already, only its length is compared.
 func (v *verifier) signed(key chainKey, links []link, sound bool) {
 	points := v.points[key]
@@ -268,18 +305,16 @@ func (v *verifier) signed(key chainKey, links []link, sound bool) {
 		return
 	}
 	last := points[len(points)-1]
+	told := v.ends[key].sequence > 0
 	var have int64
 	if len(links) > 0 {
 		have = links[len(links)-1].sequence
 	}
-	if last.Sequence > have {
+	if last.Sequence > have && !(told && !sound) {
 		v.found(Truncated, key, link{sequence: have + 1}, "a checkpoint covers the chain up to record %d; it ends with %d", last.Sequence, have)
 		sound = false
 	}
 	if len(links) > 0 && links[0].sequence != 1 {
-		if v.starts == startsFreed {
-			v.unknown("the chain of %s, epoch %d begins with record %d: its checkpoints cannot be compared", key.node, key.epoch, links[0].sequence)
-		}
 		return
 	}
 	if !sound {

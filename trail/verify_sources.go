@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // VerifyOptions are what a verification may rely on beside its source.
@@ -15,6 +17,29 @@ type VerifyOptions struct {
 	Keys []string
 	// Checkpoints are signed notes held elsewhere: taken from a log or an export. They tell what the table itself cannot.
 	Checkpoints []string
+	// Heads are how far another place, the table, has each chain: a journal that has the chain's records has no fewer.
+	Heads []Head
+	// Partial says that an export was made of later events only: chains may begin late.
+	Partial bool
+}
+
+// A Head is the last record of a chain in the table.
+type Head struct {
+	Node            string
+	Epoch, Sequence int64
+}
+
+// ReadHeads reads how far the table has each chain.
+func ReadHeads(ctx context.Context, q Querier) ([]Head, error) {
+	rows, err := q.Query(ctx, "SELECT node, epoch, max(sequence) FROM ringfence.trail_event GROUP BY node, epoch ORDER BY node, epoch")
+	if err != nil {
+		return nil, fmt.Errorf("reading the trail's heads: %w", err)
+	}
+	heads, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Head])
+	if err != nil {
+		return nil, fmt.Errorf("reading the trail's heads: %w", err)
+	}
+	return heads, nil
 }
 
 // VerifyTable verifies the table as a role that may read it. The error is about reading; what is wrong with the trail are findings. It
@@ -112,12 +137,36 @@ func VerifyJournal(dir string, o VerifyOptions) (*Verification, error) {
 	}
 	for _, n := range o.Checkpoints {
 		c, err := OpenCheckpoint(n, o.Keys...)
-		if links := v.chains[chainKey{c.Node, c.Epoch}]; err == nil && len(links) > 0 && links[len(links)-1].sequence < c.Sequence {
-			continue // shipped and freed since
+		if err == nil && len(v.chains[chainKey{c.Node, c.Epoch}]) == 0 {
+			continue // shipped and freed
 		}
 		v.checkpoint(n, o.Keys)
 	}
-	return v.judge(), nil
+	out := v.judge()
+	for _, h := range o.Heads {
+		v.head(h)
+	}
+	return out, nil
+}
+
+// head compares a journal with how far the table is. Files are freed from the oldest on and only when all of them is in the table, so
+// that a journal which has a chain at all has its newest records, and joins on to the table without a hole.
+func (v *verifier) head(h Head) {
+	key := chainKey{h.Node, h.Epoch}
+	var first, last int64
+	for _, l := range v.chains[key] {
+		if first == 0 || l.sequence < first {
+			first = l.sequence
+		}
+		last = max(last, l.sequence)
+	}
+	switch {
+	case last == 0:
+	case last < h.Sequence:
+		v.found(Truncated, key, link{sequence: last + 1}, "the table has the chain up to record %d; the journal ends with %d", h.Sequence, last)
+	case first > h.Sequence+1:
+		v.found(Missing, key, link{sequence: h.Sequence + 1}, "the table ends with record %d, the journal begins with %d", h.Sequence, first)
+	}
 }
 
 // lineLimit is the longest line of an export.
@@ -127,6 +176,9 @@ const lineLimit = 1 << 20
 func VerifyExport(r io.Reader, o VerifyOptions) (*Verification, error) {
 	v := newVerifier("export")
 	v.repeats = repeatsCounted
+	if o.Partial {
+		v.starts = startsFreed
+	}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), lineLimit)
 	for n := 1; lines.Scan(); n++ {

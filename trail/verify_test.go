@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"math/bits"
@@ -278,42 +277,74 @@ func TestVerifyExport(t *testing.T) {
 	}
 }
 
-// A journal's files tell the same, and may begin late.
+// A journal's files tell the same, and may begin late; each kind of tampering is told by its name.
 func TestVerifyJournal(t *testing.T) {
-	dir := t.TempDir()
-	tr, err := Open(Options{Dir: dir, Node: "n1", SegmentSize: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
+	events := ten("n1")
+	frames := make([][]byte, len(events))
+	for i := range events {
+		frames[i] = appendFrame(nil, events[i].AppendCanonical)
 	}
-	for range 9 {
-		if _, err := tr.Accept(t.Context(), ringfence.Event{Type: ringfence.CrossTenant, User: "somebody"}); err != nil {
+	verify := func(o VerifyOptions, frames ...[]byte) *Verification {
+		dir := t.TempDir()
+		file := append([]byte(segmentMagic), slices.Concat(frames...)...)
+		if err := os.WriteFile(filepath.Join(dir, segmentName(1, 1)), append(file, make([]byte, 64)...), 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := tr.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	v, err := VerifyJournal(dir, VerifyOptions{})
-	if err != nil || v.State() != Good || v.Records < 10 {
-		t.Fatalf("untouched: %+v, %v", v, err)
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tampered := false
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(raw, []byte("somebody")) {
-			continue
-		}
-		tampered = true
-		if err := os.WriteFile(file, bytes.Replace(raw, []byte("somebody"), []byte("somebodx"), 1), 0o600); err != nil {
+		v, err := VerifyJournal(dir, o)
+		if err != nil {
 			t.Fatal(err)
 		}
+		return v
 	}
-	if v, err = VerifyJournal(dir, VerifyOptions{}); err != nil || v.State() != Fault || !tampered {
-		t.Errorf("changed: %+v, %v", v, err)
+	forged := events[4]
+	forged.User = "innocent"
+	forgedFrame := appendFrame(nil, forged.AppendCanonical)
+	bent := slices.Clone(frames[4])
+	bent[40] ^= 1
+	heads := VerifyOptions{Heads: []Head{{"n1", 1, 9}}}
+	for name, c := range map[string]struct {
+		o      VerifyOptions
+		frames [][]byte
+		want   []string
+	}{
+		"untouched":   {heads, frames, nil},
+		"begins late": {heads, frames[5:], nil},
+		"told twice":  {heads, slices.Concat(frames[:6], frames[4:]), nil},
+		"content":     {heads, slices.Concat(frames[:4], [][]byte{forgedFrame}, frames[5:]), []string{Changed}},
+		"bytes":       {heads, slices.Concat(frames[:4], [][]byte{bent}, frames[5:]), []string{Damaged, Missing}},
+		"removed":     {heads, slices.Concat(frames[:4], frames[5:]), []string{Missing}},
+		"exchanged":   {heads, slices.Concat(frames[:4], [][]byte{frames[5], frames[4]}, frames[6:]), []string{Reordered}},
+		"inserted":    {heads, slices.Concat(frames[:5], [][]byte{forgedFrame}, frames[5:]), []string{Inserted}},
+		"tail":        {heads, frames[:7], []string{Truncated}},
+		"hole":        {VerifyOptions{Heads: []Head{{"n1", 1, 3}}}, frames[5:], []string{Missing}},
+	} {
+		if v := verify(c.o, c.frames...); !slices.Equal(kinds(v), c.want) {
+			t.Errorf("%s: found %v, want %v: %+v", name, kinds(v), c.want, v.Findings)
+		}
+	}
+}
+
+// A node's next start tells how its last epoch ended: a cut end, or a whole epoch that is gone, shows without a checkpoint.
+func TestVerifyEnds(t *testing.T) {
+	first := ten("n1")
+	second := chain("n1", 2, time.Now(), ringfence.Event{Type: ringfence.NodeStarted,
+		Detail: map[string]string{"previous_epoch": "1", "previous_sequence": "10", "previous_hash": first[9].Hash.String()}})
+	for name, c := range map[string]struct {
+		events []Event
+		want   []string
+	}{
+		"whole":  {slices.Concat(first, second), nil},
+		"cut":    {slices.Concat(first[:8], second), []string{Truncated}},
+		"gone":   {second, []string{Truncated}},
+		"forged": {slices.Concat(first[:9], chain("n1", 1, time.Now(), everyKind()...)[9:10], second), []string{Changed}},
+	} {
+		v := newVerifier("table")
+		for i := range c.events {
+			v.add(&c.events[i])
+		}
+		if got := kinds(v.judge()); !slices.Equal(got, c.want) {
+			t.Errorf("%s: found %v, want %v: %+v", name, got, c.want, v.out.Findings)
+		}
 	}
 }
 
