@@ -43,7 +43,7 @@ gen: ## write the lists and docs/ from the code
 	go run ./internal/gen
 
 bench: system-deps ## what a tenant context costs beside the usual ways, into docs/figures.md
-	go test -tags system -run '^$$' -bench '^BenchmarkContext' -count 3 . | go run ./internal/bench/figures -section context docs/figures.md
+	go test -tags system -run '^$$' -bench '^BenchmarkContext' -benchtime 3s -count 3 . | go run ./internal/bench/figures -section context docs/figures.md
 
 bench-all: ## every benchmark there is
 	go test -run '^$$' -bench . -benchmem ./...

@@ -17,6 +17,6 @@ func BenchmarkContextPooled(b *testing.B) {
 	a := benchApp(b, server.DB(b))
 	bouncer := pgtest.PgBouncer(b, server, pgtest.BouncerOptions{PoolSize: 4})
 	b.Run("pgbouncer", func(b *testing.B) { compare(b, ways(b, a, bouncer.DSN(a.Name, a.role))) })
-	delayed := newWire(b, "tcp", net.JoinHostPort(bouncer.Host, strconv.Itoa(bouncer.Port)), time.Millisecond/2)
+	delayed := newWire(b, "tcp", net.JoinHostPort(bouncer.Host, strconv.Itoa(bouncer.Port)), time.Millisecond)
 	b.Run("pgbouncer+1ms", func(b *testing.B) { compare(b, ways(b, a, a.through(delayed))) })
 }

@@ -63,6 +63,9 @@ func TestModes(t *testing.T) {
 					if got := p.Stat().AcquiredConns(); got != 0 {
 						t.Errorf("round %d: %d connections were not given back", round, got)
 					}
+					if _, err := p.Check(t.Context()); err != nil { // on the only connection: it holds no context any more
+						t.Errorf("%v: %v", err, cause(err))
+					}
 				})
 			}
 		}

@@ -16,13 +16,12 @@ import (
 	"github.com/ringfencehq/ringfence"
 )
 
-// wire is a proxy that counts how often the server became ready: once a round trip. It can hold every message back, as a
-// network does, and cut the connections.
+// wire is a proxy that counts how often the server became ready: once a round trip. It can hold back what the client sends,
+// as a network does: a whole round trip's delay on the way there, since two short pauses would be less exact than one.
 type wire struct {
 	ready atomic.Int64
 	delay time.Duration
 	addr  string
-	conns chan net.Conn
 }
 
 // newWire listens on TCP in front of the server's socket, or of another address.
@@ -33,14 +32,13 @@ func newWire(t testing.TB, network, address string, delay time.Duration) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	w := &wire{delay: delay, addr: l.Addr().String(), conns: make(chan net.Conn, 1000)}
+	w := &wire{delay: delay, addr: l.Addr().String()}
 	go func() {
 		for {
 			client, err := l.Accept()
 			if err != nil {
 				return
 			}
-			w.conns <- client
 			go w.serve(client, network, address)
 		}
 	}()
@@ -59,7 +57,7 @@ func (w *wire) serve(client net.Conn, network, address string) {
 		pass(server, client, w.delay, nil)
 	}()
 	var m marks
-	pass(client, server, w.delay, func(b []byte) { w.ready.Add(m.count(b)) })
+	pass(client, server, 0, func(b []byte) { w.ready.Add(m.count(b)) })
 }
 
 // pass copies what arrives, each piece some time later than it came, without holding the next one up.
