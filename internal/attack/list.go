@@ -8,7 +8,7 @@ func All() []Probe {
 		copyTo, explain, errorChannel, leakyFunction, leakproof,
 		insertForged, updateByKey, blindUpdate, moveRow, stealRow, blindMove, deleteByKey, blindDelete, copyFrom, returning,
 		merge, onConflictUpdate, onConflictWhere, onConflictNothing, uniqueOracle, exclusion,
-		fkReference, fkCascade, fkUpdate, partition, parent, view, viewWrite, function, rule, trigger, escalate, shadow, sequence, activity, largeObject,
+		fkReference, fkCascade, fkUpdate, partition, parent, view, viewWrite, function, rule, trigger, escalate, shadow, sequence, activity, advisoryLock, preparedTransaction, statementLeft, largeObject,
 		matview, statistics, truncate, triggerTap, ddl, dropOwned,
 	}
 }
