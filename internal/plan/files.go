@@ -174,3 +174,6 @@ func asWritten(text []byte, p *Plan) error {
 	}
 	return nil
 }
+
+// Files gives every file of a plan's directory, as Write writes it.
+func Files(p *Plan) (map[string][]byte, error) { return render(p) }

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -63,6 +64,8 @@ type Collector struct {
 	How      string
 	Holds    time.Duration // how long a fact counts
 	Attested bool          // a person's signed word, never measured
+	// Collect finds it out. It returns an unknown finding where it cannot, and never fails otherwise.
+	Collect func(ctx context.Context, t *Target) Finding
 }
 
 // fact makes a fact of the collector.

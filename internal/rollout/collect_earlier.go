@@ -1,0 +1,91 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ringfencehq/ringfence/internal/apply"
+)
+
+var (
+	earlierVerified = Collector{Name: "earlier_verified", How: "ringfence verify on the stage before", Holds: 24 * time.Hour, Collect: collectEarlierVerified}
+	earlierSoaked   = Collector{Name: "earlier_soaked", How: "the watch of the stage before", Holds: 7 * day, Collect: collectEarlierSoaked}
+)
+
+// collectEarlierVerified asks the stage before whether every step of the plan is in place there.
+func collectEarlierVerified(ctx context.Context, t *Target) Finding {
+	if t.Earlier == nil {
+		return unknown("the stage before was not given")
+	}
+	steps, err := apply.Verify(ctx, apply.Options{Plan: t.Plan, Connect: t.Earlier.Connect})
+	if err != nil {
+		return unknown("the stage before could not be asked: %v", err)
+	}
+	done := 0
+	for _, s := range steps {
+		if s.Done == nil {
+			return unknown("step %d, %s on %s, could not be verified there: %s", s.Step, s.Kind, s.Object, s.Why)
+		}
+		if *s.Done {
+			done++
+		}
+	}
+	f := known(done == len(steps), fmt.Sprintf("%d of %d steps", done, len(steps)), "every step is in place on "+t.Earlier.Stage.Name)
+	if done < len(steps) {
+		f.Why = fmt.Sprintf("%d steps are not in place on %s", len(steps)-done, t.Earlier.Stage.Name)
+	}
+	f.Raw = steps
+	return f
+}
+
+// collectEarlierSoaked reads how long the stage before was watched with calls enough, from the log alone.
+func collectEarlierSoaked(_ context.Context, t *Target) Finding {
+	if t.Earlier == nil {
+		return unknown("the stage before was not given")
+	}
+	st := t.State.Stages[t.Earlier.Stage.Name]
+	if st == nil || st.Applied.IsZero() {
+		return unknown("%s is not applied", t.Earlier.Stage.Name)
+	}
+	soaked := st.Soaked()
+	want := t.Earlier.Stage.Soak
+	if !st.Returned.IsZero() {
+		return known(false, soaked.String(), t.Earlier.Stage.Name+" was taken back")
+	}
+	f := known(soaked >= want, soaked.String(), fmt.Sprintf("%s soaked %s of %s", t.Earlier.Stage.Name, soaked, want))
+	if soaked < want {
+		f.Outcome = Unknown // it is not bad: it is not known yet
+	}
+	for _, s := range st.Signals {
+		if s.Severity <= 2 {
+			f.Outcome, f.Why = Fail, fmt.Sprintf("%s stopped it: %s", s.Name, s.Why)
+		}
+	}
+	return f
+}
+
+// gap is the longest time between two samples that counts as watched.
+const gap = 90 * time.Minute
+
+// Soaked is how long a stage was watched since it was applied: the time between samples of calls enough, none further apart than the
+// schedule has them. A restart of the server or of its statistics begins anew.
+func (st *StageState) Soaked() time.Duration {
+	var sum time.Duration
+	last := time.Time{}
+	for _, s := range st.Samples {
+		switch {
+		case s.At.Before(st.Applied):
+			continue
+		case s.Restart:
+			sum = 0
+		case s.Enough && !last.IsZero() && s.At.Sub(last) <= gap:
+			sum += s.At.Sub(last)
+		}
+		last = s.At
+		if !s.Enough {
+			last = time.Time{}
+		}
+	}
+	return sum
+}

@@ -1,0 +1,264 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/audit"
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/clone"
+	"github.com/ringfencehq/ringfence/internal/harden"
+	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/prove"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+var (
+	rehearsalApply    = Collector{Name: "rehearsal_apply", How: "the plan is applied to an embedded copy and verified", Holds: 7 * day, Collect: collectRehearsalApply}
+	rehearsalRollback = Collector{Name: "rehearsal_rollback", How: "the plan is taken back on the copy, catalogues are compared, and it is applied again", Holds: 7 * day, Collect: collectRehearsalRollback}
+	isolation         = Collector{Name: "isolation", How: "ringfence prove --attack on the rehearsed copy", Holds: 24 * time.Hour, Collect: collectIsolation}
+	negativeControl   = Collector{Name: "negative_control", How: "the same probes on an unprotected twin have to succeed", Holds: 24 * time.Hour, Collect: collectNegativeControl}
+	applicationRights = Collector{Name: "application_rights", How: "attributes, memberships and ownership of the application's roles", Holds: 10 * time.Minute, Collect: collectApplicationRights}
+)
+
+// A rehearsal is the plan's whole way on a copy: applied, attacked, taken back, applied again.
+type rehearsal struct {
+	err      error // the copy could not be made
+	applyErr error
+	undoErr  error
+	steps    []apply.StepResult
+	applied  time.Duration
+	undone   time.Duration
+	changed  []string // objects that the way back did not restore
+	model    *tenancy.Model
+	verdict  harden.Verdict
+	control  int // probes that the unprotected twin let through
+	ctrlErr  error
+}
+
+// rehearse runs once for all the facts that it gives.
+func (t *Target) rehearse(ctx context.Context) *rehearsal {
+	if t.rehearsed == nil {
+		t.rehearsed = &rehearsal{}
+		t.rehearsed.err = t.rehearsed.run(ctx, t)
+	}
+	return t.rehearsed
+}
+
+func (r *rehearsal) run(ctx context.Context, t *Target) (err error) {
+	m, err := t.model(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := clone.Make(ctx, clone.Source{DSN: t.DSN, Snapshot: m.Snapshot, Note: t.Note})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	o := apply.Options{Plan: t.Plan, Connect: c.Connect}
+	before := c.Snapshot.Fingerprints()
+	began := time.Now()
+	result, err := apply.Run(ctx, o)
+	if r.applied, r.applyErr = time.Since(began), err; err != nil {
+		return nil
+	}
+	r.steps = result.Steps
+	if r.applyErr = undone(ctx, o); r.applyErr != nil {
+		return nil
+	}
+	began = time.Now()
+	_, r.undoErr = apply.Rollback(ctx, o)
+	if r.undone = time.Since(began); r.undoErr != nil {
+		return nil
+	}
+	if r.changed, err = r.differences(ctx, c, before); err != nil {
+		return err
+	}
+	if _, r.undoErr = apply.Run(ctx, o); r.undoErr != nil {
+		return nil
+	}
+	return r.attack(ctx, t, c)
+}
+
+// undone returns an error where a step is not in place.
+func undone(ctx context.Context, o apply.Options) error {
+	steps, err := apply.Verify(ctx, o)
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if s.Done == nil || !*s.Done {
+			return fmt.Errorf("step %d, %s on %s, is not in place after it ran", s.Step, s.Kind, s.Object)
+		}
+	}
+	return nil
+}
+
+func (r *rehearsal) differences(ctx context.Context, c *clone.Clone, before map[string]string) ([]string, error) {
+	after, err := readClone(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	now, out := after.Fingerprints(), []string{}
+	for identity, print := range before {
+		if now[identity] != print {
+			out = append(out, identity)
+		}
+	}
+	for identity := range now {
+		if _, was := before[identity]; !was {
+			out = append(out, identity)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func readClone(ctx context.Context, c *clone.Clone) (*catalog.Snapshot, error) {
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return catalog.Read(ctx, conn, catalog.Options{})
+}
+
+// attack proves and probes the copy, and then the same copy without its protection: there the probes have to get through.
+func (r *rehearsal) attack(ctx context.Context, t *Target, c *clone.Clone) error {
+	s, err := readClone(ctx, c)
+	if err != nil {
+		return err
+	}
+	if r.model, err = tenancy.Infer(s, tenancy.Options{Config: t.Config}); err != nil {
+		return err
+	}
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if r.verdict, err = harden.Attack(ctx, conn, r.model, t.Plan, nil, nil); err != nil {
+		return err
+	}
+	r.control, r.ctrlErr = unprotected(ctx, conn, r.model, harden.Tables(t.Plan, r.model))
+	return nil
+}
+
+// unprotected switches row security off on the copy's tables and counts the probes that get through.
+func unprotected(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, tables []string) (int, error) {
+	for _, table := range tables {
+		if _, err := conn.Exec(ctx, "ALTER TABLE "+table+" DISABLE ROW LEVEL SECURITY"); err != nil && pg.SQLState(err) != "42809" {
+			return 0, err
+		}
+	}
+	tried, err := attack.Run(ctx, attack.Options{Conn: conn, Model: m, Tables: tables, AllowWrites: true, Clone: true})
+	if err != nil {
+		return 0, err
+	}
+	leaked := map[string]bool{}
+	for _, e := range tried.Entries {
+		if e.Outcome == attack.Leaked && !e.Informational {
+			leaked[e.Table] = true
+		}
+	}
+	return len(leaked), nil
+}
+
+// A stepTime is how long one step took on the copy, and what it locked.
+type stepTime struct {
+	Step    string  `json:"step"`
+	Seconds float64 `json:"seconds"`
+}
+
+func collectRehearsalApply(ctx context.Context, t *Target) Finding {
+	r := t.rehearse(ctx)
+	switch {
+	case r.err != nil:
+		return unknown("the copy could not be made: %v", r.err)
+	case r.applyErr != nil:
+		return known(false, "", "the plan did not get through on the copy: "+r.applyErr.Error())
+	}
+	times := []stepTime{}
+	for _, s := range r.steps {
+		times = append(times, stepTime{s.Kind + " " + s.Object, s.Took.Seconds()})
+	}
+	f := known(true, fmt.Sprintf("%d steps", len(r.steps)), "every step was applied and verified on the copy, which holds no rows")
+	f.Raw, f.Seconds = times, r.applied.Seconds()
+	return f
+}
+
+func collectRehearsalRollback(ctx context.Context, t *Target) Finding {
+	r := t.rehearse(ctx)
+	switch {
+	case r.err != nil || r.applyErr != nil:
+		return unknown("the plan was not applied on the copy")
+	case r.undoErr != nil:
+		return known(false, "", "the way back did not get through on the copy: "+r.undoErr.Error())
+	case len(r.changed) > 0:
+		return Finding{Outcome: Fail, Value: fmt.Sprintf("%d objects", len(r.changed)), Why: "the way back leaves " + strings.Join(r.changed[:min(3, len(r.changed))], ", "), Raw: r.changed}
+	}
+	f := known(true, "same catalogue", "taken back, the copy was as before, object by object; then it was applied again")
+	f.Seconds = r.undone.Seconds()
+	return f
+}
+
+func collectIsolation(ctx context.Context, t *Target) Finding {
+	r := t.rehearse(ctx)
+	if r.err != nil || r.model == nil {
+		return unknown("the plan was not rehearsed to its end")
+	}
+	count, _, accepted := prove.Summary(r.verdict.Cells)
+	open := slices.DeleteFunc(slices.Clone(r.verdict.Cells), func(c prove.Cell) bool {
+		return c.Kind != "isolation" || c.Accepted != nil || c.Verdict == prove.Proved || c.Verdict == prove.Probed
+	})
+	f := known(len(open) == 0 && len(r.verdict.Wrong) == 0, fmt.Sprintf("%d proved, %d probed, %d leak, %d unproven, %d accepted", count.Proved, count.Probed, count.Leak, count.Unproven, accepted),
+		"every cell holds, by logic and under attack")
+	if len(open) > 0 {
+		f.Why = fmt.Sprintf("%s on %s by %s: %s", open[0].Command, open[0].Relation, open[0].Role, open[0].Verdict)
+	}
+	f.Raw = r.verdict.Cells
+	return f
+}
+
+func collectNegativeControl(ctx context.Context, t *Target) Finding {
+	r := t.rehearse(ctx)
+	switch {
+	case r.err != nil || r.model == nil:
+		return unknown("the plan was not rehearsed to its end")
+	case r.ctrlErr != nil:
+		return unknown("the unprotected twin could not be attacked: %v", r.ctrlErr)
+	}
+	return known(r.control > 0, fmt.Sprintf("%d tables", r.control), fmt.Sprintf("without row security the same probes get through on %d tables", r.control))
+}
+
+// collectApplicationRights judges the roles as they will be: on the copy, after the plan.
+func collectApplicationRights(ctx context.Context, t *Target) Finding {
+	r := t.rehearse(ctx)
+	if r.err != nil || r.model == nil {
+		return unknown("the plan was not rehearsed to its end")
+	}
+	if len(r.model.Applications()) == 0 {
+		return unknown("no role is known to be the application's")
+	}
+	var bad []string
+	for _, f := range audit.Run(audit.Read(r.model), audit.Rules(), t.Now()).Findings {
+		if f.Role != "" && f.Accepted == nil && (f.Severity == audit.Critical || f.Severity == audit.High) {
+			bad = append(bad, f.ID+" "+f.Role)
+		}
+	}
+	slices.Sort(bad)
+	bad = slices.Compact(bad)
+	f := known(len(bad) == 0, strings.Join(r.model.Applications(), ", "), "no application role is above row security, or can come to be")
+	if len(bad) > 0 {
+		f.Why = strings.Join(bad, ", ")
+	}
+	return f
+}
