@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/decide"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
@@ -20,18 +21,23 @@ var foreignKeyWithoutTenant = Rule{
 	Doc: `Foreign keys ignore row level security. A row of one tenant can refer to another's: whether the insert succeeds tells that the row exists,
 the reference keeps its owner from deleting it, and a CASCADE or SET NULL reaches across.
 
-Carry the tenant in the key: FOREIGN KEY (tenant_id, parent_id) REFERENCES parent (tenant_id, id).`,
+Carry the tenant in the key: FOREIGN KEY (tenant_id, parent_id) REFERENCES parent (tenant_id, id). A table that has its tenant by one
+parent, as join tables do, needs policies that ask of each parent whether it is the tenant's.`,
 
 	Check: func(in *Input, report func(Finding)) {
+		tells := in.telling()
 		for _, t := range in.Model.TenantTables() {
-			if len(t.Key) == 0 || t.Relation.Partition != nil {
+			if t.Relation.Partition != nil {
 				continue
 			}
 			way := in.canTouch(t.Relation, reach.Insert, reach.Update)
 			for i := range t.Relation.Constraints {
 				c := &t.Relation.Constraints[i]
 				parent := in.Model.Table(c.RefTable)
-				if c.Kind != "foreign" || parent == nil || parent.Class != tenancy.Owned || ties(c, t.Key, parent.Key) || tiedBeside(c, t, parent) {
+				if c.Kind != "foreign" || parent == nil || parent.Class != tenancy.Owned {
+					continue
+				}
+				if len(t.Key) == 0 && !tells[c.Name+" on "+t.Relation.Identity()] || len(t.Key) > 0 && (ties(c, t.Key, parent.Key) || tiedBeside(c, t, parent)) {
 					continue
 				}
 				f := Finding{Object: c.Identity(t.Relation), ObjectType: "table constraint", Table: t.Relation.Identity(), Severity: Info}
@@ -42,11 +48,26 @@ Carry the tenant in the key: FOREIGN KEY (tenant_id, parent_id) REFERENCES paren
 					f.Severity = min2(f.Severity, Low)
 				}
 				f.Detail = fmt.Sprintf("(%s) refers to %s (%s); nothing makes both rows the same tenant's.", strings.Join(c.Columns, ", "), c.RefTable, strings.Join(c.RefColumns, ", "))
-				f.Fix = &Fix{SQL: composite(c, t, parent), Why: "a row can only refer to rows of its own tenant"}
+				if len(t.Key) > 0 {
+					f.Fix = &Fix{SQL: composite(c, t, parent), Why: "a row can only refer to rows of its own tenant"}
+				}
 				report(f)
 			}
 		}
 	},
+}
+
+// telling returns the foreign keys that tell of other tenants' rows, by the decided ways: for tables that have their tenant by a
+// parent, whose policies may bind the other parents too.
+func (in *Input) telling() map[string]bool {
+	out := map[string]bool{}
+	for i := range in.Ways {
+		w := &in.Ways[i]
+		if w.Kind == reach.Inference && len(w.Path) == 1 && w.Path[0].Via == "constraint" && in.Answers[i].Verdict == decide.Leak {
+			out[w.Path[0].Name] = true
+		}
+	}
+	return out
 }
 
 // ties reports whether the constraint compares the child's tenant key with the parent's.
