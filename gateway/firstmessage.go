@@ -72,7 +72,7 @@ func (v *visit) awaitToken(s *socket, protocol string) {
 		_ = s.client.write(frame.Append(nil, ws.OpText, []byte(reply), s.client.as), time.Now())
 	}
 	s.up.parser = frame.NewParser(frame.FromClient, int64(v.st.cfg.Limits.MessageBytes))
-	s.who.Store(&holder{id: id})
+	s.who.Store(newHolder(id, s.kind))
 	v.g.goLive(s)
 }
 

@@ -126,7 +126,7 @@ func (v *visit) openByToken(s *socket) bool {
 		_ = s.back.conn.Close()
 		return false
 	}
-	s.who.Store(&holder{id: id})
+	s.who.Store(newHolder(id, s.kind))
 	v.g.goLive(s)
 	return true
 }

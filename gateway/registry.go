@@ -122,7 +122,7 @@ func (g *registry) renew(s *socket, id ringfence.Identity, began time.Time) {
 	for _, k := range grips(s.who.Load().id) {
 		g.take(k, s)
 	}
-	s.who.Store(&holder{id: id})
+	s.who.Store(newHolder(id, s.kind))
 	if _, live := g.all[s]; live {
 		for _, k := range grips(id) {
 			g.put(k, s)

@@ -22,7 +22,19 @@ const (
 )
 
 // holder is whose a socket is, at present.
-type holder struct{ id ringfence.Identity }
+type holder struct {
+	id   ringfence.Identity
+	text string    // the tenant as its key is spelt
+	kind scan.Kind // what messages have it as
+}
+
+func newHolder(id ringfence.Identity, k Kind) *holder {
+	h := &holder{id: id, text: id.Tenant.String(), kind: scan.String}
+	if k == KindInt {
+		h.kind = scan.Number
+	}
+	return h
+}
 
 func (h *holder) owner() Owner { return Owner{Tenant: h.id.Tenant, User: h.id.User} }
 
@@ -211,7 +223,7 @@ func (s *socket) renew(sc *scan.Scanner) bool {
 		return false
 	}
 	was := s.who.Load()
-	if next := (&holder{id: id}); next.owner() != was.owner() {
+	if next := (Owner{Tenant: id.Tenant, User: id.User}); next != was.owner() {
 		f := &fault{event: ringfence.CrossTenant, reason: "renewal", attempted: id.Tenant.String()}
 		if id.Tenant == was.id.Tenant {
 			f.event, f.attempted = ringfence.TokenInvalid, ""

@@ -85,6 +85,3 @@ func blank(text []byte) bool {
 	}
 	return true
 }
-
-// unborrow is borrow the other way, for look-ups that only read.
-func unborrow(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

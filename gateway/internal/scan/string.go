@@ -22,7 +22,7 @@ const (
 
 // str reads a string whose first byte after the quote is b[i]. It returns the index of the closing quote.
 func str(b []byte, i int) (end int, has uint8, code Code) {
-	for near := i + 64; i+8 <= len(b) && i < near; i += 8 {
+	for near := i + 40; i+8 <= len(b) && i < near; i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote, slash := w^(ones*'"'), w^(ones*'\\')
 		special := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash | w) & high
@@ -75,14 +75,19 @@ func strRest(b []byte, i int) (end int, has uint8, code Code) {
 
 // plain checks a stretch without quotes and backslashes: no control characters, and UTF-8.
 func plain(b []byte) (has uint8, code Code) {
-	var odd uint64
+	var odd, more uint64
 	rest := b
-	for len(rest) >= 32 {
-		w0, w1 := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
-		w2, w3 := binary.LittleEndian.Uint64(rest[16:]), binary.LittleEndian.Uint64(rest[24:])
+	for len(rest) >= 64 {
+		p := (*[64]byte)(rest)
+		w0, w1 := binary.LittleEndian.Uint64(p[0:8]), binary.LittleEndian.Uint64(p[8:16])
+		w2, w3 := binary.LittleEndian.Uint64(p[16:24]), binary.LittleEndian.Uint64(p[24:32])
+		w4, w5 := binary.LittleEndian.Uint64(p[32:40]), binary.LittleEndian.Uint64(p[40:48])
+		w6, w7 := binary.LittleEndian.Uint64(p[48:56]), binary.LittleEndian.Uint64(p[56:64])
 		odd |= (w0 - ones*0x20) | w0 | (w1 - ones*0x20) | w1 | (w2 - ones*0x20) | w2 | (w3 - ones*0x20) | w3
-		rest = rest[32:]
+		more |= (w4 - ones*0x20) | w4 | (w5 - ones*0x20) | w5 | (w6 - ones*0x20) | w6 | (w7 - ones*0x20) | w7
+		rest = rest[64:]
 	}
+	odd |= more
 	for _, c := range rest {
 		odd |= uint64(c-0x20) | uint64(c)
 	}
