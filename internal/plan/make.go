@@ -83,6 +83,7 @@ type planner struct {
 	version  int
 	setting  string
 	path     []string // of the claim in it
+	signed   bool     // the setting holds a token, which the verifier reads
 	allow    map[string]bool
 	exclude  map[string]bool
 	drafts   []draft
@@ -153,6 +154,10 @@ func (p *planner) findContext() {
 	p.setting = "app.tenant_id"
 	if p.in.Options.Context != "" {
 		p.setting = p.in.Options.Context
+		return
+	}
+	if len(p.m.Contexts) > 0 && p.m.Contexts[0].Signed {
+		p.setting, p.signed = p.m.Contexts[0].Name, true
 		return
 	}
 	for _, kind := range []string{"setting", "claim"} {

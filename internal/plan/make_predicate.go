@@ -40,7 +40,7 @@ func (p *planner) keyPredicate(c *catalog.Column) (Predicate, error) {
 		return Predicate{}, p.noContext
 	}
 	cast, columnCast := p.keyTypes(c)
-	return Predicate{Key: &KeyTest{Column: c.Name, ColumnCast: columnCast, Type: cast, Setting: p.setting, Path: p.path}}, nil
+	return Predicate{Key: &KeyTest{Column: c.Name, ColumnCast: columnCast, Type: cast, Setting: p.setting, Path: p.path, Signed: p.signed}}, nil
 }
 
 // keyTypes gives what the setting is cast to, and the column, so that equality is PostgreSQL's own and is identity: text for all

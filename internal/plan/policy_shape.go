@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/signed"
 )
 
 // A PolicyShape is a policy that Ringfence writes: which rows belong to the tenant of the context.
@@ -12,8 +13,8 @@ import (
 // It is rendered twice: as SQL for people and the server (sql), and as the server prints it back under a search_path of
 // pg_catalog (printed). Done compares the printed form. With that path pinned, the server qualifies each function, type,
 // relation and explicit operator that is not pg_catalog's; what it prints without naming (the "=" inside NULLIF, the function
-// behind a cast) is in pg_depend unless it is pg_catalog's own. So equal text, and no dependency on any function or operator,
-// means the same stored tree: a policy of that name with other meaning, or with a planted operator, is not done.
+// behind a cast) is in pg_depend unless it is pg_catalog's own. So equal text, and no dependency on any function or operator but
+// the verifier of signed contexts, where it is asked, means the same stored tree: a policy of that name with other meaning, or with a planted operator, is not done.
 type PolicyShape struct {
 	Name    string    `json:"name"`
 	Command string    `json:"command"` // ALL, SELECT, …
@@ -35,6 +36,8 @@ type KeyTest struct {
 	Setting    string `json:"setting"`
 	// Path leads to a claim where the setting holds a JSON document; empty: the setting is the value itself.
 	Path []string `json:"path,omitempty"`
+	// Signed compares with what the verifier of signed contexts gives, instead of a setting.
+	Signed bool `json:"signed,omitempty"`
 }
 
 // A ParentTest finds the row's tenant through another table.
@@ -66,7 +69,13 @@ func castPrinted(operand, cast string) string {
 	return "(" + operand + ")::" + cast
 }
 
+// verifier is the call of the function that gives a signed context's tenant.
+const verifier = signed.Schema + "." + signed.Function + "()"
+
 func (k KeyTest) sql(qualifier string) string {
+	if k.Signed {
+		return fmt.Sprintf("%s = (SELECT %s)", castSQL(qualifier+pg.Ident(k.Column), k.ColumnCast), castSQL(verifier, k.Type))
+	}
 	setting := fmt.Sprintf("NULLIF(current_setting(%s, true), '')", lit(k.Setting))
 	switch len(k.Path) {
 	case 0:
@@ -80,6 +89,9 @@ func (k KeyTest) sql(qualifier string) string {
 }
 
 func (k KeyTest) printed(qualifier string) string {
+	if k.Signed {
+		return fmt.Sprintf("(%s = ( SELECT %s AS %s))", castPrinted(qualifier+printedIdent(k.Column), k.ColumnCast), castPrinted(verifier, k.Type), signed.Function)
+	}
 	setting := fmt.Sprintf("NULLIF(current_setting(%s::text, true), ''::text)", printedLiteral(k.Setting))
 	switch len(k.Path) {
 	case 0:
@@ -157,6 +169,11 @@ func parentAlias(outer string, level int) string {
 		alias += "_row"
 	}
 	return alias
+}
+
+// asksVerifier reports whether the predicate asks the verifier of signed contexts.
+func (p Predicate) asksVerifier() bool {
+	return p.Key != nil && p.Key.Signed || p.Parent != nil && p.Parent.Rows.asksVerifier()
 }
 
 // using and check give the clauses the command takes; "" where it takes none.

@@ -60,11 +60,15 @@ func policyDone(table Name, p PolicyShape) string {
 		}
 		return fmt.Sprintf("pg_catalog.pg_get_expr(p.%s, p.polrelid) = %s", clause, lit(p.Rows.printed(table.Name, "", 0)))
 	}
+	but := ""
+	if p.Rows.asksVerifier() {
+		but = " AND d.refobjid IS DISTINCT FROM pg_catalog.to_regprocedure(" + lit(verifier) + ")::pg_catalog.oid"
+	}
 	return exists(ofRelation(table, "JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid"),
 		"p.polname = "+lit(p.Name), "p.polcmd = "+lit(polcmd[p.Command]), "p.polpermissive", "p.polroles = '{0}'::pg_catalog.oid[]",
 		printed("polqual", p.using(table.Name)), printed("polwithcheck", p.check(table.Name)),
 		"NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.objid = p.oid"+
-			" AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass))")
+			" AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)"+but+")")
 }
 
 // policyAbsent asks whether the table has no policy of that name. A table that is gone has none.
