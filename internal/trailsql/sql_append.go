@@ -1,5 +1,7 @@
 package trailsql
 
+import "slices"
+
 // A Function is one of the trail's functions, as it must stand in the catalogue.
 type Function struct {
 	Name      string
@@ -27,6 +29,11 @@ func Functions() []Function {
 		{Name: "trail_retire", Arguments: "before timestamp with time zone, mode text, why text", Types: "timestamp with time zone, text, text",
 			Result: "text[]", Body: retireBody, Definer: true, For: "keeper"},
 	}
+}
+
+// IsOwn reports whether a function of the catalogue is one of the trail's, unchanged: by its schema, name, owner and body.
+func IsOwn(schema, name, owner, body string) bool {
+	return schema == Schema && owner == Owner && slices.ContainsFunc(Functions(), func(f Function) bool { return f.Name == name && f.Body == body })
 }
 
 // refuseBody is what every UPDATE, DELETE and TRUNCATE of the trail meets, the owner's too.

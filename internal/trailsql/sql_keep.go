@@ -46,6 +46,7 @@ END`
 const retireBody = `
 DECLARE
   part record;
+  kept text;
   gone text[] := '{}';
 BEGIN
   IF mode NOT IN ('detach', 'drop') OR coalesce(btrim(why), '') = '' THEN
@@ -74,7 +75,8 @@ BEGIN
     IF trail_retire.mode = 'drop' THEN
       EXECUTE format('DROP TABLE ringfence.%I', part.relname);
     ELSE
-      EXECUTE format('ALTER TABLE ringfence.%I RENAME TO %I', part.relname, 'trail_retired_' || substr(part.relname, 13));
+      kept := 'trail_retired_' || substr(part.relname, 13);
+      EXECUTE format('ALTER TABLE ringfence.%I RENAME TO %I', part.relname, kept);
     END IF;
     gone := gone || part.relname::text;
   END LOOP;
