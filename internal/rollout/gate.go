@@ -67,12 +67,16 @@ func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*D
 	if err != nil {
 		return nil, err
 	}
+	said, err := s.words(stage, people)
+	if err != nil {
+		return nil, err
+	}
 	d := &Decision{Stage: stage.Name, At: at, Green: true, Stale: true}
 	for _, g := range Gates() {
 		if g.Later && place == 0 {
 			continue
 		}
-		c, err := s.check(g, stage, people, waived, at)
+		c, err := s.check(g, stage, people, judging{waived, said, at})
 		if err != nil {
 			return nil, err
 		}
@@ -87,10 +91,17 @@ func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*D
 	return d, nil
 }
 
-func (s *State) check(g *Gate, stage *Stage, people *attest.Approvers, waived map[string]string, at time.Time) (Check, error) {
+// judging is what holds for all gates of one decision.
+type judging struct {
+	waived map[string]string
+	said   map[string]Fact
+	at     time.Time
+}
+
+func (s *State) check(g *Gate, stage *Stage, people *attest.Approvers, j judging) (Check, error) {
 	c := Check{Gate: g, Outcome: Pass}
 	for _, want := range g.Facts {
-		f := s.fact(want, stage, waived, g.Fixed, at)
+		f := s.fact(want, stage, j, g.Fixed)
 		c.Facts = append(c.Facts, f)
 		c.Outcome = min(c.Outcome, f.Outcome)
 		if f.Outcome == Fail { // a failure is told before what is not known
@@ -103,27 +114,28 @@ func (s *State) check(g *Gate, stage *Stage, people *attest.Approvers, waived ma
 	if g.Own == nil {
 		return c, nil
 	}
-	o, why, err := g.Own(s, stage, people, at)
+	o, why, err := g.Own(s, stage, people, j.at)
 	c.Outcome, c.Why = min(c.Outcome, o), why
 	return c, err
 }
 
 // fact returns how one fact stands: missing and stale ones are unknown.
-func (s *State) fact(want *Collector, stage *Stage, waived map[string]string, fixed bool, at time.Time) FactCheck {
+func (s *State) fact(want *Collector, stage *Stage, j judging, fixed bool) FactCheck {
 	f, ok := s.Facts[factKey{stage.Name, want.Name}]
+	if want.Attested {
+		f, ok = j.said[want.Name]
+	}
 	out := FactCheck{Fact: f, Collector: want, Outcome: f.Outcome}
 	switch {
 	case !ok:
 		out.Fact = Fact{Name: want.Name, Stage: stage.Name, Why: "it was never found out: " + want.How}
-	case want.Attested && f.Attested == "":
-		out.Outcome, out.Fact.Why = Unknown, "only a person's signed word counts here"
-	case !at.Before(f.Until):
+	case !j.at.Before(f.Until):
 		out.Outcome, out.Stale = Unknown, true
 		out.Fact.Why = fmt.Sprintf("it was true until %s: find it out again", f.Until.UTC().Format(time.RFC3339))
-	case f.At.After(at):
+	case f.At.After(j.at):
 		out.Outcome, out.Fact.Why = Unknown, "it was found out later than now: a clock is wrong"
 	}
-	if reason, ok := waived[want.Name]; ok && !fixed && out.Outcome != Pass {
+	if reason, ok := j.waived[want.Name]; ok && !fixed && out.Outcome != Pass {
 		out.Outcome, out.Waived = Pass, reason
 	}
 	return out

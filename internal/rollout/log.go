@@ -31,6 +31,7 @@ const (
 	KindFact      Kind = "fact"      // Fact
 	KindSignature Kind = "signature" // attest.Envelope of an Approval
 	KindWaiver    Kind = "waiver"    // attest.Envelope of a Waiver
+	KindWord      Kind = "word"      // attest.Envelope of a Word
 	KindBegun     Kind = "begun"     // Progress: a stage or a cohort is being applied
 	KindApplied   Kind = "applied"   // Progress
 	KindSample    Kind = "sample"    // Sample: what the watch measured
@@ -171,6 +172,9 @@ func (l *Log) Append(ctx context.Context, at time.Time, kind Kind, stage string,
 	l.entries = append(l.entries, e)
 	return nil
 }
+
+// Store returns the store that is read first.
+func (l *Log) Store() Store { return l.stores[0] }
 
 // Keep keeps raw evidence in every store.
 func (l *Log) Keep(ctx context.Context, raw []byte) (attest.Digest, error) {

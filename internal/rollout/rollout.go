@@ -32,17 +32,19 @@ var DefaultRoles = []string{"technical_lead", "database_administrator", "securit
 
 // A Rollout is what was asked for. It is the first entry of its log and never changes: another plan is another rollout.
 type Rollout struct {
-	Schema    string        `json:"schema"`
-	ID        string        `json:"id"`
-	Created   time.Time     `json:"created_at"`
-	Author    string        `json:"author"`  // who made the plan; cannot sign
-	Editors   []string      `json:"editors"` // who changed it last; cannot sign either
-	Plan      attest.Digest `json:"plan"`
-	Rollback  attest.Digest `json:"rollback"`
-	Approvers attest.Digest `json:"approvers"` // of approvers.yaml
-	Root      string        `json:"root"`      // the key that signed it, as in authorized_keys
-	Roles     []string      `json:"roles"`     // that must sign, each by a person of its own
-	Stages    []Stage       `json:"stages"`
+	Schema       string        `json:"schema"`
+	ID           string        `json:"id"`
+	Created      time.Time     `json:"created_at"`
+	Author       string        `json:"author"`  // who made the plan; cannot sign
+	Editors      []string      `json:"editors"` // who changed it last; cannot sign either
+	Plan         attest.Digest `json:"plan"`
+	Rollback     attest.Digest `json:"rollback"`
+	Approvers    attest.Digest `json:"approvers"` // of approvers.yaml
+	ApproversSig attest.Digest `json:"approvers_signature"`
+	Definition   attest.Digest `json:"definition"` // of rollout.yaml
+	Root         string        `json:"root"`       // the key that signed it, as in authorized_keys
+	Roles        []string      `json:"roles"`      // that must sign, each by a person of its own
+	Stages       []Stage       `json:"stages"`
 	// OpenAllowed are the tables that an automatic return may open to every tenant, by name, since the signers agreed to it.
 	OpenAllowed []string `json:"open_allowed"`
 }

@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.rollout = Rollout{Schema: Version, ID: "r1", Created: noon, Author: "axel@example.com", Plan: attest.DigestOf([]byte("plan")), Rollback: attest.DigestOf([]byte("back")),
-		Approvers: w.people.Digest, Roles: DefaultRoles, Stages: []Stage{{Name: "staging", SystemIdentifier: "1", Database: "app"}, {Name: "production", SystemIdentifier: "2", Database: "app"}}}
+		Approvers: w.people.Digest, ApproversSig: "-", Definition: "-", Roles: DefaultRoles, Stages: []Stage{{Name: "staging", SystemIdentifier: "1", Database: "app"}, {Name: "production", SystemIdentifier: "2", Database: "app"}}}
 	if w.log, err = OpenLog(context.Background(), w.dir); err != nil {
 		t.Fatal(err)
 	}
@@ -85,11 +85,20 @@ func (w *world) state(t *testing.T) *State {
 func (w *world) passAll(t *testing.T, stage string, at time.Time) {
 	t.Helper()
 	for _, c := range Collectors() {
-		f := c.NewFact(stage, at, Pass, "1", "")
-		if c.Attested {
-			f.Attested = "Olga"
+		if !c.Attested {
+			w.append(t, at, KindFact, stage, c.NewFact(stage, at, Pass, "1", ""))
+			continue
 		}
-		w.append(t, at, KindFact, stage, f)
+		s := w.state(t)
+		target, _ := s.Rollout.Stage(stage)
+		word, err := s.Say(target, c.Name, true, "I was called and answered", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := attest.Sign(context.Background(), word, w.signers["Olga"]); err != nil {
+			t.Fatal(err)
+		}
+		w.append(t, at, KindWord, stage, word)
 	}
 }
 
@@ -156,6 +165,33 @@ func TestGreenNeedsEverything(t *testing.T) {
 	w.append(t, noon, KindFact, "production", drift.NewFact("production", noon, Fail, "1 table", "orders changed"))
 	if d := w.decide(t, "production", noon.Add(time.Second)); d.Green || d.Stale || red(d) != "no_drift=fail sign_offs=fail" {
 		t.Errorf("after drift, which nobody signed: stale %t, %s", d.Stale, red(d))
+	}
+}
+
+// What only a person can say counts where a person signed it, and nothing measured can be said.
+func TestWords(t *testing.T) {
+	w := newWorld(t)
+	s := w.state(t)
+	stage, _ := s.Rollout.Stage("production")
+	if _, err := s.Say(stage, "drift", true, "I looked", noon); err == nil {
+		t.Error("a measured fact can be said")
+	}
+	for who, want := range map[string]Outcome{"ci": Unknown, "Olga": Pass} {
+		w := newWorld(t)
+		s := w.state(t)
+		word, err := s.Say(stage, "on_call_answer", true, "I answered", noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := attest.Sign(context.Background(), word, w.signers[who]); err != nil {
+			t.Fatal(err)
+		}
+		w.append(t, noon, KindWord, "production", word)
+		for _, c := range w.decide(t, "production", noon).Checks {
+			if c.Gate == &onCallReachable && c.Outcome != want {
+				t.Errorf("said by %s: %s", who, c.Outcome)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type State struct {
 	Facts     map[factKey]Fact // the latest of each
 	Approvals []attest.Envelope
 	Waivers   []attest.Envelope
+	Words     []attest.Envelope
 	Stages    map[string]*StageState
 	Closed    bool
 }
@@ -105,6 +106,8 @@ func (s *State) take(e *Entry) error {
 		return appendTo(&s.Approvals, e.Body)
 	case KindWaiver:
 		return appendTo(&s.Waivers, e.Body)
+	case KindWord:
+		return appendTo(&s.Words, e.Body)
 	case KindSample:
 		return appendTo(&s.stage(e.Stage).Samples, e.Body)
 	case KindSignal:
