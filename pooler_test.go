@@ -1,6 +1,7 @@
 package ringfence_test
 
 import (
+	"errors"
 	"net"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 // knows of prepared statements it gives them other names on the server. The real one is met in the tests of the tag system.
 type stub struct {
 	renames bool
+	commit  string // what stands in place of the tag COMMIT; empty: COMMIT
 }
 
 func (s stub) listen(t *testing.T, a *app) *wire {
@@ -73,6 +75,9 @@ func (s stub) serve(client net.Conn, socket string) {
 		if key, ok := msg.(*pgproto3.BackendKeyData); ok {
 			key.ProcessID = 4242
 		}
+		if end, ok := msg.(*pgproto3.CommandComplete); ok && s.commit != "" && string(end.CommandTag) == "COMMIT" {
+			end.CommandTag = []byte(s.commit)
+		}
 		fromClient.Send(msg)
 		if fromClient.Flush() != nil {
 			return
@@ -99,6 +104,30 @@ func (s stub) rename(msg pgproto3.FrontendMessage) {
 	case *pgproto3.Close:
 		if m.ObjectType == 'S' {
 			m.Name = other(m.Name)
+		}
+	}
+}
+
+// TestCommitThatWasNone takes no other answer to COMMIT for a commit, in any kind of call.
+func TestCommitThatWasNone(t *testing.T) {
+	a := newApp(t)
+	dsn := a.through(stub{commit: "ROLLBACK"}.listen(t, a))
+	for _, mode := range modes {
+		p := a.open(t, func(c *ringfence.Config) { c.DSN, c.Mode = dsn, mode })
+		ctx := as(t.Context(), tenantA)
+		_, execErr := p.Exec(ctx, "UPDATE doc SET body = 'x'")
+		b := &pgx.Batch{}
+		b.Queue("SELECT 1")
+		rows, err := p.Query(ctx, "SELECT id FROM doc")
+		if err == nil {
+			rows.Close()
+			err = rows.Err()
+		}
+		for name, err := range map[string]error{"Exec": execErr, "Query": err, "QueryRow": p.QueryRow(ctx, "SELECT 1").Scan(nil), "a batch": p.SendBatch(ctx, b).Close(),
+			"Tx": statements(p, ctx, 1)} {
+			if !errors.Is(err, ringfence.ErrRolledBack) {
+				t.Errorf("%s, %s: %v", mode, name, err)
+			}
 		}
 	}
 }

@@ -367,6 +367,35 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// TestCancelAfterwards ends a call's context when the call has ended: the connection is another's by then.
+func TestCancelAfterwards(t *testing.T) {
+	a := newApp(t)
+	for _, mode := range modes {
+		p := a.open(t, func(c *ringfence.Config) { c.Mode = mode; c.DSN += "&pool_max_conns=1" })
+		for range 3 {
+			ctx, cancel := context.WithCancel(as(t.Context(), tenantA))
+			defer cancel()
+			owners(t, ctx, p)
+			tx, err := p.Begin(as(t.Context(), tenantB))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if got := owners(t, t.Context(), tx); got != rowsOf(tenantB, "1", "2", "3") {
+					t.Errorf("%s: B sees %s", mode, got)
+				}
+				cancel()
+			}
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+		}
+		if n := p.Stat().NewConnsCount(); n != 1 {
+			t.Errorf("%s: %d connections were made", mode, n)
+		}
+	}
+}
+
 // TestNoWayToTheConnection looks through all that a Pool and a Tx hand out.
 func TestNoWayToTheConnection(t *testing.T) {
 	for _, v := range []any{(*ringfence.Pool)(nil), (*ringfence.Tx)(nil)} {
