@@ -35,6 +35,9 @@ var markdownFormat = Format{
 		if r.Observe != nil {
 			m.observe(r.Observe)
 		}
+		if r.Bench != nil {
+			m.bench(r.Bench)
+		}
 		return b.Flush()
 	},
 }

@@ -40,6 +40,9 @@ var textFormat = Format{
 		if r.Observe != nil {
 			p.observe(r.Observe)
 		}
+		if r.Bench != nil {
+			p.bench(r.Bench)
+		}
 		return b.Flush()
 	},
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/ringfencehq/ringfence/internal/audit"
+	"github.com/ringfencehq/ringfence/internal/bench"
 	"github.com/ringfencehq/ringfence/internal/impact"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -29,6 +30,7 @@ type Report struct {
 	Impact *impact.Document
 
 	Observe *impact.Status
+	Bench   *bench.Document
 }
 
 // A Server says where a document comes from.
@@ -129,6 +131,8 @@ func (r *Report) Document() any {
 		return r.Impact
 	case r.Observe != nil:
 		return r.Observe
+	case r.Bench != nil:
+		return r.Bench
 	}
 	return r.Audit
 }
@@ -173,6 +177,9 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case impact.ObserveVersion:
 		r := &Report{Observe: &impact.Status{}}
 		return r, decode(raw, r.Observe)
+	case bench.SchemaVersion:
+		r := &Report{Bench: &bench.Document{}}
+		return r, decode(raw, r.Bench)
 	case impact.SchemaVersion:
 		r := &Report{Impact: &impact.Document{}}
 		return r, decode(raw, r.Impact)
