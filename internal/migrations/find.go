@@ -160,7 +160,9 @@ func leading(base string) string { return digits.FindString(strings.TrimLeft(bas
 
 // versions compares 1.2 and 1.10 part by part, as numbers of any length.
 func versions(a, b string) int {
-	number := func(s string) []string { return strings.FieldsFunc(s, func(r rune) bool { return r == '.' || r == '_' }) }
+	number := func(s string) []string {
+		return strings.FieldsFunc(s, func(r rune) bool { return r == '.' || r == '_' })
+	}
 	return slices.CompareFunc(number(a), number(b), func(x, y string) int {
 		x, y = strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
 		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
