@@ -51,6 +51,37 @@ func (l *LineWriter) Send(_ context.Context, batch []Event) error {
 	return nil
 }
 
+// AppendText writes the event for people: time, severity, type, then what is known, each text as it stands or quoted.
+func AppendText(b []byte, e *Event) []byte {
+	b = e.Created.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = fmt.Appendf(b, " %-8s %s", e.Severity, visible(string(e.Type)))
+	add := func(key, value string) {
+		if value == "" {
+			return
+		}
+		value = visible(value)
+		if strings.ContainsAny(value, " =\"\\") {
+			value = strconv.Quote(value)
+		}
+		b = append(append(append(append(b, ' '), key...), '='), value...)
+	}
+	add("tenant", e.Tenant)
+	add("attempted", e.AttemptedTenant)
+	add("user", e.User)
+	add("session", e.Session)
+	add("address", e.Address)
+	if e.Count > 1 {
+		add("count", strconv.FormatInt(e.Count, 10))
+	}
+	for _, k := range slices.Sorted(maps.Keys(e.Detail)) {
+		add(strings.ReplaceAll(visible(k), " ", "_"), e.Detail[k])
+	}
+	add("agent", e.UserAgent)
+	add("place", e.Node+"/"+strconv.FormatInt(e.Epoch, 10)+"/"+strconv.FormatInt(e.Sequence, 10))
+	add("id", e.ID.String())
+	return b
+}
+
 // the product as exports name it.
 const (
 	vendor  = "Ringfence"

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -98,22 +99,32 @@ func readRetired(ctx context.Context, q Querier, v *verifier) error {
 	return nil
 }
 
+// ReadCheckpoints reads the table's checkpoints, oldest of each chain first. Signatures are not verified: OpenCheckpoint does.
+func ReadCheckpoints(ctx context.Context, q Querier) iter.Seq2[Checkpoint, error] {
+	return func(yield func(Checkpoint, error) bool) {
+		notes, err := readNotes(ctx, q)
+		if err != nil {
+			yield(Checkpoint{}, err)
+			return
+		}
+		for _, n := range notes {
+			c, _ := OpenCheckpoint(n) // one that is malformed is handed on as the table holds it, for verification to find
+			c.Note = n
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
 // readNotes reads the checkpoints' signed notes.
 func readNotes(ctx context.Context, q Querier) ([]string, error) {
 	rows, err := q.Query(ctx, "SELECT note FROM ringfence.trail_checkpoint ORDER BY node, epoch, size")
 	if err != nil {
 		return nil, fmt.Errorf("reading checkpoints: %w", err)
 	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var n string
-		if err := rows.Scan(&n); err != nil {
-			return nil, fmt.Errorf("reading checkpoints: %w", err)
-		}
-		out = append(out, n)
-	}
-	if err := rows.Err(); err != nil {
+	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
 		return nil, fmt.Errorf("reading checkpoints: %w", err)
 	}
 	return out, nil
