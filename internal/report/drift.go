@@ -84,6 +84,6 @@ func (p *printer) effect(e drift.Effect) {
 	}
 	p.line("    %s", fmt.Sprintf("%s: %s → %s (%s)", way(e.Role, e.Path, what+" on "+safe(e.Relation)), e.Before, e.After, e.Kind))
 	if e.Witness != nil {
-		p.wrapped("        ", "row "+values(e.Witness.Row)+" in the context "+values(e.Witness.Context))
+		p.wrapped("        ", "row "+Values(e.Witness.Row)+" in the context "+Values(e.Witness.Context))
 	}
 }

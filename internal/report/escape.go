@@ -57,7 +57,7 @@ func isOpen(c prove.Cell) bool { return c.Verdict != prove.Proved && c.Verdict !
 
 // cellTitle says in one line what a cell is about.
 func cellTitle(c prove.Cell) string {
-	return safe(way(c.Role, c.Path, variant(c)+" on "+c.Relation))
+	return safe(way(c.Role, c.Path, Variant(c)+" on "+c.Relation))
 }
 
 // findingText is the detail of a finding and the way to it, a line each.
@@ -76,7 +76,7 @@ func findingText(f audit.Finding) string {
 func cellText(c prove.Cell) string {
 	out := cellTitle(c) + ": " + safe(string(c.Verdict)) + ": " + safe(c.Why)
 	if c.Witness != nil {
-		out += "\nwitness: row " + values(c.Witness.Row) + " in the context " + values(c.Witness.Context) + " (executed: " + safe(c.Witness.Executed) + ")"
+		out += "\nwitness: row " + Values(c.Witness.Row) + " in the context " + Values(c.Witness.Context) + " (executed: " + safe(c.Witness.Executed) + ")"
 		if c.Witness.Statement != "" {
 			out += "\nstatement: " + safe(c.Witness.Statement)
 		}

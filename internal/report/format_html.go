@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/prove"
-	"github.com/ringfencehq/ringfence/internal/reach"
 )
 
 var htmlFormat = Format{
@@ -38,28 +37,14 @@ var htmlFormat = Format{
 type htmlProve struct {
 	*Prove
 	Columns  []string
-	Rows     []htmlRow
+	Rows     []MatrixRow
 	Leaks    []prove.Cell
 	Unproven []prove.Cell
 	Accepted []prove.Cell
 }
 
-// An htmlRow is a table's line in the matrix.
-type htmlRow struct {
-	Table   string
-	Squares []square
-}
-
 func htmlProof(d *Prove) htmlProve {
-	out := htmlProve{Prove: d, Columns: columns}
-	squares, tables := squaresOf(d.Cells)
-	for _, t := range sorted(tables) {
-		row := htmlRow{Table: t}
-		for _, c := range columns {
-			row.Squares = append(row.Squares, squares[t][c])
-		}
-		out.Rows = append(out.Rows, row)
-	}
+	out := htmlProve{Prove: d, Columns: Columns, Rows: Matrix(d.Cells)}
 	for _, c := range d.Cells {
 		switch {
 		case c.Accepted != nil:
@@ -74,41 +59,6 @@ func htmlProof(d *Prove) htmlProve {
 	return out
 }
 
-// A station is one box of a path that is drawn, and how the next is reached.
-type station struct{ Kind, Name, Via string }
-
-// stations draws a cell's way: role → … → row.
-func stations(c prove.Cell) []station {
-	out := []station{{Kind: "role", Name: c.Role}}
-	for _, h := range c.Path {
-		out[len(out)-1].Via = strings.ReplaceAll(h.Via, "_", " ")
-		out = append(out, station{Kind: kindOf(h), Name: h.Name})
-	}
-	out[len(out)-1].Via = variant(c)
-	out = append(out, station{Kind: "table", Name: c.Relation}, station{Kind: "row", Name: "another tenant's row"})
-	out[len(out)-2].Via = c.Kind
-	return out
-}
-
-func kindOf(h reach.Hop) string {
-	switch h.Via {
-	case "inherit", "set_role", "owner":
-		return "role"
-	}
-	return strings.ReplaceAll(h.Via, "_", " ")
-}
-
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"stations": stations, "values": values, "variant": variant, "join": strings.Join,
-	"letter": func(s square) string {
-		l := letters[s.verdict].letter
-		if l == "" {
-			return "–"
-		}
-		if s.accepted {
-			return strings.ToLower(l)
-		}
-		return l
-	},
-	"word": func(s square) string { return string(s.verdict) },
+	"stations": Stations, "values": Values, "variant": Variant, "join": strings.Join,
 }).Parse(htmlPage))

@@ -140,7 +140,7 @@ func proveSuites(d *Prove) []junitSuite {
 }
 
 func cellCase(c prove.Cell) junitCase {
-	out := junitCase{Class: safe(c.Relation), Name: safe(way(c.Role, c.Path, variant(c)))}
+	out := junitCase{Class: safe(c.Relation), Name: safe(way(c.Role, c.Path, Variant(c)))}
 	switch {
 	case c.Accepted != nil:
 		out.Skipped = &junitSkipped{acceptedText(c.Accepted.By, c.Accepted.Until, c.Accepted.Reason)}

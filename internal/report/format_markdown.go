@@ -164,12 +164,12 @@ func (m marker) matrix(cells []prove.Cell) {
 	var rows [][]string
 	for _, t := range unique(tables) {
 		row := []string{safe(t)}
-		for _, command := range columns {
+		for _, command := range Columns {
 			row = append(row, cmp.Or(worst[[2]string{t, command}], "-"))
 		}
 		rows = append(rows, row)
 	}
-	m.table("Tables", append([]string{"Table"}, columns...), rows)
+	m.table("Tables", append([]string{"Table"}, Columns...), rows)
 }
 
 // cells writes the cells that are neither proved nor probed.

@@ -30,7 +30,7 @@ Accepted: {{.Summary.Accepted}}.</p>
 <h2>Tables and commands</h2>
 <p class="dim">The worst verdict of each: P proved, H held under attack, L leak, U unproven; lower case: accepted.</p>
 <table><thead><tr><th scope="col">table</th>{{range .Columns}}<th scope="col">{{.}}</th>{{end}}</tr></thead><tbody>
-{{range .Rows}}<tr><th scope="row"><code>{{.Table}}</code></th>{{range .Squares}}<td class="v {{word .}}" title="{{word .}}">{{letter .}}</td>{{end}}</tr>
+{{range .Rows}}<tr><th scope="row"><code>{{.Table}}</code></th>{{range .Squares}}<td class="v {{.Verdict}}" title="{{.Verdict}}">{{.Letter}}</td>{{end}}</tr>
 {{end}}</tbody></table>
 {{if .Leaks}}<h2>Leaks</h2>
 {{range .Leaks}}<article><ol class="path">{{range $i, $s := stations .}}<li><b title="{{$s.Kind}}">{{$s.Name}}</b>{{if $s.Via}}<small>{{$s.Via}} →</small>{{end}}</li>{{end}}</ol>
