@@ -19,7 +19,8 @@ const module = "github.com/ringfencehq/ringfence"
 // layers lists the packages bottom up: what is imported stands on a lower line. Packages of one line do not import each
 // other.
 var layers = [][]string{
-	{"internal/pg", "internal/catalog", "internal/metrics", "internal/bench", "internal/signed", "internal/trailsql"},
+	{"internal/pg", "internal/metrics", "internal/attest"},
+	{"internal/catalog", "internal/bench", "internal/signed", "internal/trailsql"},
 	{"internal/pgtest", "internal/expr", "internal/rights", "internal/clone"},
 	{"internal/tenancy", "internal/catalog/catalogtest", "internal/migrations"},
 	{"internal/reach"},
@@ -33,7 +34,8 @@ var layers = [][]string{
 	{"internal/rollout"},
 	{"internal/report"},
 	{"internal/monitor", "internal/console", "internal/edge"},
-	{"examples/callcenter"},
+	{"examples/callcenter", "examples/callcenter/api", "examples/callcenter/start"},
+	{"examples/callcenter/cmd/callcenter"},
 	{"internal/demo"},
 	{"internal/cli"},
 	{"cmd/ringfence", "internal/gen"},

@@ -1,4 +1,4 @@
-// Package auth tells who shows a token. Its Verifier is the one Authorize (ringfence.Authorizer) that the HTTP middleware, the
+// Package auth tells who shows a token, and for which tenant. Its Verifier is the one Authorize (ringfence.Authorizer) that the HTTP middleware, the
 // gRPC interceptors and the gateway ask: a JWT is verified against the keys of its pinned issuer, its tenant is read from one
 // claim and parsed, and then revocation and membership are asked, in this order. Issuer is the other side: it signs the
 // short-lived tokens of a login of one's own.
