@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,6 +22,10 @@ type draft struct {
 	order  []string // column names in their order
 	marker string
 	full   bool // every column is already given
+
+	anchor  time.Time     // see moments; drawn when first needed
+	anchors int           // how often it was moved
+	groups  []momentGroup // see momentGroups
 
 	branches []*catalog.Relation // see tree
 }
@@ -190,7 +195,8 @@ func (d *draft) propose(c *catalog.Column) []string {
 			}
 		}
 	}
-	out = append(out, d.bounds(c.Name)...)
+	out = slices.Concat(d.moments(c), d.spans(c), out)
+	out = append(d.bounds(c.Name), out...)
 	out = append(out, d.asLinked(c)...)
 	out = append(out, d.m.v.forType(c.TypeOID, c.TypeMod, 0)...)
 	if d.partitionKey(c.Name) { // of a hash: some draw lands in each part
@@ -205,7 +211,7 @@ func (d *draft) propose(c *catalog.Column) []string {
 // another type: text that holds uuids, numbers in text.
 func (d *draft) asLinked(c *catalog.Column) []string {
 	var out []string
-	for _, t := range d.m.tables {
+	for _, t := range d.m.model.Tables {
 		if t.Parent == nil || t.Parent.Table == nil || t.Parent.Table.Relation != d.rel {
 			continue
 		}
@@ -246,8 +252,8 @@ func (d *draft) value(f *field) *string {
 // row returns the columns that are given, with their values.
 func (d *draft) row() map[string]*string {
 	out := map[string]*string{}
-	for name, f := range d.fields {
-		if f.given {
+	for _, name := range d.order { // in order: what is drawn must not hang on a map's
+		if f := d.fields[name]; f.given {
 			if v := d.value(f); v != nil || f.null || f.self != "" {
 				out[name] = v
 			}

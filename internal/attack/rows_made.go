@@ -40,6 +40,7 @@ func (u *Unmade) Error() string {
 type maker struct {
 	s        *session
 	v        *values
+	model    *tenancy.Model
 	tables   map[string]*tenancy.Table
 	rows     map[rowKey]*made
 	failed   map[rowKey]*Unmade
@@ -56,7 +57,7 @@ type rowKey struct{ relation, tenant string }
 
 // newMaker returns a maker over the model's tables.
 func newMaker(s *session, m *tenancy.Model, seed uint64, limit int) *maker {
-	mk := &maker{s: s, limit: limit, tables: map[string]*tenancy.Table{}, rows: map[rowKey]*made{}, failed: map[rowKey]*Unmade{},
+	mk := &maker{s: s, model: m, limit: limit, tables: map[string]*tenancy.Table{}, rows: map[rowKey]*made{}, failed: map[rowKey]*Unmade{},
 		busy: map[rowKey]bool{}, reserved: map[rowKey]map[string]string{}}
 	mk.v = &values{s: s, random: rand.New(rand.NewPCG(seed, seed>>7))}
 	for _, t := range m.Tables {

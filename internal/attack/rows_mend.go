@@ -27,17 +27,27 @@ func (d *draft) mend(ctx context.Context, tx pgx.Tx, e *pgconn.PgError) bool {
 		return d.advance([]string{e.ColumnName})
 	case uniqueViolation:
 		return d.advance(d.tellingFirst(d.columnsOf(e)))
-	case checkViolation, exclusionViolation:
+	case checkViolation:
 		return d.advance(d.columnsOf(e))
+	case exclusionViolation:
+		return d.reanchor(d.columnsOf(e)) || d.advance(d.columnsOf(e))
 	case foreignKeyViolation:
 		return d.loosen(d.columnsOf(e)) || d.advance(d.columnsOf(e))
 	case raisedException:
 		return d.fill()
 	}
 	if e.Code[:2] == "22" {
-		return d.replaceInvalid(ctx, tx) || d.fill()
+		return d.replaceInvalid(ctx, tx) || d.fill() || d.advance(d.relatedMoments())
 	}
 	return false
+}
+
+// relatedMoments returns the columns whose moments are held against others: a range may end before it starts.
+func (d *draft) relatedMoments() []string {
+	return slices.DeleteFunc(slices.Clone(d.order), func(name string) bool {
+		related, _ := d.related(d.fields[name].col)
+		return related == nil
+	})
 }
 
 // tellingFirst orders the columns of a key so that those that tell rows apart within it come first: the last ones, and those
