@@ -20,7 +20,8 @@ const module = "github.com/ringfencehq/ringfence"
 // other.
 var layers = [][]string{
 	{"internal/pg", "internal/metrics", "internal/attest"},
-	{"internal/catalog", "internal/bench", "internal/signed", "internal/trailsql"},
+	{"internal/catalog", "internal/bench", "internal/signed", "internal/definer"},
+	{"internal/trailsql"},
 	{"internal/pgtest", "internal/expr", "internal/rights", "internal/clone"},
 	{"internal/tenancy", "internal/catalog/catalogtest", "internal/migrations"},
 	{"internal/reach"},

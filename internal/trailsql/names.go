@@ -11,12 +11,13 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/internal/definer"
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 // The fixed names of the trail's objects. All stand in Schema and belong to Owner, a role that nobody is.
 const (
-	Schema      = "ringfence"
+	Schema      = definer.Schema
 	Owner       = "ringfence_trail"
 	Events      = "trail_event"
 	Checkpoints = "trail_checkpoint"
@@ -25,7 +26,7 @@ const (
 )
 
 // Config are the settings that every function of the trail carries, as pg_proc.proconfig has them.
-var Config = []string{"search_path=pg_catalog, pg_temp", "row_security=on"}
+var Config = definer.Config
 
 // MaxBatch is the most events that one call of the append function takes.
 const MaxBatch = 10000

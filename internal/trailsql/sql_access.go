@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/definer"
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
@@ -26,7 +27,7 @@ func granted(use string) []string {
 	var out []string
 	for _, f := range Functions() {
 		if f.For == use {
-			out = append(out, "EXECUTE ON FUNCTION "+f.signature())
+			out = append(out, "EXECUTE ON FUNCTION "+f.Signature())
 		}
 	}
 	if use == Reader {
@@ -82,8 +83,7 @@ func Revoke(use, role string, schema SchemaUse) []string {
 
 // asOwner runs statements with the owner's rights: a superuser has them, and who may administer the owner takes them until the end.
 func asOwner(statements []string) []string {
-	return slices.Concat([]string{strings.Replace(ownerBlock, "CREATE ROLE ringfence_trail NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT",
-		"RAISE EXCEPTION 'the trail is not installed'", 1)}, statements, []string{leaveBlock})
+	return slices.Concat([]string{definer.Return(Owner)}, statements, []string{definer.Leave(Owner)})
 }
 
 // GrantDone is a query for one boolean: may the role use the trail so?
@@ -92,8 +92,7 @@ func GrantDone(use, role string) string {
 	var facts []string
 	for _, f := range Functions() {
 		if f.For == use {
-			facts = append(facts, fmt.Sprintf("EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace, pg_catalog.aclexplode(f.proacl) x"+
-				" WHERE n.nspname = %s AND f.proname = %s AND x.privilege_type = 'EXECUTE' AND %s)", pg.Literal(Schema), pg.Literal(f.Name), is))
+			facts = append(facts, f.Granted(role))
 		}
 	}
 	if use == Reader {

@@ -1,17 +1,13 @@
 package trailsql
 
-import "slices"
+import (
+	"slices"
 
-// A Function is one of the trail's functions, as it must stand in the catalogue.
-type Function struct {
-	Name      string
-	Arguments string // with names, as CREATE FUNCTION takes them
-	Types     string // without, as a signature
-	Result    string
-	Body      string
-	Definer   bool
-	For       string // who has EXECUTE: writer, keeper; "": nobody but the owner
-}
+	"github.com/ringfencehq/ringfence/internal/definer"
+)
+
+// A Function is one of the trail's functions, as it must stand in the catalogue; For is writer, keeper or nobody.
+type Function = definer.Function
 
 // Functions are the trail's functions, each after those that it calls.
 func Functions() []Function {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/definer"
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
@@ -12,7 +13,7 @@ import (
 func Done() string {
 	var facts []string
 	for _, f := range Functions() {
-		facts = append(facts, f.stands())
+		facts = append(facts, f.Stands(Owner))
 	}
 	for _, t := range Tables() {
 		kind := "r"
@@ -36,20 +37,7 @@ func Done() string {
 }
 
 // ofClass starts a query about a relation c of the schema, its owner o being the trail's.
-const ofClass = "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles o ON o.oid = c.relowner" +
-	" WHERE n.nspname = '" + Schema + "' AND o.rolname = '" + Owner + "'"
-
-// stands asks for the function with exactly this body, owner and settings, open to nobody by PUBLIC.
-func (f Function) stands() string {
-	config := make([]string, len(Config))
-	for i, c := range Config {
-		config[i] = pg.Literal(c)
-	}
-	return fmt.Sprintf("EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace JOIN pg_catalog.pg_roles o ON o.oid = f.proowner"+
-		" WHERE n.nspname = %s AND o.rolname = %s AND f.proname = %s AND f.prosecdef = %t AND f.proconfig = ARRAY[%s] AND f.prosrc = %s"+
-		" AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(f.proacl, pg_catalog.acldefault('f', f.proowner))) x WHERE x.grantee = 0))",
-		pg.Literal(Schema), pg.Literal(Owner), pg.Literal(f.Name), f.Definer, strings.Join(config, ", "), pg.Literal(f.Body))
-}
+var ofClass = definer.OfClass(Owner)
 
 func triggerStands(table, trigger string) string {
 	return fmt.Sprintf("EXISTS (SELECT %s AND c.relname = %s AND EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid"+

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/definer"
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
@@ -12,7 +13,7 @@ import (
 // and CREATEROLE, and is no member of the trail's owner afterwards.
 func Install() []string {
 	out := []string{
-		ownerBlock,
+		definer.Enter(Owner),
 		"CREATE SCHEMA IF NOT EXISTS " + Schema,
 		"GRANT USAGE, CREATE ON SCHEMA " + Schema + " TO " + Owner,
 		tablesBlock(),
@@ -22,42 +23,12 @@ func Install() []string {
 		out = append(out, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON %s (%s)", i.Name, qualified(Events), i.Keys))
 	}
 	for _, f := range Functions() {
-		out = append(out, f.create()...)
+		out = append(out, f.Create(Owner)...)
 	}
 	out = append(out, secure()...)
 	out = append(out, comments()...)
-	return append(out, "SELECT "+qualified("trail_ahead")+"(2)", leaveBlock)
+	return append(out, "SELECT "+qualified("trail_ahead")+"(2)", definer.Leave(Owner))
 }
-
-// ownerBlock makes the owner: a role without log-in that nobody is a member of. One that another database of the cluster made
-// serves here too; one that somebody prepared is refused. Who is no superuser becomes a member until the end.
-const ownerBlock = `DO $ringfence$
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'ringfence_trail') THEN
-    BEGIN
-      CREATE ROLE ringfence_trail NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT;
-    EXCEPTION WHEN duplicate_object OR unique_violation THEN
-      NULL; -- another database's plan made it at the same moment
-    END;
-  ELSIF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'ringfence_trail' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls))
-     OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
-                WHERE r.rolname = 'ringfence_trail' AND u.rolname <> current_user AND pg_catalog.pg_has_role(u.oid, r.oid, 'MEMBER') AND NOT m.admin_option) THEN
-    RAISE EXCEPTION 'the role ringfence_trail is not one that nobody can become' USING HINT = 'Take its members and its attributes away: the trail''s tables will belong to it.';
-  END IF;
-  IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
-    GRANT ringfence_trail TO CURRENT_USER;
-  END IF;
-END
-$ringfence$`
-
-// leaveBlock ends the membership that ownerBlock began.
-const leaveBlock = `DO $ringfence$
-BEGIN
-  IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
-    REVOKE ringfence_trail FROM CURRENT_USER;
-  END IF;
-END
-$ringfence$`
 
 // tablesBlock makes the tables that are missing and takes from a new one whatever default privileges gave away.
 func tablesBlock() string {
@@ -115,22 +86,6 @@ func checksBlock() string {
 	return b.String() + "END\n$ringfence$"
 }
 
-// create returns the statements for one function.
-func (f Function) create() []string {
-	definer, signature := "", f.signature()
-	if f.Definer {
-		definer = " SECURITY DEFINER"
-	}
-	return []string{
-		fmt.Sprintf("CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE plpgsql%s SET search_path = pg_catalog, pg_temp SET row_security = on AS $ringfence$%s$ringfence$",
-			qualified(f.Name), f.Arguments, f.Result, definer, f.Body),
-		"ALTER FUNCTION " + signature + " OWNER TO " + Owner,
-		"REVOKE ALL ON FUNCTION " + signature + " FROM PUBLIC",
-	}
-}
-
-func (f Function) signature() string { return qualified(f.Name) + "(" + f.Types + ")" }
-
 // secure puts triggers, row security and the owner's own policies on the tables.
 func secure() []string {
 	var out []string
@@ -180,7 +135,7 @@ func Uninstall() []string {
 	}
 	for _, f := range Functions() {
 		if f.Name != "trail_refuse" {
-			fmt.Fprintf(&b, "  DROP FUNCTION IF EXISTS %s;\n", f.signature())
+			fmt.Fprintf(&b, "  DROP FUNCTION IF EXISTS %s;\n", f.Signature())
 		}
 	}
 	fmt.Fprintf(&b, "  SET LOCAL row_security = on;\n  IF EXISTS (SELECT FROM %[1]s) OR EXISTS (SELECT FROM %[2]s) OR EXISTS (SELECT FROM %[3]s) THEN\n"+
