@@ -19,7 +19,7 @@ const module = "github.com/ringfencehq/ringfence"
 // layers lists the packages bottom up: what is imported stands on a lower line. Packages of one line do not import each
 // other.
 var layers = [][]string{
-	{"internal/pg", "internal/metrics", "internal/attest"},
+	{"internal/pg", "internal/metrics", "internal/notify", "internal/attest"},
 	{"internal/catalog", "internal/bench", "internal/signed", "internal/definer"},
 	{"internal/trailsql"},
 	{"internal/pgtest", "internal/expr", "internal/rights", "internal/clone"},
