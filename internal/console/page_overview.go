@@ -1,0 +1,57 @@
+package console
+
+import (
+	"net/http"
+	"path/filepath"
+
+	"github.com/ringfencehq/ringfence/internal/audit"
+	"github.com/ringfencehq/ringfence/internal/drift"
+	"github.com/ringfencehq/ringfence/internal/prove"
+	"github.com/ringfencehq/ringfence/internal/report"
+)
+
+// overview says in a glance what is open, what is unknown, and what is there to read.
+func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
+	p := c.posture(w, r)
+	if p == nil {
+		return
+	}
+	own := struct {
+		*Posture
+		Severities []count
+		Isolation  prove.Count
+		Open       int // leaks and unproven cells of isolation that nobody accepted
+		Worst      []report.MatrixRow
+		Drift      []count
+		Rollouts   []string
+		Trail      bool
+	}{Posture: p, Isolation: p.Prove.Summary.Isolation, Trail: c.o.Events != nil}
+	for _, s := range []audit.Severity{audit.Critical, audit.High, audit.Medium, audit.Low, audit.Info} {
+		own.Severities = append(own.Severities, count{string(s), p.Audit.Summary[string(s)]})
+	}
+	for _, row := range p.rows {
+		switch s := row.Worst(); {
+		case s.Accepted:
+		case s.Verdict == prove.Leak, s.Verdict == prove.Unproven:
+			own.Open++
+			if len(own.Worst) < 10 {
+				own.Worst = append(own.Worst, row)
+			}
+		}
+	}
+	if p.Drift != nil {
+		for _, d := range []drift.Direction{drift.Widened, drift.Unknown, drift.Narrowed, drift.Neutral} {
+			own.Drift = append(own.Drift, count{string(d), p.Drift.Summary[d]})
+		}
+	}
+	for _, dir := range c.o.Rollouts {
+		own.Rollouts = append(own.Rollouts, filepath.Base(dir))
+	}
+	c.render(w, r, "overview", "Overview", own)
+}
+
+// A count is how many there are of a kind.
+type count struct {
+	Name string
+	N    int
+}

@@ -1,0 +1,88 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+
+	"github.com/ringfencehq/ringfence/internal/rollout"
+)
+
+// A staged is one stage with the answer to whether it may begin, as it stands or stood.
+type staged struct {
+	Stage    rollout.Stage
+	State    rollout.StageState
+	Decision *rollout.Decision
+	Error    string
+}
+
+// A road is one rollout as its page shows it.
+type road struct {
+	Name    string
+	Rollout *rollout.Rollout
+	Closed  bool
+	Stages  []staged
+	Entries paging[rollout.Entry]
+	Error   string
+}
+
+// read opens a rollout's directory, and says what keeps it from being read.
+func (c *Console) read(r *http.Request, dir string) road {
+	out := road{Name: filepath.Base(dir)}
+	b, err := rollout.OpenBundle(context.WithoutCancel(r.Context()), rollout.Directory(dir), nil)
+	if err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	out.Rollout, out.Closed = &b.State.Rollout, b.State.Closed
+	for i := range b.State.Rollout.Stages {
+		s := staged{Stage: b.State.Rollout.Stages[i]}
+		if st := b.State.Stages[s.Stage.Name]; st != nil {
+			s.State = *st
+		}
+		if s.Decision, err = b.DecideAsOf(&s.Stage, c.o.Now()); err != nil {
+			s.Error = err.Error()
+		}
+		out.Stages = append(out.Stages, s)
+	}
+	out.Entries = paged(r, b.Log.Entries())
+	return out
+}
+
+// rollouts lists the rollouts and where each stands.
+func (c *Console) rollouts(w http.ResponseWriter, r *http.Request) {
+	var all []road
+	for _, dir := range c.o.Rollouts {
+		all = append(all, c.read(r, dir))
+	}
+	c.render(w, r, "rollouts", "Rollouts", all)
+}
+
+// rollout shows one: its line of time, gates, facts and signatures.
+func (c *Console) rollout(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("name")
+	for _, dir := range c.o.Rollouts {
+		if filepath.Base(dir) == name {
+			c.render(w, r, "rollout", "Rollout "+name, c.read(r, dir))
+			return
+		}
+	}
+	c.fail(w, r, http.StatusNotFound, "There is no rollout of that name.")
+}
+
+// Standing says in a word where the stage is.
+func (s staged) Standing() string {
+	switch {
+	case !s.State.Returned.IsZero():
+		return "taken back"
+	case !s.State.Applied.IsZero():
+		return "applied"
+	case !s.State.Begun.IsZero():
+		return "under way"
+	case s.Decision == nil:
+		return "unknown"
+	case s.Decision.Green:
+		return "may begin"
+	}
+	return "may not begin"
+}

@@ -1,0 +1,135 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/go-analyze/charts"
+
+	"github.com/ringfencehq/ringfence/internal/bench"
+)
+
+// charted bounds the bars of a chart.
+const charted = 12
+
+// A timing is one case over all documents that time it.
+type timing struct {
+	Table, Query, Role string
+	Medians            []*float64 // as the application, by document; nil: not timed there
+	Without            *float64   // without the policy, in the latest document
+	Indexes            []string   // used in the latest
+	Unknown            string
+	Worse              bool
+}
+
+// timings lines up the cases of all documents, the slowest of the latest first.
+func (c *Console) timings() []timing {
+	at := map[[3]string]int{}
+	var out []timing
+	for n, d := range c.o.Bench {
+		for _, x := range d.Bench {
+			key := [3]string{x.Table, x.Query, x.Role}
+			i, ok := at[key]
+			if !ok {
+				i, at[key] = len(out), len(out)
+				out = append(out, timing{Table: x.Table, Query: x.Query, Role: x.Role, Medians: make([]*float64, len(c.o.Bench))})
+			}
+			out[i].fill(n, &x)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b timing) int { return cmp.Compare(b.slowest(), a.slowest()) })
+	return out
+}
+
+func (t *timing) fill(n int, c *bench.Case) {
+	t.Unknown, t.Worse, t.Without, t.Indexes = c.Unknown, c.Worse, nil, nil
+	if c.With != nil {
+		t.Medians[n] = &c.With.Median
+	}
+	if c.Without != nil {
+		t.Without = &c.Without.Median
+	}
+	if c.Plan != nil {
+		t.Indexes = c.Plan.Indexes
+	}
+}
+
+func (t *timing) slowest() float64 {
+	worst := 0.0
+	for _, m := range t.Medians {
+		if m != nil {
+			worst = max(worst, *m)
+		}
+	}
+	return worst
+}
+
+// times shows how long tenants' queries take, before and after.
+func (c *Console) times(w http.ResponseWriter, r *http.Request) {
+	c.render(w, r, "times", "Times", struct {
+		Documents int
+		Cases     paging[timing]
+	}{len(c.o.Bench), paged(r, c.timings())})
+}
+
+// chart draws the slowest cases as bars, light or dark. It is a PNG, so that its text has the widths that the drawing counted on.
+func (c *Console) chart(w http.ResponseWriter, r *http.Request) {
+	cases := c.timings()
+	cases = cases[:min(len(cases), charted)]
+	if len(cases) == 0 {
+		http.Error(w, "nothing was timed", http.StatusNotFound)
+		return
+	}
+	slices.Reverse(cases) // bars are drawn upwards
+	var labels, series []string
+	values := make([][]float64, len(c.o.Bench))
+	for _, t := range cases {
+		labels = append(labels, t.Table+" "+t.Query)
+		for n, m := range t.Medians {
+			v := charts.GetNullValue()
+			if m != nil {
+				v = *m
+			}
+			values[n] = append(values[n], v)
+		}
+	}
+	for n := range c.o.Bench {
+		series = append(series, documentName(n, len(c.o.Bench)))
+	}
+	o := charts.NewBarChartOptionWithData(values)
+	o.Horizontal = true
+	o.CategoryAxis.Labels = labels
+	o.Legend.SeriesNames = series
+	o.ValueFormatter = func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) + " ms" }
+	o.Theme = charts.GetTheme(charts.ThemeLight)
+	if r.URL.Query().Get("theme") == "dark" {
+		o.Theme = charts.GetTheme(charts.ThemeDark)
+	}
+	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: 1200, Height: 120 + 48*len(cases)})
+	if err := p.BarChart(o); err != nil {
+		http.Error(w, "the chart could not be drawn", http.StatusInternalServerError)
+		return
+	}
+	png, err := p.Bytes()
+	if err != nil {
+		http.Error(w, "the chart could not be drawn", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "image/png")
+	_, _ = w.Write(png) // a reader that went away is no fault
+}
+
+// documentName is what a document is called in a legend: the first of several is before, the last after.
+func documentName(n, of int) string {
+	switch {
+	case of == 1:
+		return "as the application"
+	case n == 0:
+		return "before"
+	case n == of-1:
+		return "after"
+	}
+	return "between"
+}
