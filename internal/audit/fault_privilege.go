@@ -23,7 +23,7 @@ func privilegeFault(r Rule, command reach.Command) Rule {
 				}
 				f := Finding{Object: t.Relation.Identity(), ObjectType: string(t.Relation.Kind), Table: t.Relation.Identity(), Role: app, Command: string(command), Path: path}
 				f.Detail = fmt.Sprintf("%s is granted to %s.", command, grantee(g))
-				f.Fix = &Fix{SQL: revoke(string(command), t.Relation, g), Why: "nothing else changes for the application"}
+				f.Fix = &Fix{SQL: revoke(string(command), t.Relation, g), Why: "nothing else changes for the application", Grant: &g}
 				report(f)
 			}
 		}

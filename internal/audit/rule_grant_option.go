@@ -9,7 +9,7 @@ var grantOption = Rule{
 	Name:     "grant-option",
 	Title:    "the application may hand its privileges on",
 	Severity: Medium,
-	Fix:      "revoke",
+	Fix:      "revoke_grant_option",
 	Source:   "133",
 	Doc: `With the grant option the application's role grants what it has to any role, or to PUBLIC, and no migration shows it.
 
@@ -28,7 +28,7 @@ REVOKE GRANT OPTION FOR.`,
 				report(Finding{
 					Object: t.Relation.Identity(), ObjectType: string(t.Relation.Kind), Table: t.Relation.Identity(), Role: app, Path: path, Command: g.Privilege,
 					Detail: g.Privilege + " is granted to " + g.Grantee + " with grant option.",
-					Fix:    &Fix{SQL: "REVOKE GRANT OPTION FOR " + g.Privilege + " ON TABLE " + t.Relation.Identity() + " FROM " + pg.Ident(g.Grantee) + " CASCADE", Why: "the privilege itself stays"},
+					Fix:    &Fix{SQL: "REVOKE GRANT OPTION FOR " + g.Privilege + " ON TABLE " + t.Relation.Identity() + " FROM " + pg.Ident(g.Grantee) + " CASCADE", Why: "the privilege itself stays", Grant: &g},
 				})
 			}
 		}

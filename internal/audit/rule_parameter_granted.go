@@ -27,7 +27,7 @@ Revoke it.`,
 				if g.Privilege == "ALTER SYSTEM" || p.Name == "session_replication_role" {
 					f.Severity = High
 				}
-				f.Fix = &Fix{SQL: "REVOKE " + g.Privilege + " ON PARAMETER " + pg.Ident(p.Name) + " FROM " + to(g), Why: "the server's parameters are its owner's"}
+				f.Fix = &Fix{SQL: "REVOKE " + g.Privilege + " ON PARAMETER " + pg.Ident(p.Name) + " FROM " + to(g), Why: "the server's parameters are its owner's", Grant: &g}
 				report(f)
 			}
 		}

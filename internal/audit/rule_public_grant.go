@@ -22,7 +22,7 @@ Grant to the roles that need it, and revoke from PUBLIC.`,
 					f.Severity, f.Role = Medium, app
 				}
 				f.Detail = g.Privilege + " is granted to PUBLIC."
-				f.Fix = &Fix{SQL: revoke(g.Privilege, t.Relation, g), Why: "only who is named may use the table"}
+				f.Fix = &Fix{SQL: revoke(g.Privilege, t.Relation, g), Why: "only who is named may use the table", Grant: &g}
 				report(f)
 			}
 		}

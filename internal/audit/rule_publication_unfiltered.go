@@ -12,6 +12,7 @@ var publicationUnfiltered = Rule{
 	Name:     "publication-unfiltered",
 	Title:    "a publication carries every tenant's rows",
 	Severity: Low,
+	Fix:      "publication_table",
 	Source:   "14",
 	Doc: `Logical replication does not look at policies. The publication carries tenant tables without a row filter: whoever may open a replication slot here
 receives all rows of all tenants, and keeps getting them.
@@ -25,7 +26,7 @@ Publish with a row filter (15 and later) where the subscriber serves some tenant
 			if len(carried) == 0 {
 				continue
 			}
-			f := Finding{Object: catalog.QuoteIdent(p.Name), ObjectType: "publication", Table: carried[0], Detail: "It carries " + strings.Join(first(carried, 5), ", ") + "."}
+			f := Finding{Object: catalog.QuoteIdent(p.Name), ObjectType: "publication", Table: carried[0], Detail: "It carries " + strings.Join(first(carried, 5), ", ") + ".", Fix: &Fix{}}
 			for _, app := range in.Model.Applications() {
 				for _, id := range in.identities(app) {
 					if r := in.Model.Snapshot.Role(id.role); r != nil && r.Replication && (len(id.path) == 0 || id.path[0].Via != "inherit") {

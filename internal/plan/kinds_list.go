@@ -8,9 +8,9 @@ func Kinds() []*Kind {
 		&applicationRole, &signedContext, &trailTable, &trailAccess, &trailView,
 		&tenantBackfill, &updatedAtBackfill,
 		&notNullCheck, &notNullValidate, &notNull,
-		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &updatedAtTrigger,
-		&securityInvoker, &functionSearchPath, &functionExecute,
-		&grant, &revoke, &defaultPrivileges, &revokeMembership, &roleAttribute, &unsetContextDefault,
+		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &exclusionSwap, &updatedAtTrigger,
+		&securityInvoker, &functionSearchPath, &functionExecute, &matviewFunction,
+		&grant, &revoke, &revokeGrantOption, &publicationTable, &defaultPrivileges, &defaultAccess, &revokeMembership, &roleAttribute, &unsetContextDefault,
 		&createPolicy, &replacePolicy, &dropPolicy, &enableRLS,
 		&forceRLS,
 	}

@@ -17,7 +17,8 @@ type Want struct {
 	Table   string
 	Role    string
 	Command string
-	Rule    string // the rule's id, for Why
+	Rule    string         // the rule's id, for Why
+	Grant   *catalog.Grant // the one grant that is to go; nil: what the kind takes by the object's class
 }
 
 // A Verdict says whether a policy keeps foreign rows out.
@@ -91,6 +92,7 @@ type planner struct {
 	withheld []Withheld
 	names    map[string]bool     // relation names taken, as schema.name
 	indexes  map[string]string   // partition → its index that serves, or will
+	taken    map[[3]string]bool  // table, role and privilege that a step takes already
 	keys     map[string]string   // table and columns → the unique index that is planned over them
 	rules    map[string][]string // kind and table → the rules that ask for it
 
@@ -111,7 +113,7 @@ func newPlanner(in Input) *planner {
 	p := &planner{
 		in: in, m: in.Model, snap: in.Model.Snapshot, version: in.Model.Snapshot.Server.VersionNum,
 		allow: map[string]bool{}, exclude: map[string]bool{}, seen: map[string]bool{}, names: map[string]bool{},
-		indexes: map[string]string{}, keys: map[string]string{}, rules: map[string][]string{},
+		indexes: map[string]string{}, keys: map[string]string{}, taken: map[[3]string]bool{}, rules: map[string][]string{},
 	}
 	if in.Model.Config != nil {
 		p.config = *in.Model.Config

@@ -22,6 +22,10 @@ func (p *planner) wantUnique(w Want) {
 		if c.Identity(r) != w.Object && (Name{r.Schema, cmp.Or(c.Index, c.Name)}).Identity() != w.Object {
 			continue
 		}
+		if c.Kind == "exclusion" {
+			p.exclusion(t, c, w)
+			return
+		}
 		if why := p.cannotSwap(r, c); why != "" {
 			p.withhold(w.Kind, w.Object, why, "")
 			return
@@ -47,6 +51,8 @@ func (p *planner) cannotSwap(r *catalog.Relation, c *catalog.Constraint) string 
 		return "it is a " + c.Kind + " constraint: other tables and the application name rows by it"
 	case c.Deferrable:
 		return "it is deferrable, which an index that is built beforehand cannot be"
+	case plainIndex(r, c) == nil:
+		return "its index includes further columns or takes NULLs for equal, which one led by the tenant would not"
 	case r.Kind == catalog.Partitioned || r.Partition != nil:
 		return "on a partitioned table an index cannot become a constraint"
 	}
@@ -174,4 +180,15 @@ func uniquelyKeyed(r *catalog.Relation, columns []string) bool {
 	return slices.ContainsFunc(r.Indexes, func(x catalog.Index) bool {
 		return x.Unique && x.Valid && x.Predicate == nil && slices.EqualFunc(x.Keys, columns, func(k catalog.IndexKey, c string) bool { return k.Column == c })
 	})
+}
+
+// plainIndex is the index behind a constraint where it holds nothing but the constraint's columns; nil where it is more than that.
+func plainIndex(r *catalog.Relation, c *catalog.Constraint) *catalog.Index {
+	for i := range r.Indexes {
+		x := &r.Indexes[i]
+		if x.Name == cmp.Or(c.Index, c.Name) && len(x.Include) == 0 && !x.NullsEqual {
+			return x
+		}
+	}
+	return nil
 }

@@ -45,7 +45,8 @@ func (p *planner) revokeFrom(r *catalog.Relation, privileges, why []string) {
 func (p *planner) revokeTable(r *catalog.Relation, role string, privileges, why []string) {
 	target := Target{Name: nameOf(r), Role: role}
 	for _, g := range r.Grants {
-		if g.Grantee == role && slices.Contains(privileges, g.Privilege) && g.Grantor == r.Owner {
+		if g.Grantee == role && slices.Contains(privileges, g.Privilege) && g.Grantor == r.Owner && !p.taken[[3]string{r.Identity(), role, g.Privilege}] {
+			p.taken[[3]string{r.Identity(), role, g.Privilege}] = true
 			target.Privileges = append(target.Privileges, g.Privilege)
 			target.Was = append(target.Was, g)
 		}
@@ -61,6 +62,7 @@ func (p *planner) revokeTable(r *catalog.Relation, role string, privileges, why 
 			case g.Grantee != role || !slices.Contains(privileges, g.Privilege):
 			case slices.Contains(target.Privileges, g.Privilege):
 				along.Grants = append(along.Grants, g)
+			case p.taken[[3]string{r.Identity(), role, g.Privilege}]: // went with an earlier step's
 			default:
 				apart.Grants = append(apart.Grants, g)
 			}
@@ -84,28 +86,34 @@ func (p *planner) revokeTable(r *catalog.Relation, role string, privileges, why 
 	}
 }
 
-// defaultPrivileges keeps future tables from handing out what no tenant's request needs.
+// defaultPrivileges keeps future tables from handing out what no tenant's request needs, and, where that is allowed, rows as well.
 func (p *planner) defaultPrivileges() {
 	grantees := p.holders
 	for _, d := range p.snap.DefaultPrivileges {
 		if d.Object != "table" {
 			continue
 		}
-		byRole := map[string]*Target{}
+		byRole := map[*Kind]map[string]*Target{&defaultPrivileges: {}, &defaultAccess: {}}
 		for _, g := range d.Grants {
-			if !grantees[g.Grantee] || g.Grantee == d.Owner || p.isService(g.Grantee) || !slices.Contains(dangerous, g.Privilege) {
+			if !grantees[g.Grantee] || g.Grantee == d.Owner || p.isService(g.Grantee) {
 				continue
 			}
-			t := byRole[g.Grantee]
+			kind := &defaultAccess
+			if slices.Contains(dangerous, g.Privilege) {
+				kind = &defaultPrivileges
+			}
+			t := byRole[kind][g.Grantee]
 			if t == nil {
 				t = &Target{Name: Name{Schema: d.Schema}, Member: d.Owner, Role: g.Grantee, ObjectType: d.Object}
-				byRole[g.Grantee] = t
+				byRole[kind][g.Grantee] = t
 			}
 			t.Privileges = append(t.Privileges, g.Privilege)
 			t.Was = append(t.Was, g)
 		}
-		for _, role := range sortedKeys(byRole) {
-			p.add(&defaultPrivileges, *byRole[role], how{})
+		for _, kind := range []*Kind{&defaultPrivileges, &defaultAccess} {
+			for _, role := range sortedKeys(byRole[kind]) {
+				p.add(kind, *byRole[kind][role], how{why: p.wantsFor("default_privileges", defaultsOf(d))})
+			}
 		}
 	}
 }
@@ -119,4 +127,13 @@ func (p *planner) settings() {
 			}
 		}
 	}
+}
+
+// defaultsOf is what findings call default privileges on tables.
+func defaultsOf(d catalog.DefaultPrivilege) string {
+	in := ""
+	if d.Schema != "" {
+		in = " in schema " + printedIdent(d.Schema)
+	}
+	return "for role " + printedIdent(d.Owner) + in + " on tables"
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -47,6 +46,8 @@ func (p *planner) coveredByClass(w Want) bool {
 // wantPlanners are the planners of single wants, by kind.
 var wantPlanners = map[string]func(*planner, Want){
 	"revoke":                (*planner).wantRevoke,
+	"revoke_grant_option":   (*planner).wantGrantOption,
+	"publication_table":     (*planner).wantPublication,
 	"revoke_membership":     (*planner).wantMembership,
 	"role_attribute":        (*planner).wantAttribute,
 	"security_invoker":      (*planner).wantInvoker,
@@ -62,22 +63,6 @@ func (w Want) why() []string {
 		return nil
 	}
 	return []string{w.Rule}
-}
-
-func (p *planner) wantRevoke(w Want) {
-	r := p.snap.Relation(cmp.Or(w.Table, w.Object))
-	if r == nil {
-		r = p.snap.Relation(w.Object)
-	}
-	if r == nil {
-		p.withhold(w.Kind, w.Object, "no relation of this name", "")
-		return
-	}
-	privileges := []string{w.Command}
-	if w.Command == "" || r.Kind == catalog.MatView {
-		privileges = everyPrivilege
-	}
-	p.revokeFrom(r, privileges, w.why())
 }
 
 // wantMembership takes the role named by Object from the application role that is its member.

@@ -63,7 +63,7 @@ func (t Target) defaultSchema() string {
 // builtInDefault is what holds where pg_default_acl says nothing: within a schema nothing is added, else PostgreSQL's own.
 func (t Target) builtInDefault() string {
 	if t.Schema != "" {
-		return "'{}'::pg_catalog.aclitem[]"
+		return "NULL::pg_catalog.aclitem[]" // of which aclexplode makes no rows; of an empty array it makes an error
 	}
 	letter := map[string]string{"sequence": "s"}[t.ObjectType]
 	if letter == "" {

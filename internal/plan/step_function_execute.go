@@ -25,12 +25,17 @@ in. Here PUBLIC loses the right and the roles that need it get it by name, in on
 		return out
 	},
 	Done: func(t Target) string {
-		const acl = "pg_catalog.aclexplode(COALESCE(f.proacl, pg_catalog.acldefault('f', f.proowner))) x"
-		and := []string{"NOT EXISTS (SELECT FROM " + acl + " WHERE x.grantee = 0)"}
-		for _, role := range t.Roles {
-			and = append(and, fmt.Sprintf("EXISTS (SELECT FROM %s JOIN pg_catalog.pg_roles r ON r.oid = x.grantee WHERE r.rolname = %s)", acl, lit(role)))
-		}
-		return exists(ofRoutine(t), and...)
+		return exists(ofRoutine(t), calledOnlyBy(t.Roles)...)
 	},
 	Object: func(t Target) string { return routineIdentity(t.Name, t.Arguments) },
+}
+
+// calledOnlyBy are the conditions that PUBLIC may not call a routine f, and each of the roles may.
+func calledOnlyBy(roles []string) []string {
+	const acl = "pg_catalog.aclexplode(COALESCE(f.proacl, pg_catalog.acldefault('f', f.proowner))) x"
+	and := []string{"NOT EXISTS (SELECT FROM " + acl + " WHERE x.grantee = 0)"}
+	for _, role := range roles {
+		and = append(and, fmt.Sprintf("EXISTS (SELECT FROM %s JOIN pg_catalog.pg_roles r ON r.oid = x.grantee WHERE r.rolname = %s)", acl, lit(role)))
+	}
+	return and
 }

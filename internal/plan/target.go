@@ -34,6 +34,8 @@ type Target struct {
 	Index      *IndexShape     `json:"index,omitempty"`      // for index kinds
 	Partitions []Name          `json:"partitions,omitempty"` // every table below a partitioned one
 	Attach     []Name          `json:"attach,omitempty"`     // partition indexes to attach
+	Exclusion  string          `json:"exclusion,omitempty"`  // a constraint as the server prints it
+	Rows       *Predicate      `json:"rows,omitempty"`       // which rows a function gives out
 	Policy     *PolicyShape    `json:"policy,omitempty"`     // what is to be
 	WasPolicy  *StoredPolicy   `json:"was_policy,omitempty"` // what is
 	Parent     *ParentTest     `json:"parent,omitempty"`     // where a child finds its tenant

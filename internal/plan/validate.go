@@ -26,9 +26,13 @@ func (t Target) validate() error {
 	if t.Parent != nil {
 		types = append(types, Predicate{Parent: t.Parent}.types()...)
 	}
+	if t.Rows != nil {
+		types = append(types, t.Rows.types()...)
+	}
 	for _, typ := range types {
 		errs = append(errs, checkType(typ))
 	}
+	errs = append(errs, checkExclusion(t.Exclusion))
 	if t.WasPolicy != nil {
 		errs = append(errs, t.WasPolicy.validate())
 	}
