@@ -3,6 +3,10 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,12 +49,17 @@ without the plan's questions, bounded locks and retries; ringfence apply and rin
 			if err := f.check([]string{"text", "json"}, args); err != nil {
 				return err
 			}
-			if err := layout.check(); err != nil {
+			if err := errors.Join(layout.check(), checkAllowed("--allow", allow)); err != nil {
 				return err
 			}
 			m, err := f.readModel(cmd.Context(), w, argument(args, 0))
 			if err != nil {
 				return err
+			}
+			if m.Config != nil {
+				if err := checkAllowed("plan.allow", m.Config.Plan.Allow); err != nil {
+					return err
+				}
 			}
 			p, err := harden.Plan(m, plan.Options{Allow: allow, Exclude: exclude, Context: f.context, ApplicationRole: appRole})
 			if err != nil {
@@ -85,4 +94,14 @@ without the plan's questions, bounded locks and retries; ringfence apply and rin
 	layout.bind(fl)
 	fl.StringVar(&appRole, "application-role", "", "make this `ROLE` for the application, where it is the owner today")
 	return cmd
+}
+
+// checkAllowed refuses a danger that no step has: a misspelt one would leave out in silence what was asked for.
+func checkAllowed(where string, names []string) error {
+	for _, name := range names {
+		if !slices.Contains(plan.Dangers(), name) {
+			return usage(fmt.Errorf("%s: no danger is named %q", where, name), "there are "+strings.Join(plan.Dangers(), ", ")+"; each is given by a flag, or on a line, of its own")
+		}
+	}
+	return nil
 }

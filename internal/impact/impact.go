@@ -20,7 +20,16 @@ type Document struct {
 	Schema  string         `json:"schema"`
 	Server  map[string]any `json:"server"`
 	Impact  []Table        `json:"impact"`
+	Revoked []Revoked      `json:"revoked"` // privileges that the plan takes, in its order
 	Summary Summary        `json:"summary"`
+}
+
+// A Revoked is what a role may do to an object today and may not then, whatever the rows.
+type Revoked struct {
+	Object     string   `json:"object"`
+	Role       string   `json:"role"` // "": PUBLIC
+	Privileges []string `json:"privileges"`
+	Columns    []string `json:"columns,omitempty"`
 }
 
 // A Summary counts a Document.
@@ -151,5 +160,11 @@ func (t *Table) unexpectedRows() int64 {
 
 // of makes an empty document about a plan.
 func of(p *plan.Plan) *Document {
-	return &Document{Schema: SchemaVersion, Server: p.Server, Impact: []Table{}}
+	d := &Document{Schema: SchemaVersion, Server: p.Server, Impact: []Table{}, Revoked: []Revoked{}}
+	for i := range p.Steps {
+		if t := p.Steps[i].Takes; t != nil {
+			d.Revoked = append(d.Revoked, Revoked{Object: p.Steps[i].Object, Role: t.Role, Privileges: t.Privileges, Columns: t.Columns})
+		}
+	}
+	return d
 }

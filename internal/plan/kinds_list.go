@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // Kinds returns every kind of step, in the order in which steps of one wave run.
 func Kinds() []*Kind {
 	return []*Kind{
@@ -24,4 +26,14 @@ func KindByName(name string) *Kind {
 		}
 	}
 	return nil
+}
+
+// Dangers returns the names by which dangers are allowed, sorted.
+func Dangers() []string {
+	var out []string
+	for _, k := range Kinds() {
+		out = append(out, k.Danger...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

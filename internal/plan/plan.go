@@ -79,9 +79,18 @@ type Step struct {
 	Also map[string]Lock `json:"also,omitempty"`
 	// Policy is the policy that the step writes, as data, for who asks what it will let through; nil where it writes none.
 	Policy *PolicyShape `json:"policy,omitempty"`
+	// Takes are the privileges that the step takes away, as data, for who asks who loses what; nil where it takes none.
+	Takes *Taken `json:"takes,omitempty"`
 	// Before is the fingerprint of each object the step touches, as it was planned on; identity → fingerprint,
 	// "absent" for what does not exist yet.
 	Before map[string]string `json:"before"`
+}
+
+// A Taken is what a step takes from a role: privileges on the step's object, or on columns of it.
+type Taken struct {
+	Role       string   `json:"role"` // "": PUBLIC
+	Privileges []string `json:"privileges"`
+	Columns    []string `json:"columns,omitempty"`
 }
 
 // A Plan is an ordered list of steps bound to the state it was made for.

@@ -104,6 +104,9 @@ func (k *Kind) step(t Target) Step {
 		Wave: k.Wave, NoUndo: k.NoUndo, Batch: k.Batch,
 		UndoDanger: slices.Clone(k.UndoDanger), Before: map[string]string{}, Policy: t.Policy,
 	}
+	if k.Name == revoke.Name {
+		s.Takes = &Taken{Role: t.Role, Privileges: slices.Clone(t.Privileges), Columns: slices.Clone(t.Columns)}
+	}
 	if t.Schema != "" && k.Lock != NoLock || t.Schema != "" && k.UndoLock != NoLock {
 		s.Table = t.Name.Identity()
 	}

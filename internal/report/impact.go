@@ -12,7 +12,7 @@ func OfImpact(d *impact.Document) *Report { return &Report{Impact: d} }
 
 // impact tells people who loses what: first what nobody wants to lose, then what is not known, then the aim in one line a table.
 func (p *printer) impact(d *impact.Document) {
-	if len(d.Impact) == 0 {
+	if len(d.Impact)+len(d.Revoked) == 0 {
 		return
 	}
 	p.line("\n%s", p.paint("bold", "Who loses what"))
@@ -35,10 +35,12 @@ func (p *printer) impact(d *impact.Document) {
 			p.wrapped("    ", fmt.Sprintf("accepted by %s: %s", safe(t.Accepted.By), safe(t.Accepted.Reason)))
 		}
 	}
-	for i := range d.Impact {
-		for _, words := range effectWords(&d.Impact[i]) {
-			p.wrapped("  ", safe(words))
-		}
+	for _, f := range fates(d) {
+		p.wrapped("  ", safe(f.words))
+		p.wrapped("      ", safe(strings.Join(f.tables, ", ")))
+	}
+	for _, r := range d.Revoked {
+		p.wrapped("  ", safe(revokedWords(r)))
 	}
 	s := d.Summary
 	p.line("%d tables: %d with an unexpected loss (%d rows), %d unknown, %d accepted", s.Tables, s.Unexpected, s.Rows, s.Unknown, s.Accepted)
@@ -56,24 +58,67 @@ func about(t *impact.Table, rows int64) string {
 	return fmt.Sprintf("at least %d (a part of the table was looked at, %.1f %%)", rows, t.Counted.Share*100)
 }
 
-// effectWords tell what becomes of each role's commands, the ones of one fate in one line.
-func effectWords(t *impact.Table) []string {
-	var out []string
-	commands := map[string][]string{}
-	for _, e := range t.Effects {
-		words := fmt.Sprintf("%s: %s sees %s as before", t.Table, e.Role, e.Before)
-		if e.Change != "none" {
-			words = fmt.Sprintf("%s: %s %s: %s, then %s", t.Table, e.Role, e.Change, e.Before, e.After)
+// A fate is what becomes of a role's commands, and the tables that share it.
+type fate struct {
+	words  string
+	tables []string
+}
+
+// fates tell what becomes of each role's commands, in the order in which each is met first.
+func fates(d *impact.Document) []fate {
+	var out []fate
+	at := map[string]int{}
+	for i := range d.Impact {
+		for _, words := range effectWords(&d.Impact[i]) {
+			n, met := at[words]
+			if !met {
+				n, at[words] = len(out), len(out)
+				out = append(out, fate{words: words})
+			}
+			out[n].tables = append(out[n].tables, d.Impact[i].Table)
 		}
-		if commands[words] == nil {
-			out = append(out, words)
-		}
-		commands[words] = append(commands[words], e.Command)
-	}
-	for i, words := range out {
-		out[i] = words + " (" + strings.Join(commands[words], ", ") + ")"
 	}
 	return out
+}
+
+// effectWords tell what becomes of each role's commands on one table, the ones of one fate in one line.
+func effectWords(t *impact.Table) []string {
+	var order []impact.Effect
+	commands := map[impact.Effect][]string{}
+	for _, e := range t.Effects {
+		key := e
+		key.Command, key.Why = "", ""
+		if commands[key] == nil {
+			order = append(order, key)
+		}
+		commands[key] = append(commands[key], e.Command)
+	}
+	var out []string
+	for _, e := range order {
+		verb, then := e.Change, fmt.Sprintf("%s today, %s then", e.Before, e.After)
+		switch e.Change {
+		case "none":
+			verb, then = "keeps", string(e.Before)
+		case "unknown":
+			verb, then = "may lose or gain", fmt.Sprintf("%s today, and then it is unknown", e.Before)
+		}
+		words := fmt.Sprintf("%s %s (%s): %s", e.Role, verb, strings.Join(commands[e], ", "), then)
+		out = append(out, words)
+	}
+	return out
+}
+
+// revokedWords say which privilege goes.
+func revokedWords(r impact.Revoked) string {
+	role := r.Role
+	if role == "" {
+		role = "PUBLIC"
+	}
+	columns := ""
+	if len(r.Columns) > 0 {
+		columns = " (" + strings.Join(r.Columns, ", ") + ")"
+	}
+	return fmt.Sprintf("%s: no %s%s any more on %s", role, strings.Join(r.Privileges, ", "), columns, r.Object)
 }
 
 // impact writes the same as tables.
@@ -81,7 +126,7 @@ func (m marker) impact(d *impact.Document) {
 	m.title(2, "Who loses what")
 	s := d.Summary
 	m.line(fmt.Sprintf("%d tables: %d with an unexpected loss (%d rows), %d unknown, %d accepted.", s.Tables, s.Unexpected, s.Rows, s.Unknown, s.Accepted))
-	var lost, unknown, effects, tenants [][]string
+	var lost, unknown, effects, revoked, tenants [][]string
 	for i := range d.Impact {
 		t := &d.Impact[i]
 		accepted := ""
@@ -96,16 +141,20 @@ func (m marker) impact(d *impact.Document) {
 		if t.Unknown != "" {
 			unknown = append(unknown, []string{safe(t.Table), safe(t.Unknown), accepted})
 		}
-		for _, words := range effectWords(t) {
-			effects = append(effects, []string{safe(words)})
-		}
 		for _, n := range t.Tenants {
 			tenants = append(tenants, []string{safe(t.Table), safe(n.Role), safe(n.Tenant), fmt.Sprint(n.Own), fmt.Sprint(n.Before), fmt.Sprint(n.After), fmt.Sprint(n.Lost)})
 		}
 	}
+	for _, f := range fates(d) {
+		effects = append(effects, []string{safe(f.words), safe(strings.Join(f.tables, ", "))})
+	}
+	for _, r := range d.Revoked {
+		revoked = append(revoked, []string{safe(revokedWords(r))})
+	}
 	m.table("Unexpected", []string{"Table", "Rows", "What", "What to do", "Accepted"}, lost)
 	m.table("Unknown", []string{"Table", "Why", "Accepted"}, unknown)
-	m.table("By role and command", []string{"Effect"}, effects)
+	m.table("By role and command", []string{"Role, command, rows", "Tables"}, effects)
+	m.table("Privileges taken", []string{"What"}, revoked)
 	m.table("Sampled tenants, each in its own context; without a name: a session without context",
 		[]string{"Table", "Role", "Tenant", "Own rows", "Sees today", "Sees then", "Own rows lost"}, tenants)
 }
