@@ -22,9 +22,9 @@ type EventType string
 
 // What is refused: of tokens, of tenants, of sessions, of messages, by the database, at login.
 const (
-	TokenMissing       EventType = "token_missing"
+	TokenMissing       EventType = "token_missing"        // no token where one is asked for
 	TokenInvalid       EventType = "token_invalid"        // signature, algorithm, issuer, audience, form
-	TokenExpired       EventType = "token_expired"        // or not yet valid
+	TokenExpired       EventType = "token_expired"        // past its end, or not yet valid
 	TokenRevoked       EventType = "token_revoked"        // token, session, member or tenant was revoked
 	TokenWithoutTenant EventType = "token_without_tenant" // a verified token that names no tenant, or several
 	CrossTenant        EventType = "cross_tenant"         // another tenant's id, or another tenant's session
@@ -34,30 +34,31 @@ const (
 	SessionUnknown     EventType = "session_unknown"      // no such session, ended, or work before its start
 	MessageMalformed   EventType = "message_malformed"    // not what the protocol allows: duplicate keys, bad UTF-8, depth
 	MessageForbidden   EventType = "message_forbidden"    // a type that is unknown, or not for this role
-	MessageOversize    EventType = "message_oversize"
-	OriginForbidden    EventType = "origin_forbidden"
-	RateLimited        EventType = "rate_limited"
-	NoContext          EventType = "no_context"         // work on tenants' data without a tenant
-	RowForbidden       EventType = "row_forbidden"      // SQLSTATE 42501
-	ContextMalformed   EventType = "context_malformed"  // SQLSTATE 22P02 of a tenant context
-	ControlForbidden   EventType = "control_forbidden"  // transaction control in an application's own statement
-	RoleForbidden      EventType = "role_forbidden"     // the session's role is above row security
-	PINFailed          EventType = "pin_failed"         // a wrong PIN, an unknown user, device or tenant
-	PINLocked          EventType = "pin_locked"         // the failure that locked, or a try while locked
-	DeviceUnknown      EventType = "device_unknown"     // a login from a device that is not enrolled
-	PolicyForeign      EventType = "policy_foreign"     // the policies' fingerprint is not the expected one
-	MembershipFailing  EventType = "membership_failing" // membership could not be read; the request was refused
+	MessageOversize    EventType = "message_oversize"     // longer than what is allowed
+	OriginForbidden    EventType = "origin_forbidden"     // a page of another origin
+	RateLimited        EventType = "rate_limited"         // more than what is allowed, in a time or at once
+	NoContext          EventType = "no_context"           // work on tenants' data without a tenant
+	RowForbidden       EventType = "row_forbidden"        // SQLSTATE 42501
+	ContextMalformed   EventType = "context_malformed"    // SQLSTATE 22P02 of a tenant context
+	ControlForbidden   EventType = "control_forbidden"    // transaction control in an application's own statement
+	RoleForbidden      EventType = "role_forbidden"       // the session's role is above row security
+	PINFailed          EventType = "pin_failed"           // a wrong PIN, an unknown user, device or tenant
+	PINLocked          EventType = "pin_locked"           // the failure that locked, or a try while locked
+	DeviceUnknown      EventType = "device_unknown"       // a login from a device that is not enrolled
+	PolicyForeign      EventType = "policy_foreign"       // the policies' fingerprint is not the expected one
+	MembershipFailing  EventType = "membership_failing"   // membership could not be read; the request was refused
+	PINUncounted       EventType = "pin_uncounted"        // a try whose count could not be kept; it was refused
 )
 
 // What is not a refusal, and is on record all the same.
 const (
-	AllTenants   EventType = "all_tenants"  // InsecureAllTenants was used
-	ServiceCall  EventType = "service_call" // narrow work without a tenant: login look-up, webhook, cron
-	PINSucceeded EventType = "pin_succeeded"
-	PINEnrolled  EventType = "pin_enrolled" // enrolled or rotated
-	PINUnlocked  EventType = "pin_unlocked"
-	Revoked      EventType = "revoked" // a token, session, member or tenant was revoked
-	SelfTest     EventType = "self_test"
+	AllTenants   EventType = "all_tenants"    // InsecureAllTenants was used
+	ServiceCall  EventType = "service_call"   // narrow work without a tenant: login look-up, webhook, cron
+	PINSucceeded EventType = "pin_succeeded"  // a login by PIN
+	PINEnrolled  EventType = "pin_enrolled"   // enrolled or rotated
+	PINUnlocked  EventType = "pin_unlocked"   // by an administrator
+	Revoked      EventType = "revoked"        // a token, session, member or tenant was revoked
+	SelfTest     EventType = "self_test"      // the whole path is proved, at start and on a schedule
 	Triage       EventType = "triage"         // a person's judgement of an earlier event
 	NodeStarted  EventType = "node_started"   // a new epoch of a node's journal
 	TrailGap     EventType = "trail_gap"      // records of the journal that cannot be read any more
@@ -71,7 +72,7 @@ var EventTypes = []EventType{
 	TokenMissing, TokenInvalid, TokenExpired, TokenRevoked, TokenWithoutTenant, CrossTenant, TenantMissing, TenantMalformed,
 	MembershipMissing, SessionUnknown, MessageMalformed, MessageForbidden, MessageOversize, OriginForbidden, RateLimited,
 	NoContext, RowForbidden, ContextMalformed, ControlForbidden, RoleForbidden, PINFailed, PINLocked, DeviceUnknown,
-	PolicyForeign, MembershipFailing,
+	PolicyForeign, MembershipFailing, PINUncounted,
 	AllTenants, ServiceCall, PINSucceeded, PINEnrolled, PINUnlocked, Revoked, SelfTest, Triage, NodeStarted, TrailGap,
 	TrailTamper, StepApplied, Emergency,
 }
@@ -89,7 +90,7 @@ func (t EventType) Refusal() bool {
 // Severity returns how grave an event of the type is by default.
 func (t EventType) Severity() Severity {
 	switch t {
-	case CrossTenant, RoleForbidden, TrailGap, TrailTamper, Emergency, MembershipFailing:
+	case CrossTenant, RoleForbidden, TrailGap, TrailTamper, Emergency, MembershipFailing, PINUncounted:
 		return Critical
 	case RowForbidden, ContextMalformed, NoContext, ControlForbidden, TokenInvalid, PolicyForeign, TokenWithoutTenant,
 		TenantMalformed, MessageMalformed:

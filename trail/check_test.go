@@ -34,6 +34,10 @@ func TestCheck(t *testing.T) {
 	if got := states(Check(t.Context(), tb.Conn(t, tb.writer)))["query plans"]; got != Unknown {
 		t.Errorf("what the writer may not see is %s, want unknown", got)
 	}
+	times, err := TimeQueries(t.Context(), tb.Conn(t, tb.reader))
+	if err != nil || len(times) != 2 || times[0].Name != "tenant_latest" || times[0].Took <= 0 {
+		t.Errorf("the common queries took %v, %v", times, err)
+	}
 	for name, c := range map[string]struct{ sql, check string }{
 		"owner":             {"ALTER TABLE ringfence.trail_event OWNER TO " + tb.reader, "table"},
 		"member":            {"GRANT ringfence_trail TO " + tb.writer, "table"},
@@ -47,6 +51,7 @@ func TestCheck(t *testing.T) {
 		"policy":            {"CREATE POLICY p ON ringfence.trail_event USING (true)", "policies"},
 		"grant":             {"GRANT UPDATE ON ringfence.trail_event TO " + tb.writer, "policies"},
 		"partition's grant": {"GRANT DELETE ON ringfence.trail_event_other TO " + tb.writer, "policies"},
+		"function's body":   {"CREATE OR REPLACE FUNCTION ringfence.trail_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'", "policies"},
 		"function":          {"DROP FUNCTION ringfence.trail_append", "insert, read, no delete"},
 		"delete":            {"ALTER TABLE ringfence.trail_event DISABLE TRIGGER ALL", "insert, read, no delete"},
 		"plans":             {"DROP INDEX ringfence.trail_event_tenant, ringfence.trail_event_created", "query plans"},

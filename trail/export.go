@@ -102,7 +102,7 @@ func outcome(t ringfence.EventType) string {
 // authentication are the types that are about who somebody is.
 var authentication = []ringfence.EventType{
 	ringfence.TokenMissing, ringfence.TokenInvalid, ringfence.TokenExpired, ringfence.TokenRevoked, ringfence.TokenWithoutTenant,
-	ringfence.PINFailed, ringfence.PINLocked, ringfence.PINSucceeded, ringfence.PINEnrolled, ringfence.PINUnlocked, ringfence.DeviceUnknown,
+	ringfence.PINFailed, ringfence.PINLocked, ringfence.PINUncounted, ringfence.PINSucceeded, ringfence.PINEnrolled, ringfence.PINUnlocked, ringfence.DeviceUnknown,
 }
 
 // detection are the types that are findings in their own right.

@@ -23,7 +23,7 @@ type journal struct {
 	now       func() time.Time
 	clock     *idClock
 	// What the committer tells. They must not block, nor call back into the journal but for enqueueing.
-	committed func(g *group, records int)
+	committed func(g *group, fixed []Event)
 	forward   func(events []Event)
 	lost      func(g *group, err error)
 	alarm     func(Alarm)
@@ -41,6 +41,7 @@ type journal struct {
 	next     *group
 	room     chan struct{} // closed when the next group begins
 	segments []*segment
+	written  int64       // records that were written, those that had to be written twice both times
 	spare    segmentFile // a file of zeros, ready to be the next segment: the room that is left when the disk is full
 	noSpare  error
 	making   bool

@@ -196,7 +196,7 @@ func (j *journal) commit(g *group) {
 	last := &j.fixed[len(j.fixed)-1]
 	j.sequence, j.previous = last.Sequence, last.Hash
 	g.events = j.fixed[len(j.fixed)-len(g.events):]
-	j.committed(g, len(j.fixed))
+	j.committed(g, j.fixed)
 	close(g.done)
 	j.forward(j.fixed)
 }
@@ -319,6 +319,7 @@ func (j *journal) flush(frames []byte, events []Event) error {
 	}
 	s.durable += int64(len(b))
 	s.count += int64(len(events))
+	j.written += int64(len(events))
 	return nil
 }
 

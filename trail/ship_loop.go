@@ -36,10 +36,17 @@ type shipper struct {
 
 	mu      sync.Mutex
 	taken   map[*segment]int64 // events of a segment that are shipped, while the segment is not freed
+	account account            // but for what the journal still holds
 	last    Event              // the last event that is shipped, by its place
 	oldest  time.Time          // when the first event was accepted that is not shipped
 	waiters map[ID]chan struct{}
 }
+
+// account is what became of records: inherited + written = shipped + backlog + missing.
+type account struct{ inherited, written, shipped, backlog int64 }
+
+// missing are records that are gone from the journal and were not seen in the store.
+func (a account) missing() int64 { return a.inherited + a.written - a.shipped - a.backlog }
 
 func newShipper(t *Trail, note state) *shipper {
 	s := &shipper{
@@ -47,6 +54,9 @@ func newShipper(t *Trail, note state) *shipper {
 		taken: map[*segment]int64{}, waiters: map[ID]chan struct{}{},
 	}
 	s.cursor = cursor{j: t.journal, note: note, tell: t.tell}
+	for _, seg := range t.journal.segments {
+		s.account.inherited += seg.count
+	}
 	return s
 }
 
@@ -248,7 +258,6 @@ func (s *shipper) clash(e Event, held Stored) Event {
 func (s *shipper) shipped(batch []Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.t.counters.shipped.Add(int64(len(batch)))
 	for i := range batch {
 		if done, ok := s.waiters[batch[i].ID]; ok {
 			close(done)
@@ -267,7 +276,9 @@ func (s *shipper) finish(ctx context.Context, p portion) bool {
 	s.mu.Lock()
 	for seg, n := range p.counts {
 		s.taken[seg] += n
+		s.account.shipped += n
 	}
+	s.correct()
 	s.mu.Unlock()
 	for _, f := range p.done {
 		for _, g := range s.cursor.told {
@@ -286,6 +297,20 @@ func (s *shipper) finish(ctx context.Context, p portion) bool {
 		s.mu.Unlock()
 	}
 	return true
+}
+
+// correct raises the count of a segment that an earlier process left, and of which more was read than its name told. The caller holds
+// the lock.
+func (s *shipper) correct() {
+	j := s.t.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for seg, n := range s.taken {
+		if more := n - seg.count; more > 0 {
+			seg.count += more
+			s.account.inherited += more
+		}
+	}
 }
 
 // state is the note to leave beside the segments.
@@ -308,21 +333,22 @@ func (s *shipper) sweep(ctx context.Context) {
 	s.finish(ctx, portion{done: []finished{f}})
 }
 
-// backlog returns how many events are not shipped, since when, and whether room for a full disk is kept.
-func (s *shipper) backlog() (n int64, oldest time.Time, reserve bool) {
+// backlog returns the account of this moment, since when the oldest event is not shipped, and whether room for a full disk is kept.
+func (s *shipper) backlog() (a account, oldest time.Time, reserve bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	oldest = s.oldest
+	a, oldest = s.account, s.oldest
 	j := s.t.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	a.written = j.written
 	for _, seg := range j.segments {
 		left := max(seg.count-s.taken[seg], 0)
-		if n += left; oldest.IsZero() && left > 0 {
+		if a.backlog += left; oldest.IsZero() && left > 0 {
 			oldest = seg.oldest
 		}
 	}
-	return n, oldest, j.spare != nil
+	return a, oldest, j.spare != nil
 }
 
 // await returns a channel that is closed when the event is verified in the store.

@@ -111,8 +111,8 @@ func TestTablePartitions(t *testing.T) {
 		}
 	}
 	keeper := tb.Conn(t, tb.keeper)
-	if made := pgtest.Value[[]string](t, keeper, "SELECT ringfence.trail_ahead(4)"); len(made) != 2 { // two were made at installation
-		t.Errorf("made %v, want two months", made)
+	if made, err := Ahead(t.Context(), keeper, 4); err != nil || len(made) != 2 { // two were made at installation
+		t.Errorf("made %v, %v, want two months", made, err)
 	}
 	for _, row := range pgtest.Query(t, tb.Super, `SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity, c.relowner::regrole,
 		(SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A'), (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid), c.relacl IS NULL
@@ -133,12 +133,20 @@ func TestTableRetires(t *testing.T) {
 		t.Fatal(err)
 	}
 	keeper, reader := tb.Conn(t, tb.keeper), tb.Conn(t, tb.reader)
-	for _, call := range []string{"now(), 'drop', 'old'", "now() - interval '2 months', 'shred', 'old'", "now() - interval '2 months', 'drop', ' '"} {
-		if _, err := keeper.Exec(t.Context(), "SELECT ringfence.trail_retire("+call+")"); pg.SQLState(err) != "22023" {
-			t.Errorf("retiring %s: got %v, want a refusal", call, err)
+	now := time.Now()
+	for name, refused := range map[string]struct {
+		before time.Time
+		how    Disposal
+		why    string
+	}{"too early": {now, Drop, "old"}, "by no way": {now.AddDate(0, -2, 0), "shred", "old"}, "without reason": {now.AddDate(0, -2, 0), Drop, " "}} {
+		if _, err := Retire(t.Context(), keeper, refused.before, refused.how, refused.why); pg.SQLState(err) != "22023" {
+			t.Errorf("retiring %s: got %v, want a refusal", name, err)
 		}
 	}
-	gone := pgtest.Value[[]string](t, keeper, "SELECT ringfence.trail_retire(now() - interval '3 months', 'drop', 'kept for a quarter')")
+	gone, err := Retire(t.Context(), keeper, now.AddDate(0, -3, 0), Drop, "kept for a quarter")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(gone) != 1 || gone[0] != "trail_event_"+old.Format("200601") {
 		t.Errorf("retired %v", gone)
 	}

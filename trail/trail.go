@@ -47,6 +47,7 @@ func Open(o Options) (*Trail, error) {
 		return nil, errors.New("opening a trail: a node's name and a directory are needed")
 	}
 	t := &Trail{options: o, now: o.Now, log: o.Log, alarms: make(chan Alarm, 256), closing: make(chan struct{}), ended: make(chan struct{})}
+	t.counters.init()
 	t.folder = newFolder(o.FoldWindow, o.FoldSources, o.Now)
 	t.journal = &journal{
 		dir: o.Dir, node: o.Node, size: o.SegmentSize, disk: o.disk, now: o.Now, clock: &idClock{now: o.Now},
@@ -82,9 +83,7 @@ func (t *Trail) start() {
 //
 // ErrNotDurable means that the event is lost and was counted; the context's error that it is not known yet whether the disk took it.
 func (t *Trail) Record(ctx context.Context, e ringfence.Event) error {
-	t.counters.offered.Add(1)
-	if err := valid(&e); err != nil {
-		t.counters.lost.Add(1)
+	if err := t.count(&e); err != nil {
 		return err
 	}
 	if !folds(&e) {
@@ -142,18 +141,20 @@ func (t *Trail) settle(s *source, err error) {
 
 // Accept is Record without folding, and returns the event as it stands on the trail.
 func (t *Trail) Accept(ctx context.Context, e ringfence.Event) (Event, error) {
-	t.counters.offered.Add(1)
-	if err := valid(&e); err != nil {
-		t.counters.lost.Add(1)
+	if err := t.count(&e); err != nil {
 		return Event{}, err
 	}
 	return t.accept(ctx, e)
 }
 
-func valid(e *ringfence.Event) error {
+// count counts what is offered, and refuses what the enumeration does not have.
+func (t *Trail) count(e *ringfence.Event) error {
+	t.counters.offered.Add(1)
 	if !slices.Contains(ringfence.EventTypes, e.Type) || e.Severity != "" && !slices.Contains(ringfence.Severities, e.Severity) {
+		t.counters.lost.Add(1)
 		return fmt.Errorf("recording an event: %w", ErrEvent)
 	}
+	t.counters.happened(e)
 	return nil
 }
 
@@ -252,10 +253,12 @@ func (t *Trail) flushFolded() {
 }
 
 // committed is told by the committer what is durable, before those who wait are.
-func (t *Trail) committed(g *group, records int) {
+func (t *Trail) committed(g *group, fixed []Event) {
 	t.counters.broken.Store(false)
-	t.counters.accepted.Add(int64(records))
 	t.counters.recorded.Add(g.offered)
+	for i := range fixed[:len(fixed)-len(g.events)] { // what the journal put before the group's own: NodeStarted
+		t.counters.happened(&fixed[i].Event)
+	}
 }
 
 // forward gives the sinks what is durable.
@@ -284,6 +287,7 @@ func (t *Trail) tell(e ringfence.Event) *group {
 	t.counters.tampered.Add(1)
 	now := toMicro(t.now())
 	e = Clean(e)
+	t.counters.happened(&e)
 	t.alarm(Alarm{Kind: AlarmTamper, Text: fmt.Sprintf("%s: %v", e.Type, e.Detail)})
 	g, _, err := t.journal.enqueue(expired, Event{Event: e, Count: 1, First: now, Last: now}, kindOwn)
 	if err != nil {

@@ -295,4 +295,7 @@ func checkSums(t testing.TB, s Stats) {
 	if s.Offered != s.Recorded+s.Folded+s.Lost {
 		t.Errorf("offered %d, recorded %d + folded %d + lost %d", s.Offered, s.Recorded, s.Folded, s.Lost)
 	}
+	if s.Missing != 0 {
+		t.Errorf("%d records are missing: %+v", s.Missing, s)
+	}
 }

@@ -28,11 +28,31 @@ plan and apply make the table where ringfence.yaml has trail: {writer: ROLE, rea
   ringfence trail reconcile "$DSN" --journal /var/lib/app/trail accepted = rows + backlog, chain by chain
   ringfence trail export    "$DSN" --format ocsf                for another system
   ringfence trail triage ID false "$DSN" --reason "a test"      a person's judgement; query --rate sums them up
+  ringfence trail retire    "$DSN" --before 9600h --reason "…"  old months out, new partitions ahead
+  ringfence trail key       --name shop-1 --output trail.key    keys for signed checkpoints
 
 The DSN is the service role's: it reads all tenants' events. The role that writes them cannot read one.`, nil)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return cmd.Help() }
-	cmd.AddCommand(trailTailCmd(w), trailQueryCmd(w), trailVerifyCmd(w), trailReconcileCmd(w), trailExportCmd(w), trailTriageCmd(w), trailKeyCmd(w))
+	for _, verb := range []*cobra.Command{trailTailCmd(w), trailQueryCmd(w), trailVerifyCmd(w), trailReconcileCmd(w), trailExportCmd(w), trailTriageCmd(w), trailRetireCmd(w), trailKeyCmd(w)} {
+		run := verb.RunE
+		verb.RunE = func(cmd *cobra.Command, args []string) error { return trailHint(run(cmd, args)) }
+		cmd.AddCommand(verb)
+	}
 	return cmd
+}
+
+// trailHint says what to do where the table is not there, or not open to the session's role.
+func trailHint(err error) error {
+	if hintOf(err) != "" {
+		return err
+	}
+	switch pg.SQLState(err) {
+	case "42P01", "3F000", "42883":
+		return &exitError{code: exitCouldNotRun, err: err, hint: "ringfence plan and apply make the trail where ringfence.yaml has trail: {writer: ROLE, reader: ROLE}"}
+	case "42501":
+		return &exitError{code: exitCouldNotRun, err: err, hint: "connect as the role that ringfence.yaml names as the trail's reader (or keeper, to retire)"}
+	}
+	return err
 }
 
 // trailFlags are what the trail's verbs take.
@@ -114,7 +134,7 @@ func nearTypes(given string) string {
 		}
 	}
 	if len(near) == 0 {
-		return "docs/trail.md lists them"
+		return "docs/events.md lists them"
 	}
 	return "near it are " + strings.Join(near, ", ")
 }

@@ -48,7 +48,8 @@ with their signed checkpoints. Journals and exports are read in the same way.
 Each fault has a name: changed, missing, reordered, truncated, inserted, damaged, signature. Who owns the database can rewrite a
 whole chain and its checkpoints; --checkpoints gives those that left the node (its stdout, a log, an export), which tell.
 
-Exit 0: all is well. 3: something is wrong. 5: something could not be told, such as signatures without --key.`,
+Exit 0: all is well. 3: something is wrong. 5: something could not be told, such as signatures without --key. 7: a checkpoint is not signed
+by a key that was given, whatever else is wrong.`,
 		func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
 				return err
@@ -168,6 +169,8 @@ func (d *trailVerification) sum() {
 
 func (d *trailVerification) outcome() error {
 	switch s := d.Summary; {
+	case s[trail.Unsigned] > 0:
+		return outcome(exitBadSignature)
 	case s["findings"]+s["breaks"]+s["check_"+string(trail.Fault)] > 0:
 		return outcome(exitFound)
 	case s["unknown"]+s["check_"+string(trail.Unknown)] > 0:
@@ -262,7 +265,8 @@ may go on while it is counted.
 
   ringfence trail reconcile "$DSN" --journal /var/lib/app/trail
 
-Exit 0: the account is even. 3: records are lost, doubled, or differ between journal and table.`,
+Exit 0: the account is even. 3: records are lost, doubled, or differ between journal and table. 5: no --journal was given, so that it is
+not known what waits there.`,
 		func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
 				return err
@@ -277,9 +281,10 @@ Exit 0: the account is even. 3: records are lost, doubled, or differ between jou
 				return err
 			}
 			err = f.document(w, struct {
-				Schema string `json:"schema"`
+				Schema   string `json:"schema"`
+				Journals int    `json:"journals"` // how many were counted; 0: what waits is not known
 				*trail.Reconciliation
-			}{"ringfence/trail-reconcile/v1", r}, func(b *bytes.Buffer) {
+			}{"ringfence/trail-reconcile/v1", len(journals), r}, func(b *bytes.Buffer) {
 				for _, c := range r.Chains {
 					fmt.Fprintf(b, "%s epoch %d: ", oneLine(c.Node), c.Epoch)
 					balance(b, c)
@@ -289,9 +294,15 @@ Exit 0: the account is even. 3: records are lost, doubled, or differ between jou
 				}
 				b.WriteString("all: ")
 				balance(b, r.Total)
+				if len(journals) == 0 {
+					b.WriteString("unknown: what waits in journals; give each by --journal\n")
+				}
 			})
-			if err == nil && !r.Whole() {
+			switch {
+			case err == nil && !r.Whole():
 				return outcome(exitFound)
+			case err == nil && len(journals) == 0:
+				return outcome(exitUnknown)
 			}
 			return err
 		})

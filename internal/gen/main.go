@@ -22,6 +22,7 @@ var pages = []page{
 	{"docs/steps.md", stepsPage},
 	{"docs/commands.md", commandsPage},
 	{"docs/config.md", configPage},
+	{"docs/events.md", eventsPage},
 	{"docs/ringfence.schema.json", configSchema},
 }
 
