@@ -48,6 +48,8 @@ type Options struct {
 	// Only limits the run to these tables (as plan.Step.Table names them). Apply keeps the steps that belong to no
 	// table, since others rest on them; Rollback leaves those alone.
 	Only []string
+	// Keep has Rollback leave the steps alone of which it says true; nil: none. An automatic return keeps columns and indexes.
+	Keep func(*plan.Step) bool
 	// DryRun reads, reports what would be done, and writes nothing: neither a step nor the run log.
 	DryRun bool
 	// Holder names the operator in the lease; "" is user@host:pid.

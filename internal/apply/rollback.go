@@ -19,6 +19,9 @@ func Rollback(ctx context.Context, opts Options) (*Result, error) {
 	}
 	r.doing = "taking back"
 	r.chosen = func(i int) bool {
+		if opts.Keep != nil && opts.Keep(&opts.Plan.Steps[i]) {
+			return false
+		}
 		return len(opts.Only) == 0 || slices.Contains(opts.Only, opts.Plan.Steps[i].Table)
 	}
 	for i := range r.res.Steps {

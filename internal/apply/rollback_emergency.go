@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
@@ -18,7 +20,20 @@ const (
 	RungNoForce Rung = "no-force"
 	// RungInsecureDisable also disables row security: the policies stay, and nobody is isolated by them any more.
 	RungInsecureDisable Rung = "insecure-disable"
+	// RungPolicyForm brings back the policies that the plan replaced. What they let through is what they let through before.
+	RungPolicyForm Rung = "policy-form"
+	// RungFunction has the functions that the plan's triggers call do nothing, without a lock on any table.
+	RungFunction Rung = "function"
+	// RungTrigger disables the triggers that the plan made; reads go on.
+	RungTrigger Rung = "trigger"
+	// RungUnique swaps unique constraints back, which fails where two tenants hold the same value by now.
+	RungUnique Rung = "unique"
 )
+
+// Rungs lists the rungs of the emergency return.
+func Rungs() []Rung {
+	return []Rung{RungNoForce, RungInsecureDisable, RungPolicyForm, RungFunction, RungTrigger, RungUnique}
+}
 
 // Emergency says why isolation is opened and how far.
 type Emergency struct {
@@ -26,11 +41,11 @@ type Emergency struct {
 	Reason string // written into the run log
 }
 
-// RollbackEmergency opens what the plan closed, on all its tables or those of Options.Only, in the fewest and quickest
-// statements, and writes down who did it and why. Only tables whose row security the plan itself enabled or forced are
-// touched; everything else of the plan stays. A later Run closes them again.
+// RollbackEmergency does one rung, on all the plan's tables or those of Options.Only, in the fewest and quickest statements,
+// and writes down who did it and why. Only what the plan itself did is touched; everything else of the plan stays. A later Run
+// closes again what was opened.
 func RollbackEmergency(ctx context.Context, opts Options, e Emergency) (*Result, error) {
-	if e.Rung != RungNoForce && e.Rung != RungInsecureDisable {
+	if !slices.Contains(Rungs(), e.Rung) {
 		return nil, fmt.Errorf("checking the options: %q is not a rung of the emergency return", e.Rung)
 	}
 	if e.Reason == "" {
@@ -42,7 +57,8 @@ func RollbackEmergency(ctx context.Context, opts Options, e Emergency) (*Result,
 	}
 	r.doing = "opening in an emergency at"
 	r.chosen = func(i int) bool {
-		return len(opts.Only) == 0 || slices.Contains(opts.Only, opts.Plan.Steps[i].Table)
+		table := opts.Plan.Steps[i].Table
+		return len(opts.Only) == 0 || table == "" || slices.Contains(opts.Only, table)
 	}
 	defer r.close()
 	if err := r.open(ctx); err != nil {
@@ -65,15 +81,97 @@ func (r *runner) emergency(ctx context.Context, e Emergency) error {
 	var units []unit
 	for i := len(r.opts.Plan.Steps) - 1; i >= 0; i-- {
 		s := &r.opts.Plan.Steps[i]
-		n, isTable := parseRel(s.Table)
-		if !r.chosen(i) || !isTable || r.hist.step(s.ID).state != stateEffected {
+		if !r.chosen(i) || r.hist.step(s.ID).state != stateEffected {
 			continue
 		}
-		if t := emergencyTask(r.opts.Plan, i, n, e.Rung); len(t.sql) > 0 {
+		if t := rungTask(r.opts.Plan, i, e.Rung); len(t.sql) > 0 {
 			units = append(units, unit{tasks: []task{t}})
 		}
 	}
 	return r.runUnits(ctx, units)
+}
+
+// rungTask is what a rung does about one step; without statements where it does nothing.
+func rungTask(p *plan.Plan, i int, rung Rung) task {
+	s := &p.Steps[i]
+	n, isTable := parseRel(s.Table)
+	switch rung {
+	case RungNoForce, RungInsecureDisable:
+		if !isTable {
+			return task{}
+		}
+		return emergencyTask(p, i, n, rung)
+	case RungPolicyForm, RungUnique:
+		if s.Kind != map[Rung]string{RungPolicyForm: "replace_policy", RungUnique: "unique_swap"}[rung] {
+			return task{}
+		}
+		t := undoTask(p, i)
+		t.direction = dirEmergency
+		return t
+	case RungTrigger:
+		name, table, ok := triggerMade(s)
+		if !ok {
+			return task{}
+		}
+		t := undoTask(p, i)
+		t.direction, t.lock = dirEmergency, plan.ShareRowExclusive
+		t.sql = []string{"ALTER TABLE " + table.quoted() + " DISABLE TRIGGER " + pg.Ident(name)}
+		return t
+	}
+	if s.Kind != "updated_at_function" {
+		return task{}
+	}
+	t := undoTask(p, i)
+	t.direction, t.sql = dirEmergency, nil
+	if name, ok := functionMade(s); ok {
+		t.sql = []string{"CREATE OR REPLACE FUNCTION " + name.quoted() + "() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"}
+	}
+	return t
+}
+
+// triggerMade reads the trigger that a step of updated_at makes.
+func triggerMade(s *plan.Step) (name string, table relName, ok bool) {
+	if s.Kind != "updated_at_trigger" {
+		return "", relName{}, false
+	}
+	p := &words{tokens(s.Do[len(s.Do)-1])}
+	if !p.skip("create") || !p.skip("trigger") {
+		return "", relName{}, false
+	}
+	name = p.next()
+	for len(p.rest) > 0 && !p.skip("on") {
+		p.next()
+	}
+	table, ok = p.qualified()
+	return name, table, ok
+}
+
+// functionMade reads the function that a step makes.
+func functionMade(s *plan.Step) (relName, bool) {
+	for _, sql := range s.Do {
+		if p := (&words{tokens(sql)}); p.skip("create") && p.skip("function") {
+			return p.qualified()
+		}
+	}
+	return relName{}, false
+}
+
+// again gives the statements that do a step anew which an emergency return touched: what it made is still there.
+func again(s *plan.Step) []string {
+	if name, table, ok := triggerMade(s); ok {
+		return []string{"ALTER TABLE " + table.quoted() + " ENABLE TRIGGER " + pg.Ident(name)}
+	}
+	if s.Kind != "updated_at_function" {
+		return s.Do
+	}
+	var out []string
+	for _, sql := range s.Do {
+		if rest, ok := strings.CutPrefix(sql, "CREATE FUNCTION "); ok {
+			sql = "CREATE OR REPLACE FUNCTION " + rest
+		}
+		out = append(out, sql)
+	}
+	return out
 }
 
 // emergencyTask opens what one step closed.

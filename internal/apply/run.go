@@ -175,7 +175,16 @@ func (r *runner) applyAll(ctx context.Context) error {
 		return err
 	}
 	left := func(i int) bool { return pending[i] }
-	return r.runUnits(ctx, doUnits(r.opts.Plan, left))
+	units := doUnits(r.opts.Plan, left)
+	for _, u := range units {
+		for i := range u.tasks {
+			t := &u.tasks[i]
+			if st := r.hist.step(t.id); st.state == stateEffected && r.hist.opened[t.table] > st.fence {
+				t.sql = again(&r.opts.Plan.Steps[t.index])
+			}
+		}
+	}
+	return r.runUnits(ctx, units)
 }
 
 // runUnits runs units in order and stops at the first that does not get through.

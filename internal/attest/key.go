@@ -219,3 +219,6 @@ func Verify(e *Envelope, keys []Key) ([]Key, error) {
 
 // ErrSignature says that a signature does not hold.
 var ErrSignature = errors.New("bad signature")
+
+// Line is the key as authorized_keys has it.
+func (k Key) Line() string { return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k.public))) }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/rollout"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -33,6 +34,7 @@ type World struct {
 	Width          int  // of the terminal, in columns; 0: unknown
 
 	attack func(context.Context, *tenancy.Model) (*attack.Result, error) // of tests, in place of a real attack; nil: none
+	time   rollout.Clock                                                 // of tests, in place of the machine's; nil: that
 }
 
 // System returns the process's own World.

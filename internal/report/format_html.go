@@ -11,13 +11,16 @@ import (
 
 var htmlFormat = Format{
 	Name: "html", Doc: "one page of its own for people: nothing is loaded from elsewhere, and it is light or dark as they like",
-	Writes: func(r *Report) bool { return r.Prove != nil || r.Audit != nil },
+	Writes: func(r *Report) bool { return r.Prove != nil || r.Audit != nil || r.Decision != nil },
 	Write: func(w io.Writer, r *Report, _ Options) error {
 		var b strings.Builder
 		var err error
-		if r.Prove != nil {
+		switch {
+		case r.Prove != nil:
 			err = page.ExecuteTemplate(&b, "prove", htmlProof(r.Prove))
-		} else {
+		case r.Decision != nil:
+			err = page.ExecuteTemplate(&b, "decision", r.Decision)
+		default:
 			err = page.ExecuteTemplate(&b, "audit", r.Audit)
 		}
 		if err != nil {
@@ -61,4 +64,6 @@ func htmlProof(d *Prove) htmlProve {
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"stations": Stations, "values": Values, "variant": Variant, "join": strings.Join,
-}).Parse(htmlPage))
+	"question": question, "answer": answer, "decidedOn": decidedOn, "stood": stood, "item": item, "counts": countsWord,
+	"background": func() string { return background },
+}).Parse(htmlPage + htmlDecision))

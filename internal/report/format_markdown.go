@@ -38,6 +38,9 @@ var markdownFormat = Format{
 		if r.Bench != nil {
 			m.bench(r.Bench)
 		}
+		if r.Decision != nil {
+			m.decision(r.Decision)
+		}
 		return b.Flush()
 	},
 }

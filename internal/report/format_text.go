@@ -43,6 +43,9 @@ var textFormat = Format{
 		if r.Bench != nil {
 			p.bench(r.Bench)
 		}
+		if r.Decision != nil {
+			p.decision(r.Decision)
+		}
 		return b.Flush()
 	},
 }

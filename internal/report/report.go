@@ -15,6 +15,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/bench"
 	"github.com/ringfencehq/ringfence/internal/impact"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/rollout"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -31,6 +32,8 @@ type Report struct {
 
 	Observe *impact.Status
 	Bench   *bench.Document
+
+	Decision *rollout.Document
 }
 
 // A Server says where a document comes from.
@@ -133,6 +136,8 @@ func (r *Report) Document() any {
 		return r.Observe
 	case r.Bench != nil:
 		return r.Bench
+	case r.Decision != nil:
+		return r.Decision
 	}
 	return r.Audit
 }
@@ -180,6 +185,9 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case bench.SchemaVersion:
 		r := &Report{Bench: &bench.Document{}}
 		return r, decode(raw, r.Bench)
+	case rollout.Version:
+		r := &Report{Decision: &rollout.Document{}}
+		return r, decode(raw, r.Decision)
 	case impact.SchemaVersion:
 		r := &Report{Impact: &impact.Document{}}
 		return r, decode(raw, r.Impact)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // Papers are the bytes that a rollout rests on. They are kept as evidence, so that the directory and the database each hold all of it.
@@ -18,10 +19,14 @@ type Papers struct {
 	Approvers    []byte // approvers.yaml
 	ApproversSig []byte // its signature by the root key, armored
 	Plan         *plan.Plan
+	Config       []byte // ringfence.yaml; nil: there is none
 }
 
-// TargetID names the database of a stage.
-type TargetID struct{ SystemIdentifier, Database string }
+// A TargetID names the database of a stage. Window is its own quietest two hours, where they were asked for.
+type TargetID struct {
+	SystemIdentifier, Database string
+	Window                     Window
+}
 
 // Begin makes a rollout from its papers: the approvers are held to the root key, the plan is bound by its digest, and everything is
 // written to the log. targets are the stages' databases, in order.
@@ -49,6 +54,9 @@ func Begin(ctx context.Context, l *Log, p Papers, targets []TargetID, at time.Ti
 			return nil, err
 		}
 		stage.SystemIdentifier, stage.Database = targets[i].SystemIdentifier, targets[i].Database
+		if stage.Window.Cron == Quietest {
+			stage.Window = targets[i].Window
+		}
 		r.Stages = append(r.Stages, stage)
 	}
 	if err := d.signable(people); err != nil {
@@ -57,7 +65,10 @@ func Begin(ctx context.Context, l *Log, p Papers, targets []TargetID, at time.Ti
 	for _, kept := range []struct {
 		raw  []byte
 		into *attest.Digest
-	}{{files[plan.PlanFile], &r.Plan}, {files[plan.RollbackFile], &r.Rollback}, {p.Approvers, &r.Approvers}, {p.ApproversSig, &r.ApproversSig}, {p.Definition, &r.Definition}} {
+	}{{files[plan.PlanFile], &r.Plan}, {files[plan.RollbackFile], &r.Rollback}, {p.Approvers, &r.Approvers}, {p.ApproversSig, &r.ApproversSig}, {p.Definition, &r.Definition}, {p.Config, &r.Config}} {
+		if kept.raw == nil {
+			continue
+		}
 		if *kept.into, err = l.Keep(ctx, kept.raw); err != nil {
 			return nil, err
 		}
@@ -127,4 +138,16 @@ func (s *State) Plan(ctx context.Context, store Store) (*plan.Plan, error) {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
 	return plan.Decode(text)
+}
+
+// Config reads ringfence.yaml as it was when the rollout was begun; nil where there was none.
+func (s *State) Config(ctx context.Context, store Store) (*tenancy.Config, error) {
+	if s.Rollout.Config == "" {
+		return nil, nil
+	}
+	text, err := store.Evidence(ctx, s.Rollout.Config)
+	if err != nil {
+		return nil, fmt.Errorf("reading ringfence.yaml: %w", err)
+	}
+	return tenancy.ParseConfig("ringfence.yaml", text)
 }

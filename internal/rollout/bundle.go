@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -44,7 +43,7 @@ func OpenBundle(ctx context.Context, store Store, root *attest.Key) (*Bundle, er
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range s.evidenceDigests(l.Entries()) {
+	for _, d := range evidenceOf(l.Entries()) {
 		if _, err := store.Evidence(ctx, d); err != nil {
 			return nil, err
 		}
@@ -57,18 +56,6 @@ func OpenBundle(ctx context.Context, store Store, root *attest.Key) (*Bundle, er
 		}
 	}
 	return &Bundle{State: s, Approvers: people, Log: l}, nil
-}
-
-// evidenceDigests are all pieces of evidence that the log names.
-func (s *State) evidenceDigests(entries []Entry) []attest.Digest {
-	out := []attest.Digest{s.Rollout.Plan, s.Rollout.Rollback, s.Rollout.Definition}
-	for _, e := range entries {
-		var f Fact
-		if e.Kind == KindFact && json.Unmarshal(e.Body, &f) == nil && f.Evidence != "" {
-			out = append(out, f.Evidence)
-		}
-	}
-	return out
 }
 
 // DecideAsOf answers for a stage as it stood when it was begun, or now where it was not: a bundle is checked for what was known then.

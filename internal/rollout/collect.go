@@ -36,6 +36,7 @@ type Target struct {
 
 	snapshot  *catalog.Snapshot
 	rehearsed *rehearsal
+	store     Store // of the log that Collect writes to
 }
 
 // A Finding is what a collector found: the outcome in a word, as a value and in a sentence, and the raw material.
@@ -62,6 +63,7 @@ func unknown(why string, args ...any) Finding {
 // Collect finds out the facts of the names (all that are not a person's word where none is given) and writes each to the log with its
 // evidence. What cannot be found out is a fact too: an unknown one, with the reason.
 func (t *Target) Collect(ctx context.Context, l *Log, names ...string) ([]Fact, error) {
+	t.store = l.Store()
 	var out []Fact
 	for _, c := range Collectors() {
 		if c.Attested || c.Collect == nil || len(names) > 0 && !slices.Contains(names, c.Name) {

@@ -2,12 +2,17 @@ package rollout
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
 var (
@@ -25,6 +30,12 @@ func collectDrift(ctx context.Context, t *Target) Finding {
 	case err != nil:
 		return unknown("the target could not be compared with the plan: %v", err)
 	}
+	if moved, err := t.rolesMoved(ctx); err != nil || len(moved) > 0 {
+		if err != nil {
+			return unknown("the roles could not be compared with those of the rehearsal: %v", err)
+		}
+		return Finding{Outcome: Fail, Value: fmt.Sprintf("%d roles", len(moved)), Why: "since the rehearsal judged them, roles changed: " + strings.Join(moved, ", "), Raw: moved}
+	}
 	return known(true, "0 objects", "each object is as the plan expects it, or as one of its steps leaves it")
 }
 
@@ -41,4 +52,59 @@ func collectIdentity(ctx context.Context, t *Target) Finding {
 	}
 	ok := s.SystemIdentifier == t.Stage.SystemIdentifier && s.Database == t.Stage.Database
 	return known(ok, value, map[bool]string{true: "it is the target that was named", false: "it is not the target that was named: " + t.Stage.Database + " on " + t.Stage.SystemIdentifier}[ok])
+}
+
+// rolesMoved names the roles that are not as they were when the rehearsal judged what they may do; none where there was no rehearsal,
+// which other facts then miss.
+func (t *Target) rolesMoved(ctx context.Context) ([]string, error) {
+	if t.store == nil || t.State == nil {
+		return nil, nil
+	}
+	was, err := t.State.Rehearsed(ctx, t.store, t.Stage)
+	if err != nil || was == nil {
+		return nil, err
+	}
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	snapshot, err := catalog.Read(ctx, conn, catalog.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var moved []string
+	now := roles(snapshot)
+	for name, print := range now {
+		if before, ok := was.Roles[name]; ok && before != print && !t.planTouches(name) {
+			moved = append(moved, name)
+		}
+	}
+	slices.Sort(moved)
+	return moved, nil
+}
+
+// planTouches reports whether a step of the plan is about the role, which apply compares by itself.
+func (t *Target) planTouches(role string) bool {
+	return slices.ContainsFunc(t.Plan.Steps, func(s plan.Step) bool {
+		_, ok := s.Before["role "+catalog.QuoteIdent(role)]
+		return ok || s.Object == catalog.QuoteIdent(role)
+	})
+}
+
+// Rehearsed reads what the stage's rehearsal measured; nil where there was none that passed.
+func (s *State) Rehearsed(ctx context.Context, store Store, stage *Stage) (*Rehearsed, error) {
+	f, ok := s.Facts[factKey{stage.Name, rehearsalApply.Name}]
+	if !ok || f.Outcome != Pass || f.Evidence == "" {
+		return nil, nil
+	}
+	raw, err := store.Evidence(ctx, f.Evidence)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rehearsal of %s: %w", stage.Name, err)
+	}
+	var r Rehearsed
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return nil, fmt.Errorf("reading the rehearsal of %s: %w", stage.Name, err)
+	}
+	return &r, nil
 }

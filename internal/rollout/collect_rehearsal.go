@@ -17,6 +17,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/clone"
 	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
@@ -26,7 +27,7 @@ var (
 	rehearsalRollback = Collector{Name: "rehearsal_rollback", How: "the plan is taken back on the copy, catalogues are compared, and it is applied again", Holds: 7 * day, Collect: collectRehearsalRollback}
 	isolation         = Collector{Name: "isolation", How: "ringfence prove --attack on the rehearsed copy", Holds: 24 * time.Hour, Collect: collectIsolation}
 	negativeControl   = Collector{Name: "negative_control", How: "the same probes on an unprotected twin have to succeed", Holds: 24 * time.Hour, Collect: collectNegativeControl}
-	applicationRights = Collector{Name: "application_rights", How: "attributes, memberships and ownership of the application's roles", Holds: 10 * time.Minute, Collect: collectApplicationRights}
+	applicationRights = Collector{Name: "application_rights", How: "attributes, memberships and ownership of the application's roles", Holds: 24 * time.Hour, Collect: collectApplicationRights}
 )
 
 // A rehearsal is the plan's whole way on a copy: applied, attacked, taken back, applied again.
@@ -40,6 +41,9 @@ type rehearsal struct {
 	changed  []string // objects that the way back did not restore
 	model    *tenancy.Model
 	verdict  harden.Verdict
+	ladder   Ladder
+	rungs    map[string]float64 // seconds of each rung
+	climbErr error
 	control  int // probes that the unprotected twin let through
 	ctrlErr  error
 }
@@ -72,6 +76,20 @@ func (r *rehearsal) run(ctx context.Context, t *Target) (err error) {
 	}
 	r.steps = result.Steps
 	if r.applyErr = undone(ctx, o); r.applyErr != nil {
+		return nil
+	}
+	r.climbErr = r.climb(ctx, t, o, func(ctx context.Context) (harden.Verdict, error) {
+		s, err := readClone(ctx, c)
+		if err != nil {
+			return harden.Verdict{}, err
+		}
+		after, err := tenancy.Infer(s, tenancy.Options{Config: t.Config})
+		if err != nil {
+			return harden.Verdict{}, err
+		}
+		return harden.Reason(after, t.Plan), nil
+	})
+	if r.climbErr != nil {
 		return nil
 	}
 	began = time.Now()
@@ -172,10 +190,20 @@ func unprotected(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, tables [
 	return len(leaked), nil
 }
 
-// A stepTime is how long one step took on the copy, and what it locked.
-type stepTime struct {
-	Step    string  `json:"step"`
-	Seconds float64 `json:"seconds"`
+// Rehearsed is what a rehearsal measured: the evidence of rehearsal_apply.
+type Rehearsed struct {
+	Steps []StepTime         `json:"steps"`
+	Rungs map[string]float64 `json:"rungs"` // seconds of each rung of the way back
+	Back  float64            `json:"back"`  // seconds of the whole way back
+	Roles map[string]string  `json:"roles"` // fingerprints of the target's roles: what they may do was judged as they were then
+}
+
+// A StepTime is how long one step took on the copy, and what it locked.
+type StepTime struct {
+	ID      string    `json:"id"`
+	Step    string    `json:"step"`
+	Seconds float64   `json:"seconds"`
+	Lock    plan.Lock `json:"lock"`
 }
 
 func collectRehearsalApply(ctx context.Context, t *Target) Finding {
@@ -186,9 +214,13 @@ func collectRehearsalApply(ctx context.Context, t *Target) Finding {
 	case r.applyErr != nil:
 		return known(false, "", "the plan did not get through on the copy: "+r.applyErr.Error())
 	}
-	times := []stepTime{}
-	for _, s := range r.steps {
-		times = append(times, stepTime{s.Kind + " " + s.Object, s.Took.Seconds()})
+	m, err := t.model(ctx)
+	if err != nil {
+		return unknown("the target's catalogue could not be read: %v", err)
+	}
+	times := Rehearsed{Steps: []StepTime{}, Rungs: r.rungs, Back: r.undone.Seconds(), Roles: roles(m.Snapshot)}
+	for i, s := range r.steps {
+		times.Steps = append(times.Steps, StepTime{s.ID, s.Kind + " " + s.Object, s.Took.Seconds(), t.Plan.Steps[i].Lock})
 	}
 	f := known(true, fmt.Sprintf("%d steps", len(r.steps)), "every step was applied and verified on the copy, which holds no rows")
 	f.Raw, f.Seconds = times, r.applied.Seconds()
@@ -261,4 +293,15 @@ func collectApplicationRights(ctx context.Context, t *Target) Finding {
 		f.Why = strings.Join(bad, ", ")
 	}
 	return f
+}
+
+// roles gives the fingerprints of a target's roles.
+func roles(s *catalog.Snapshot) map[string]string {
+	all, out := s.Fingerprints(), map[string]string{}
+	for i := range s.Roles {
+		if print, ok := all["role "+s.Roles[i].Identity()]; ok {
+			out[s.Roles[i].Name] = print
+		}
+	}
+	return out
 }

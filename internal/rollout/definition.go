@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +20,10 @@ type Definition struct {
 	Roles       []string          `yaml:"roles,omitempty"`        // that sign; default: technical_lead, database_administrator, security, product_owner
 	Approvers   string            `yaml:"approvers"`              // the file, beside this one; its signature is the same with .sig
 	Root        string            `yaml:"root"`                   // the key that signed it, as in authorized_keys
+	Plan        string            `yaml:"plan"`                   // the plan's directory, beside this file
+	Config      string            `yaml:"config,omitempty"`       // ringfence.yaml, beside this file
 	Stages      []StageDefinition `yaml:"stages"`                 // in order
+	Watch       WatchDefinition   `yaml:"watch,omitempty"`        // what is measured after a stage was applied
 	Hooks       Hooks             `yaml:"hooks,omitempty"`        // commands of yours, by what they are for
 	Prometheus  string            `yaml:"prometheus,omitempty"`   // its base URL
 	Documents   []string          `yaml:"documents,omitempty"`    // further files that go with the change
@@ -36,12 +40,24 @@ type StageDefinition struct {
 	Soak      string           `yaml:"soak,omitempty"`           // as 24h
 	Window    WindowDefinition `yaml:"window,omitempty"`
 	Cohorts   [][]string       `yaml:"cohorts,omitempty"` // tables, the canary cohort first
-	Observe   bool             `yaml:"observe,omitempty"`
+	Observe   string           `yaml:"observe,omitempty"` // as 24h: begin with the mode that refuses nothing
+	Settle    string           `yaml:"settle,omitempty"`  // as 5m: watched after each cohort; default 5m
 }
+
+// A WatchDefinition says what the watch of a stage looks at beside what every database has.
+type WatchDefinition struct {
+	Calls    int64    `yaml:"calls,omitempty"`    // of the application's statements that a round needs to be judged by; default 10
+	Canaries []string `yaml:"canaries,omitempty"` // two tenants whose rows are counted; default: two that have the most tables filled
+	P95      string   `yaml:"p95,omitempty"`      // a query of PromQL that gives the application's 95th percentile in seconds
+	Trail    string   `yaml:"trail,omitempty"`    // the table that events arrive in, which is to grow
+}
+
+// Quietest stands in place of a window's cron for the two hours in which the target itself is used least.
+const Quietest = "quietest"
 
 // A WindowDefinition is a window in words.
 type WindowDefinition struct {
-	Cron string `yaml:"cron,omitempty"` // when it opens: minute hour day month weekday
+	Cron string `yaml:"cron,omitempty"` // when it opens: minute hour day month weekday; or "quietest"
 	Zone string `yaml:"zone,omitempty"` // as Europe/Berlin; default UTC
 	For  string `yaml:"for,omitempty"`  // as 2h
 }
@@ -49,7 +65,8 @@ type WindowDefinition struct {
 // A Roster says who is called for what: each role has its endpoints, the deputies after it.
 type Roster struct {
 	Roles    map[string][]Contact `yaml:"roles,omitempty"`    // on_call, database_administrator, security, product_owner
-	Deadline map[int]string       `yaml:"deadline,omitempty"` // by severity, until the next one is called
+	Deadline map[int]string       `yaml:"deadline,omitempty"` // by severity, until the next one is called; default 1: 5m, 2: 15m
+	Ticket   []Contact            `yaml:"ticket,omitempty"`   // where severity 3 is posted
 }
 
 // A Contact is one endpoint: a generic webhook, or PagerDuty's Events API v2 where Routing is given.
@@ -70,8 +87,8 @@ func ParseDefinition(text []byte) (*Definition, error) {
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&d); err != nil {
 		return nil, fmt.Errorf("reading rollout.yaml: %w", err)
 	}
-	if d.Author == "" || d.Approvers == "" || d.Root == "" || len(d.Stages) == 0 {
-		return nil, errors.New("reading rollout.yaml: author, approvers, root and stages are asked for")
+	if d.Author == "" || d.Approvers == "" || d.Root == "" || d.Plan == "" || len(d.Stages) == 0 {
+		return nil, errors.New("reading rollout.yaml: author, approvers, root, plan and stages are asked for")
 	}
 	if len(d.Roles) == 0 {
 		d.Roles = slices.Clone(DefaultRoles)
@@ -89,12 +106,12 @@ func ParseDefinition(text []byte) (*Definition, error) {
 
 // stage reads the durations; the target is filled in by who asks it.
 func (s StageDefinition) stage() (Stage, error) {
-	out := Stage{Name: s.Name, Cohorts: s.Cohorts, Observe: s.Observe, Window: Window{Cron: s.Window.Cron, Zone: s.Window.Zone}}
+	out := Stage{Name: s.Name, Cohorts: s.Cohorts, Window: Window{Cron: s.Window.Cron, Zone: s.Window.Zone}}
 	for _, d := range []struct {
 		text string
 		into *time.Duration
 		what string
-	}{{s.Soak, &out.Soak, "soak"}, {s.Window.For, &out.Window.For, "window"}} {
+	}{{s.Soak, &out.Soak, "soak"}, {s.Window.For, &out.Window.For, "window"}, {cmp.Or(s.Settle, "5m"), &out.Settle, "settle"}, {s.Observe, &out.Observe, "observe"}} {
 		if d.text == "" {
 			continue
 		}
@@ -104,7 +121,7 @@ func (s StageDefinition) stage() (Stage, error) {
 		}
 		*d.into = v
 	}
-	if out.Window.Cron != "" {
+	if out.Window.Cron != "" && out.Window.Cron != Quietest {
 		if _, _, err := out.Window.parse(); err != nil {
 			return Stage{}, err
 		}

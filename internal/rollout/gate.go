@@ -30,7 +30,7 @@ func Gates() []*Gate {
 	return []*Gate{
 		&backupFresh, &backupRestored, &planRehearsed, &rollbackRehearsed, &stagingVerified, &stagingSoaked, &noDrift, &isolationHolds,
 		&applicationRole, &applicationContext, &capacityLeft, &alertsArrive, &onCallReachable, &signedOff, &noSecrets,
-		&targetIdentity, &quietLoad, &documentsCurrent,
+		&targetIdentity, &quietLoad, &documentsCurrent, &observedQuiet,
 	}
 }
 
@@ -58,7 +58,14 @@ type Decision struct {
 	Green  bool
 	Checks []Check
 	Stale  bool // red only because something expired
+	// Signatures are all of the stage, with what makes one void.
+	Signatures []Signature
+
+	facts func(*Collector) FactCheck // as it stood, for those that no gate asked for
 }
+
+// fact returns how a fact stood.
+func (d *Decision) fact(c *Collector) FactCheck { return d.facts(c) }
 
 // Decide answers for a stage at a time. An error says that a signature does not hold: nothing is decided then.
 func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*Decision, error) {
@@ -71,12 +78,14 @@ func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*D
 	if err != nil {
 		return nil, err
 	}
+	j := judging{waived, said, at}
 	d := &Decision{Stage: stage.Name, At: at, Green: true, Stale: true}
+	d.facts = func(c *Collector) FactCheck { return s.fact(c, stage, j, false) }
 	for _, g := range Gates() {
 		if g.Later && place == 0 {
 			continue
 		}
-		c, err := s.check(g, stage, people, judging{waived, said, at})
+		c, err := s.check(g, stage, people, j)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +97,8 @@ func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*D
 		}
 	}
 	d.Stale = d.Stale && !d.Green
-	return d, nil
+	d.Signatures, err = s.Signatures(stage, people, at)
+	return d, err
 }
 
 // judging is what holds for all gates of one decision.

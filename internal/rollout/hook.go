@@ -88,3 +88,10 @@ func (t *Target) answer(ctx context.Context, name, passes, fails string) Finding
 	f.Raw, f.Seconds = r, r.Seconds
 	return f
 }
+
+// hooked makes a collector's function of a hook that only has to succeed.
+func hooked(name, passes string) func(context.Context, *Target) Finding {
+	return func(ctx context.Context, t *Target) Finding {
+		return t.answer(ctx, name, passes, "the hook "+name+" failed")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
@@ -32,6 +33,7 @@ const (
 	KindSignature Kind = "signature" // attest.Envelope of an Approval
 	KindWaiver    Kind = "waiver"    // attest.Envelope of a Waiver
 	KindWord      Kind = "word"      // attest.Envelope of a Word
+	KindObserving Kind = "observing" // Progress: the mode that refuses nothing was installed
 	KindBegun     Kind = "begun"     // Progress: a stage or a cohort is being applied
 	KindApplied   Kind = "applied"   // Progress
 	KindSample    Kind = "sample"    // Sample: what the watch measured
@@ -122,33 +124,99 @@ var ErrDisagree = errors.New("the log in the database and the one in the directo
 // OpenLog reads a log from its stores (the directory, the database, or both). Where one of them is behind, it is brought up; where
 // they disagree, the error says from which entry on.
 func OpenLog(ctx context.Context, stores ...Store) (*Log, error) {
-	l := &Log{stores: stores}
-	all := make([][]Entry, len(stores))
-	for i, s := range stores {
-		entries, err := s.Entries(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if err := Chain(entries); err != nil {
-			return nil, err
-		}
-		if all[i] = entries; len(entries) > len(l.entries) {
-			l.entries = entries
-		}
+	l, all, longest, err := readLogs(ctx, stores)
+	if err != nil {
+		return nil, err
 	}
 	for i, s := range stores {
-		for n := range all[i] {
-			if all[i][n].Hash != l.entries[n].Hash {
-				return nil, fmt.Errorf("%w from entry %d on", ErrDisagree, n+1)
-			}
-		}
-		for _, e := range l.entries[len(all[i]):] {
-			if err := s.Append(ctx, e); err != nil {
-				return nil, fmt.Errorf("bringing up a log that was behind: %w", err)
-			}
+		if err := catchUp(ctx, s, stores[longest], l.entries[len(all[i]):]); err != nil {
+			return nil, fmt.Errorf("bringing up a log that was behind: %w", err)
 		}
 	}
 	return l, nil
+}
+
+// ReadLog is OpenLog for readers: a store that is behind stays so. It returns which stores are behind by how many entries.
+func ReadLog(ctx context.Context, stores ...Store) (l *Log, behind []int, err error) {
+	l, all, longest, err := readLogs(ctx, stores)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, entries := range all {
+		behind = append(behind, len(l.entries)-len(entries))
+	}
+	l.stores[0], l.stores[longest] = l.stores[longest], l.stores[0]
+	return l, behind, nil
+}
+
+// readLogs reads and compares the stores.
+func readLogs(ctx context.Context, stores []Store) (l *Log, all [][]Entry, longest int, err error) {
+	l = &Log{stores: slices.Clone(stores)}
+	all = make([][]Entry, len(stores))
+	for i, s := range stores {
+		entries, err := s.Entries(ctx)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		if err := Chain(entries); err != nil {
+			return nil, nil, 0, err
+		}
+		if all[i] = entries; len(entries) > len(l.entries) {
+			l.entries, longest = entries, i
+		}
+	}
+	for i := range stores {
+		for n := range all[i] {
+			if all[i][n].Hash != l.entries[n].Hash {
+				return nil, nil, 0, fmt.Errorf("%w from entry %d on", ErrDisagree, n+1)
+			}
+		}
+	}
+	return l, all, longest, nil
+}
+
+// catchUp copies entries, and the evidence that they name before them, to a store that was behind.
+func catchUp(ctx context.Context, behind, ahead Store, entries []Entry) error {
+	for _, d := range evidenceOf(entries) {
+		raw, err := ahead.Evidence(ctx, d)
+		if err != nil {
+			return err
+		}
+		if _, err := behind.Keep(ctx, raw); err != nil {
+			return err
+		}
+	}
+	for _, e := range entries {
+		if err := behind.Append(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evidenceOf lists the pieces of evidence that entries name.
+func evidenceOf(entries []Entry) []attest.Digest {
+	var out []attest.Digest
+	for _, e := range entries {
+		var named struct {
+			Evidence attest.Digest `json:"evidence"`
+			Plan     attest.Digest `json:"plan"`
+			Rollback attest.Digest `json:"rollback"`
+			People   attest.Digest `json:"approvers"`
+			Signed   attest.Digest `json:"approvers_signature"`
+			Asked    attest.Digest `json:"definition"`
+			Config   attest.Digest `json:"config"`
+		}
+		if err := json.Unmarshal(e.Body, &named); err != nil {
+			continue // a body that names nothing
+		}
+		for _, d := range []attest.Digest{named.Plan, named.Rollback, named.People, named.Signed, named.Asked, named.Config, named.Evidence} {
+			if digestText.MatchString(string(d)) {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
 }
 
 // Entries returns the entries, in order. They are the log's: do not change them.

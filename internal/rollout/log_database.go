@@ -98,6 +98,9 @@ func (d *Database) Entries(ctx context.Context) ([]Entry, error) {
 		e.At, e.Body = at.UTC(), json.RawMessage(body)
 		return e, err
 	})
+	if pg.SQLState(err) == "42P01" || pg.SQLState(err) == "3F000" {
+		return nil, nil // no rollout was ever prepared here
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the log in the database: %w", err)
 	}

@@ -13,6 +13,7 @@
 package rollout
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -42,6 +43,7 @@ type Rollout struct {
 	Approvers    attest.Digest `json:"approvers"` // of approvers.yaml
 	ApproversSig attest.Digest `json:"approvers_signature"`
 	Definition   attest.Digest `json:"definition"` // of rollout.yaml
+	Config       attest.Digest `json:"config"`     // of ringfence.yaml: how the schema is read, and what is accepted; empty: there is none
 	Root         string        `json:"root"`       // the key that signed it, as in authorized_keys
 	Roles        []string      `json:"roles"`      // that must sign, each by a person of its own
 	Stages       []Stage       `json:"stages"`
@@ -57,7 +59,8 @@ type Stage struct {
 	Soak             time.Duration `json:"soak"` // measured behaviour asked for before the next stage
 	Window           Window        `json:"window"`
 	Cohorts          [][]string    `json:"cohorts"` // tables, the canary cohort first; empty: all at once
-	Observe          bool          `json:"observe"` // begin with the mode that refuses nothing
+	Observe          time.Duration `json:"observe"` // begin with the mode that refuses nothing, for that long
+	Settle           time.Duration `json:"settle"`  // watched after each cohort before the next one
 }
 
 // A Window is when a stage may be advanced: it opens by cron's rule, in a zone, for a while. The zero Window is always open.
@@ -132,11 +135,21 @@ func (r *Rollout) Stage(name string) (s *Stage, at int) {
 	return &r.Stages[at], at
 }
 
-// Subjects are what a signature for a stage covers: the plan, its way back, the evidence and the target.
+// Digest is of all that was asked for: who signs, which stages, what may be opened. A log that was begun anew with other words has
+// another one.
+func (r *Rollout) Digest() attest.Digest {
+	raw, err := json.Marshal(r)
+	if err != nil { // strings, numbers and times always can be written
+		panic(err)
+	}
+	return attest.DigestOf(raw)
+}
+
+// Subjects are what a signature for a stage covers: the plan, its way back, what was asked for, the evidence and the target.
 func (r *Rollout) Subjects(stage *Stage, evidence attest.Digest) []attest.Subject {
 	target := attest.DigestOf([]byte(stage.Name + "\x00" + stage.SystemIdentifier + "\x00" + stage.Database))
 	return []attest.Subject{
 		attest.SubjectOf("plan", r.Plan), attest.SubjectOf("rollback", r.Rollback),
-		attest.SubjectOf("evidence", evidence), attest.SubjectOf("target", target),
+		attest.SubjectOf("rollout", r.Digest()), attest.SubjectOf("evidence", evidence), attest.SubjectOf("target", target),
 	}
 }

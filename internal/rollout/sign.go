@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ type Approval struct {
 	Role    string    `json:"role"`
 	Decided string    `json:"decision"` // approve
 	Items   []Fact    `json:"items"`
+	Says    []string  `json:"says"` // what the signer says by signing, since nothing measures it
 	Expires time.Time `json:"expires"`
 }
 
@@ -59,15 +61,15 @@ func (s *State) Approve(stage *Stage, role string, at time.Time) (*attest.Envelo
 	}
 	facts := s.evidence(stage)
 	return attest.Seal(s.Rollout.Subjects(stage, evidenceRoot(facts)), ApprovalType,
-		Approval{s.Rollout.ID, stage.Name, role, "approve", facts, at.Add(signatureHolds).UTC()})
+		Approval{s.Rollout.ID, stage.Name, role, "approve", facts, said(role), at.Add(signatureHolds).UTC()})
 }
 
 // A Signature is one approval that counts, or one that does not, and why.
 type Signature struct {
-	Person  string
-	Role    string
-	Expires time.Time
-	Void    string // empty: it counts
+	Person  string    `json:"person"`
+	Role    string    `json:"role"`
+	Expires time.Time `json:"expires"`
+	Void    string    `json:"void"` // empty: it counts
 }
 
 // Signatures returns every approval of a stage with what makes it void: the plan, its way back, the target or the evidence is not
@@ -173,6 +175,23 @@ func match(roles []string, by map[string][]string) map[string]string {
 
 // ErrNotAPerson says that a signature is a machine's, or nobody's, where a person's is asked for.
 var ErrNotAPerson = errors.New("only people approve")
+
+// MaySign looks whether a signed approval counts, and says whose it is.
+func (s *State) MaySign(people *attest.Approvers, stage *Stage, role string, e *attest.Envelope, at time.Time) (string, error) {
+	trial := *s
+	trial.Approvals = []attest.Envelope{*e}
+	signatures, err := trial.Signatures(stage, people, at)
+	if err != nil {
+		return "", err
+	}
+	if len(signatures) == 0 {
+		return "", fmt.Errorf("%w: the key is no person's of approvers.yaml, or it was signed for something else", ErrNotAPerson)
+	}
+	if sig := signatures[0]; sig.Void != "" || sig.Role != role {
+		return "", fmt.Errorf("signing for %s: %s", role, cmp.Or(sig.Void, "it was signed for "+sig.Role))
+	}
+	return signatures[0].Person, nil
+}
 
 // Sign has a person sign an approval, once it is seen that their signature would count.
 func (s *State) Sign(ctx context.Context, people *attest.Approvers, stage *Stage, role string, signer attest.Signer, at time.Time) (*attest.Envelope, error) {

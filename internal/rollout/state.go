@@ -3,6 +3,7 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
@@ -17,18 +18,44 @@ type State struct {
 	Words     []attest.Envelope
 	Stages    map[string]*StageState
 	Closed    bool
+	Head      attest.Digest // hash of the last entry
 }
 
 type factKey struct{ stage, name string }
 
 // A StageState is how far one stage is.
 type StageState struct {
-	Begun    time.Time
-	Applied  time.Time // the last cohort
-	Returned time.Time // zero: it stands
-	Cohorts  int       // applied
-	Samples  []Sample
-	Signals  []Signal
+	Observing time.Time // the mode that refuses nothing was installed; zero: it is not, or not any more
+	Begun     time.Time
+	Applied   time.Time // the last cohort
+	Returned  time.Time // zero: it stands
+	Cohorts   int       // applied
+	Tables    []string  // of the cohorts applied
+	Baseline  []Sample  // measured before it was begun
+	Samples   []Sample
+	Signals   []Signal
+	Returns   []Return
+	Exposures []Exposure
+	Pages     []Page
+}
+
+// An Exposure is a time in which an automatic or emergency return left tables open to every tenant.
+type Exposure struct {
+	Tables []string  `json:"tables"`
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"` // zero: they are open still
+}
+
+// Exposed is how long tables stood open, until now for those that do.
+func (st *StageState) Exposed(now time.Time) (sum time.Duration, open bool) {
+	for _, e := range st.Exposures {
+		if e.To.IsZero() {
+			sum, open = sum+now.Sub(e.From), true
+			continue
+		}
+		sum += e.To.Sub(e.From)
+	}
+	return sum, open
 }
 
 // Progress says which cohort of a stage was begun or applied; tables are its names, for people.
@@ -43,46 +70,73 @@ type Progress struct {
 
 // A Sample is one round of the watch: what each signal measured.
 type Sample struct {
-	At      time.Time          `json:"at"`
-	Enough  bool               `json:"enough"` // calls enough to judge by; without, the clock of the soak stands
-	Values  map[string]float64 `json:"values"`
-	Restart bool               `json:"restart,omitempty"` // the server or its statistics began anew since the last one
+	At       time.Time          `json:"at"`
+	Before   bool               `json:"before,omitempty"` // of the time before the stage was begun: what later ones are compared with
+	Enough   bool               `json:"enough"`           // calls enough to judge by; without, the clock of the soak stands
+	Why      string             `json:"why,omitempty"`    // where it was not enough
+	Checks   int                `json:"checks"`           // looks for stop signals since the last sample, this one too
+	Values   map[string]float64 `json:"values"`
+	Restart  bool               `json:"restart,omitempty"` // the server or its statistics began anew since the last one
+	Evidence attest.Digest      `json:"evidence,omitempty"`
 }
+
+// A SignalPath says whose way to the rows a signal is about: the rung that answers it depends on it.
+type SignalPath string
+
+// The paths.
+const (
+	PathTenant  SignalPath = "tenant"  // the application's role under row security
+	PathOwner   SignalPath = "owner"   // the owner, whom FORCE binds
+	PathLatency SignalPath = "latency" // right answers, late
+	PathTrigger SignalPath = "trigger" // what triggers write
+	PathNone    SignalPath = ""        // nothing that a rung could mend
+)
 
 // A Signal is something that was seen and is not as it should be.
 type Signal struct {
-	Name     string   `json:"name"`
-	Severity int      `json:"severity"` // 1: taken back at once; 2: halts and asks; 3: a ticket
-	Tables   []string `json:"tables"`
-	Value    string   `json:"value"`
-	Why      string   `json:"why"`
+	At       time.Time  `json:"at"`
+	Name     string     `json:"name"`
+	Path     SignalPath `json:"path,omitempty"`
+	Severity int        `json:"severity"` // 1: taken back at once; 2: halts and asks; 3: a ticket
+	Tables   []string   `json:"tables"`
+	Role     string     `json:"role,omitempty"` // whose statements tell
+	Value    string     `json:"value"`
+	Why      string     `json:"why"`
 }
 
 // A Return says what was taken back, and by which rung.
 type Return struct {
-	Rung    string        `json:"rung"`
-	Tables  []string      `json:"tables"`
-	Reason  string        `json:"reason"`
-	Signal  string        `json:"signal"`
-	Opened  bool          `json:"opened"` // isolation is open since: the exposure clock runs
-	Took    time.Duration `json:"took"`
-	By      string        `json:"by"`
-	Emerged bool          `json:"emergency"`
+	At        time.Time     `json:"at"`
+	Rung      string        `json:"rung"`
+	Tables    []string      `json:"tables"`
+	Reason    string        `json:"reason"`
+	Signal    string        `json:"signal"`
+	Opened    bool          `json:"opened"` // isolation is open since: the exposure clock runs
+	Took      time.Duration `json:"took"`   // from the signal until it was done
+	By        string        `json:"by"`
+	Emergency bool          `json:"emergency"`
+	Left      string        `json:"left,omitempty"` // what was not taken back, and why
 }
 
 // A Page is one call for a person.
 type Page struct {
-	To       string `json:"to"`
-	Step     int    `json:"step"` // of the escalation path, from 1
-	Severity int    `json:"severity"`
-	Why      string `json:"why"`
-	Answered bool   `json:"answered"`
+	At       time.Time `json:"at"`
+	Alarm    string    `json:"alarm"` // what it is about: the signal's name; the same for every step of one path
+	To       string    `json:"to"`
+	Role     string    `json:"role"`
+	Step     int       `json:"step"` // of the escalation path, from 1
+	Severity int       `json:"severity"`
+	Why      string    `json:"why"`
+	Sent     bool      `json:"sent"`
+	Trouble  string    `json:"trouble,omitempty"`  // why it could not be sent
+	Answered string    `json:"answered,omitempty"` // by whom; the entry then stands for the answer
 }
 
 // Replay reads a log's entries. It trusts the chain, which OpenLog checked, and nothing else: what a body cannot be is an error.
 func Replay(entries []Entry) (*State, error) {
 	s := &State{Facts: map[factKey]Fact{}, Stages: map[string]*StageState{}}
 	for i := range entries {
+		s.Head = entries[i].Hash
 		if err := s.take(&entries[i]); err != nil {
 			return nil, fmt.Errorf("reading entry %d of the log, %s: %w", entries[i].Sequence, entries[i].Kind, err)
 		}
@@ -109,7 +163,11 @@ func (s *State) take(e *Entry) error {
 	case KindWord:
 		return appendTo(&s.Words, e.Body)
 	case KindSample:
-		return appendTo(&s.stage(e.Stage).Samples, e.Body)
+		return s.sample(e)
+	case KindPage:
+		return appendTo(&s.stage(e.Stage).Pages, e.Body)
+	case KindObserving:
+		s.stage(e.Stage).Observing = e.At
 	case KindSignal:
 		return appendTo(&s.stage(e.Stage).Signals, e.Body)
 	case KindBegun, KindApplied, KindReturned:
@@ -120,24 +178,55 @@ func (s *State) take(e *Entry) error {
 	return nil
 }
 
+func (s *State) sample(e *Entry) error {
+	var one Sample
+	if err := json.Unmarshal(e.Body, &one); err != nil {
+		return err
+	}
+	st := s.stage(e.Stage)
+	if one.Before {
+		st.Baseline = append(st.Baseline, one)
+		return nil
+	}
+	st.Samples = append(st.Samples, one)
+	return nil
+}
+
 func (s *State) progress(e *Entry) error {
 	st := s.stage(e.Stage)
 	switch e.Kind {
 	case KindBegun:
-		if st.Begun.IsZero() || !st.Returned.IsZero() {
-			*st = StageState{Begun: e.At}
+		if st.Observing = (time.Time{}); st.Begun.IsZero() || !st.Returned.IsZero() {
+			*st = StageState{Begun: e.At, Baseline: st.Baseline, Returns: st.Returns, Exposures: st.Exposures, Pages: st.Pages}
 		}
 	case KindReturned:
-		st.Returned = e.At
+		return st.returned(e)
 	case KindApplied:
 		var p Progress
 		if err := json.Unmarshal(e.Body, &p); err != nil {
 			return err
 		}
-		st.Cohorts = p.Cohort
+		st.Cohorts, st.Tables = p.Cohort, append(st.Tables, p.Tables...)
 		if p.Cohort >= p.Of {
 			st.Applied = e.At
 		}
+		for i := range st.Exposures { // what was opened is closed again with the tables
+			if x := &st.Exposures[i]; x.To.IsZero() && (p.Cohort >= p.Of || !slices.ContainsFunc(x.Tables, func(t string) bool { return !slices.Contains(st.Tables, t) })) {
+				x.To = e.At
+			}
+		}
+	}
+	return nil
+}
+
+func (st *StageState) returned(e *Entry) error {
+	var r Return
+	if err := json.Unmarshal(e.Body, &r); err != nil {
+		return err
+	}
+	st.Returned, st.Returns = e.At, append(st.Returns, r)
+	if r.Opened {
+		st.Exposures = append(st.Exposures, Exposure{Tables: r.Tables, From: e.At})
 	}
 	return nil
 }
@@ -162,7 +251,11 @@ func (s *State) evidence(stage *Stage) []Fact {
 	var out []Fact
 	for key, f := range s.Facts {
 		if key.stage == stage.Name {
-			out = append(out, Fact{Name: f.Name, Stage: f.Stage, Outcome: f.Outcome, Attested: f.Attested})
+			said := Fact{Name: f.Name, Stage: f.Stage, Outcome: f.Outcome, Attested: f.Attested}
+			if f.Name == ladder.Name {
+				said.Evidence = f.Evidence // the rungs themselves are signed
+			}
+			out = append(out, said)
 		}
 	}
 	return out

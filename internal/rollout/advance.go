@@ -1,0 +1,321 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/plan"
+)
+
+// An Advance is one stage on its way.
+type Advance struct {
+	Target *Target
+	Log    *Log
+	People *attest.Approvers
+	Clock  Clock
+	By     string // who advances, for the record
+	// Settle watches what was applied for a while and returns what it saw that stops; nil: nothing is looked at between cohorts.
+	Settle func(ctx context.Context, d time.Duration) ([]Signal, error)
+	// Alarm is told what stopped it, so that people are called; nil: nobody is.
+	Alarm    func(ctx context.Context, signals []Signal, returned []Return) error
+	Progress func(apply.Event)
+}
+
+// fresh are the facts that are found out again at the moment at which a stage begins: what was true at the time of the signatures
+// may not be true now.
+var fresh = []*Collector{&drift, &identity, &transactions, &replicas, &load, &secrets, &documents, &earlierVerified, &earlierSoaked, &backupAge, &applicationPath, &observed}
+
+// Run begins the stage, or goes on with it: the window, the bytes, the facts that pass quickly and the decision are looked at in that
+// moment, against the live database; then the cohorts are applied one after the other, each verified and watched before the next.
+//
+// Errors: *RefusedError (nothing was changed), *StoppedError (a step or a signal stopped it, and what was taken back), and the
+// errors of package apply, in a *StoppedError.
+func (a *Advance) Run(ctx context.Context) error {
+	s, err := a.may(ctx)
+	if err != nil {
+		return err
+	}
+	t := a.Target
+	if done, err := a.observe(ctx, s); err != nil || done {
+		return err
+	}
+	st := s.stage(t.Stage.Name)
+	from := st.Cohorts
+	if !st.Returned.IsZero() {
+		from = 0
+	}
+	cohorts := t.cohorts()
+	for i := from; i < len(cohorts); i++ {
+		if err := a.cohort(ctx, i, cohorts); err != nil {
+			return err
+		}
+	}
+	return a.deploy(ctx)
+}
+
+// may refuses what may not be.
+func (a *Advance) may(ctx context.Context) (*State, error) {
+	t := a.Target
+	s, err := Replay(a.Log.Entries())
+	if err != nil {
+		return nil, err
+	}
+	t.State = s
+	if s.Closed {
+		return nil, &RefusedError{Reason: ReasonClosed, Why: "the rollout is closed"}
+	}
+	if st := s.stage(t.Stage.Name); !st.Applied.IsZero() && st.Returned.IsZero() {
+		return nil, &RefusedError{Reason: ReasonOrder, Why: t.Stage.Name + " is applied already"}
+	}
+	open, next, err := t.Stage.Window.Open(a.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	if !open {
+		return nil, &RefusedError{Reason: ReasonWindow, Why: "the window of " + t.Stage.Name + " is shut", Next: next}
+	}
+	if err := t.samePlan(); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, c := range fresh {
+		if c.Name != applicationPath.Name || t.AppDial != nil || t.PoolerDial != nil {
+			names = append(names, c.Name)
+		}
+	}
+	if t.Earlier == nil {
+		names = slices.DeleteFunc(names, func(n string) bool { return n == earlierVerified.Name || n == earlierSoaked.Name })
+	}
+	if t.Hooks["backup_age"].Argv == nil {
+		names = slices.DeleteFunc(names, func(n string) bool { return n == backupAge.Name })
+	}
+	t.snapshot = nil
+	if _, err := t.Collect(ctx, a.Log, names...); err != nil {
+		return nil, err
+	}
+	if s, err = Replay(a.Log.Entries()); err != nil {
+		return nil, err
+	}
+	d, err := s.Decide(t.Stage, a.People, a.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	if !d.Green {
+		reason := ReasonDecision
+		if d.Stale {
+			reason = ReasonExpired
+		}
+		return nil, &RefusedError{Reason: reason, Why: "the decision for " + t.Stage.Name + " is red: " + strings.Join(d.Missing(), "; "), Decision: d}
+	}
+	raw, err := json.Marshal(d.Document(&s.Rollout))
+	if err != nil {
+		return nil, fmt.Errorf("keeping the decision: %w", err)
+	}
+	_, err = a.Log.Keep(ctx, raw)
+	return s, err
+}
+
+// samePlan refuses a directory whose plan is not the one of the rollout. What is applied is the log's own copy in any case.
+func (t *Target) samePlan() error {
+	text, err := os.ReadFile(filepath.Join(t.PlanDir, plan.PlanFile))
+	if err != nil {
+		return fmt.Errorf("reading the plan: %w", err)
+	}
+	if attest.DigestOf(text) != t.Rollout.Plan {
+		return &RefusedError{Reason: ReasonPlan, Why: fmt.Sprintf("%s holds another plan than %s, which was signed", plan.PlanFile, string(t.Rollout.Plan)[:12])}
+	}
+	return nil
+}
+
+// cohorts are the tables by cohort; what the definition does not name comes last, and where it names none all are one.
+func (t *Target) cohorts() [][]string {
+	named := map[string]bool{}
+	var out [][]string
+	for _, c := range t.Stage.Cohorts {
+		var tables []string
+		for _, table := range c {
+			if !named[table] && slices.ContainsFunc(t.Plan.Steps, func(s plan.Step) bool { return s.Table == table }) {
+				named[table] = true
+				tables = append(tables, table)
+			}
+		}
+		if len(tables) > 0 {
+			out = append(out, tables)
+		}
+	}
+	rest := []string{}
+	for _, s := range t.Plan.Steps {
+		if s.Table != "" && !named[s.Table] {
+			named[s.Table] = true
+			rest = append(rest, s.Table)
+		}
+	}
+	if len(rest) > 0 || len(out) == 0 {
+		out = append(out, rest)
+	}
+	return out
+}
+
+// A StoppedError says that a stage was begun and did not get through, and what was taken back.
+type StoppedError struct {
+	Err     error
+	Signals []Signal
+	Returns []Return
+}
+
+func (e *StoppedError) Error() string {
+	var why []string
+	for _, s := range e.Signals {
+		why = append(why, s.Name+": "+s.Why)
+	}
+	if e.Err != nil {
+		why = append(why, e.Err.Error())
+	}
+	text := "the stage was stopped: " + strings.Join(why, "; ")
+	if len(e.Returns) > 0 {
+		text += "; taken back: " + Words(e.Returns)
+	}
+	return text
+}
+
+// Unwrap gives the cause.
+func (e *StoppedError) Unwrap() error { return e.Err }
+
+// cohort applies one cohort, verifies it, and watches it for a while.
+func (a *Advance) cohort(ctx context.Context, i int, cohorts [][]string) error {
+	t := a.Target
+	p := Progress{Cohort: i + 1, Of: len(cohorts), Tables: some(cohorts[i]), By: a.By}
+	if err := a.Log.Append(ctx, a.Clock.Now(), KindBegun, t.Stage.Name, p); err != nil {
+		return err
+	}
+	o := apply.Options{Plan: t.Plan, Connect: t.Connect, Only: cohorts[i], Holder: a.By, Progress: a.Progress, Fingerprint: catalog.FingerprintsOf}
+	began := time.Now()
+	result, err := apply.Run(ctx, o)
+	if err == nil {
+		err = undone(ctx, o)
+	}
+	if err != nil {
+		return a.failed(ctx, o, result, err, began)
+	}
+	p.Steps, p.Seconds = result.Count(apply.Did)+result.Count(apply.Adopted), time.Since(began).Seconds()
+	if err := a.Log.Append(ctx, a.Clock.Now(), KindApplied, t.Stage.Name, p); err != nil {
+		return err
+	}
+	if a.Settle == nil || t.Stage.Settle <= 0 {
+		return nil
+	}
+	signals, err := a.Settle(ctx, t.Stage.Settle)
+	if err != nil {
+		return err
+	}
+	if halt := stops(signals, 2); len(halt) > 0 {
+		return a.stop(ctx, halt)
+	}
+	return nil
+}
+
+// stop takes back what severity 1 and latency ask for, and calls people.
+func (a *Advance) stop(ctx context.Context, signals []Signal) error {
+	returned, err := a.Target.Return(ctx, a.Log, signals, a.By)
+	if a.Alarm != nil {
+		err = errors.Join(err, a.Alarm(ctx, signals, returned))
+	}
+	return &StoppedError{Err: err, Signals: signals, Returns: returned}
+}
+
+// failed takes back what this cohort's run did after a step of it did not get through: the application was not deployed for it, and has
+// to find the tables as they were. Indexes and columns stay, since dropping them is never done by itself; nobody is hindered by them.
+func (a *Advance) failed(ctx context.Context, o apply.Options, result *apply.Result, cause error, began time.Time) error {
+	t := a.Target
+	did := map[string]bool{}
+	if result != nil {
+		for _, s := range result.Steps {
+			if s.Outcome == apply.Did || s.Outcome == apply.Adopted {
+				did[s.ID] = true
+			}
+		}
+	}
+	signal := Signal{At: a.Clock.Now(), Name: "step_failed", Severity: 2, Tables: o.Only, Why: Redact(cause.Error())}
+	if err := a.Log.Append(ctx, a.Clock.Now(), KindSignal, t.Stage.Name, signal); err != nil {
+		return err
+	}
+	r := Return{Rung: "steps of the cohort", Tables: some(o.Only), Signal: signal.Name, Reason: signal.Why, By: a.By}
+	back := o
+	back.Keep = func(s *plan.Step) bool { return !did[s.ID] || stays[s.Kind] }
+	var err error
+	if len(did) > 0 {
+		var undid *apply.Result
+		if undid, err = apply.Rollback(ctx, back); err == nil {
+			r.Left = fmt.Sprintf("%d steps taken back, %d stay that hinder nobody", undid.Count(apply.Undone), len(did)-undid.Count(apply.Undone))
+		} else {
+			r.Left = "the way back did not get through: " + Redact(err.Error())
+		}
+	}
+	r.At, r.Took = a.Clock.Now(), time.Since(began)
+	err = errors.Join(cause, err, a.Log.Append(ctx, a.Clock.Now(), KindReturned, t.Stage.Name, r))
+	if a.Alarm != nil {
+		err = errors.Join(err, a.Alarm(ctx, []Signal{signal}, []Return{r}))
+	}
+	return &StoppedError{Err: err, Returns: []Return{r}}
+}
+
+// stays are the kinds of steps that no automatic return takes away: columns, indexes, constraints on data, and the record.
+var stays = map[string]bool{"tenant_index": true, "partitioned_index": true, "unique_index": true, "repair_index": true, "tenant_column": true,
+	"tenant_backfill": true, "updated_at_column": true, "updated_at_backfill": true, "trail_table": true, "trail_view": true, "trail_access": true,
+	"foreign_key": true, "foreign_key_validate": true, "not_null_check": true, "not_null_validate": true, "not_null": true, "updated_at_function": true,
+	"application_role": true}
+
+// deploy runs the hooks deploy, health and smoke, where they are given. An application that does not come up goes back; the tables stay.
+func (a *Advance) deploy(ctx context.Context) error {
+	t := a.Target
+	for _, name := range []string{"deploy", "health", "smoke"} {
+		run := t.Hooks.Run(ctx, name)
+		if run == nil {
+			continue
+		}
+		if err := t.keepRun(ctx, a.Log, name, run); err != nil {
+			return err
+		}
+		if run.Exit == 0 {
+			continue
+		}
+		signal := Signal{At: a.Clock.Now(), Name: name, Severity: 2, Tables: []string{}, Why: fmt.Sprintf("the hook %s ended with %d", name, run.Exit)}
+		if err := a.Log.Append(ctx, a.Clock.Now(), KindSignal, t.Stage.Name, signal); err != nil {
+			return err
+		}
+		r, err := t.ReturnCode(ctx, a.Log, signal, a.By)
+		if a.Alarm != nil {
+			err = errors.Join(err, a.Alarm(ctx, []Signal{signal}, []Return{r}))
+		}
+		return &StoppedError{Err: err, Signals: []Signal{signal}, Returns: []Return{r}}
+	}
+	return nil
+}
+
+// keepRun writes what a hook gave as a fact with its evidence.
+func (t *Target) keepRun(ctx context.Context, l *Log, name string, run *HookRun) error {
+	raw, err := json.MarshalIndent(run, "", "  ")
+	if err != nil {
+		return fmt.Errorf("keeping the evidence of the hook %s: %w", name, err)
+	}
+	c := Collector{Name: "hook_" + name, Holds: day}
+	f := c.fact(t.Stage.Name, t.Now(), Fail, fmt.Sprintf("exit %d", run.Exit), "the hook "+name)
+	if run.Exit == 0 {
+		f.Outcome = Pass
+	}
+	f.Seconds = run.Seconds
+	if f.Evidence, err = l.Keep(ctx, []byte(Redact(string(raw)))); err != nil {
+		return err
+	}
+	return l.Append(ctx, t.Now(), KindFact, t.Stage.Name, f)
+}
