@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"internal/pg", "internal/metrics", "internal/notify", "internal/attest"},
 	{"internal/catalog", "internal/bench", "internal/signed", "internal/definer"},
 	{"internal/trailsql"},
-	{"internal/pgtest", "internal/expr", "internal/rights", "internal/clone"},
+	{"internal/pgtest", "internal/browsertest", "internal/expr", "internal/rights", "internal/clone"},
 	{"internal/tenancy", "internal/catalog/catalogtest", "internal/migrations"},
 	{"internal/reach"},
 	{"internal/decide"},

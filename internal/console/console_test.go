@@ -174,6 +174,9 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
+	if _, body, _ := s.get(t, "/matrix?q=kind_0007"); !strings.Contains(body, `"/table?command=SELECT&amp;name=public.orders_of_a_kind_0007"`) {
+		t.Errorf("the matrix leads nowhere: %s", body)
+	}
 	for path, want := range map[string]string{
 		"/": "150 tables are open or unproven", "/matrix": "1–100 of 150", "/matrix?page=2": "101–150 of 150", "/matrix?q=kind_0149": "orders_of_a_kind_0149", "/findings": "ENABLE ROW LEVEL SECURITY",
 		"/map": "tenant_id", "/drift": "Unknown", "/trail": "&lt;b&gt;mallory&lt;/b&gt;", "/times": "2.00 ms", "/table?name=" + url.QueryEscape(hostile): "The statement that shows it",

@@ -102,6 +102,7 @@ func (c *Console) chart(w http.ResponseWriter, r *http.Request) {
 	o.Horizontal = true
 	o.CategoryAxis.Labels = labels
 	o.Legend.SeriesNames = series
+	o.ValueAxis = []charts.ValueAxisOption{{Min: charts.Ptr(0.0)}} // a bar's length is its time
 	o.ValueFormatter = func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) + " ms" }
 	o.Theme = charts.GetTheme(charts.ThemeLight)
 	if r.URL.Query().Get("theme") == "dark" {

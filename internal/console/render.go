@@ -36,14 +36,14 @@ var functions = template.FuncMap{
 	"lower": strings.ToLower,
 	"spell": func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 	"major": func(num int) string { return fmt.Sprintf("%d.%d", num/10000, num%10000) },
-	"query": func(pairs ...string) string {
+	"query": func(pairs ...string) template.URL {
 		q := url.Values{}
 		for i := 0; i+1 < len(pairs); i += 2 {
 			if pairs[i+1] != "" {
 				q.Set(pairs[i], pairs[i+1])
 			}
 		}
-		return q.Encode()
+		return template.URL(q.Encode())
 	},
 	"short": func(s string) string {
 		if r := []rune(s); len(r) > boxLetters {
