@@ -55,7 +55,7 @@ func (f *gatewayFlags) run(ctx context.Context, w *World) error {
 	default:
 		return usage(fmt.Errorf("--log-format %q is none of text, json", f.log), "see ringfence gateway --help")
 	}
-	o := edge.Options{File: f.config, Env: w.Env, Log: slog.New(handler)}
+	o := edge.Options{File: f.config, Env: w.Env, Log: slog.New(handler), Checkpoints: w.Stdout}
 	if f.check {
 		err := edge.Check(o)
 		if err == nil {

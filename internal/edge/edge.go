@@ -24,6 +24,8 @@ type Options struct {
 	Env    func(string) (string, bool)
 	Log    *slog.Logger
 	Reload <-chan os.Signal // each one has the file read again; nil: none
+	// Checkpoints gets the trail's signed checkpoints, a line each: standard output; nil: they are in the database only.
+	Checkpoints io.Writer
 	// Listening is called with the listeners before anything is served; nil: not.
 	Listening func(gateway.Listeners)
 }
@@ -37,7 +39,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &ConfigError{err}
 	}
-	trail, err := f.openTrail(o.Log)
+	if o.Checkpoints == nil {
+		o.Checkpoints = io.Discard
+	}
+	trail, err := f.openTrail(o.Log, o.Checkpoints)
 	if err != nil {
 		return err
 	}

@@ -176,11 +176,13 @@ func TestFilesThatAreRefused(t *testing.T) {
 		base:                                  "auth: issuers: there is none",
 		base + auth:                           "trail: dir and node are needed",
 		base + "auth: {issuers: [{name: x}]}": "auth: issuers[0]: it wants one of jwks and secret",
-		base + "auth: {issuers: [{name: x, secret: {env: E}}]}":                 "auth: issuers[0].secret: the environment has no E",
-		base + "auth: {issuers: [{nam: x}]}":                                    "auth.issuers[0].nam is not known (did you mean name?)",
-		base + auth + "trail: {dir: x, node: y, database: {env: E}}":            "trail: database: the environment has no E",
-		base + auth + "trail: {dir: x, nodes: y}":                               "trail.nodes is not known (did you mean node?)",
-		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}": "auth: members.database: it wants one of env, file and value",
+		base + "auth: {issuers: [{name: x, secret: {env: E}}]}":                         "auth: issuers[0].secret: the environment has no E",
+		base + "auth: {issuers: [{nam: x}]}":                                            "auth.issuers[0].nam is not known (did you mean name?)",
+		base + auth + "trail: {dir: x, node: y, database: {env: E}}":                    "trail: database: the environment has no E",
+		base + auth + "trail: {dir: x, node: y, key: {value: k}}":                       "trail: key: checkpoints are signed of what the database has taken",
+		base + auth + "trail: {dir: x, node: y, database: {value: d}, key: {value: k}}": "trail: key: reading the checkpoint key: it is no private key",
+		base + auth + "trail: {dir: x, nodes: y}":                                       "trail.nodes is not known (did you mean node?)",
+		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}":         "auth: members.database: it wants one of env, file and value",
 	} {
 		if _, err := parse([]byte(text), func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n  gives %v\n  want  %s", text, err, want)
