@@ -21,7 +21,7 @@ const module = "github.com/ringfencehq/ringfence"
 var layers = [][]string{
 	{"internal/pg", "internal/metrics", "internal/notify", "internal/attest"},
 	{"internal/catalog", "internal/bench", "internal/signed", "internal/definer"},
-	{"internal/trailsql"},
+	{"internal/trailsql", "internal/pinsql"},
 	{"internal/pgtest", "internal/browsertest", "internal/expr", "internal/rights", "internal/clone"},
 	{"internal/tenancy", "internal/catalog/catalogtest", "internal/migrations"},
 	{"internal/reach"},

@@ -1,6 +1,9 @@
 package audit
 
-import "github.com/ringfencehq/ringfence/internal/trailsql"
+import (
+	"github.com/ringfencehq/ringfence/internal/pinsql"
+	"github.com/ringfencehq/ringfence/internal/trailsql"
+)
 
 var functionOwnerDiffers = Rule{
 	ID:       "FUN011",
@@ -21,7 +24,7 @@ ALTER FUNCTION ... OWNER TO the tables' owner.`,
 		for i := range in.Model.Snapshot.Functions {
 			f := &in.Model.Snapshot.Functions[i]
 			if f.System || f.Extension != "" || !f.SecurityDefiner || owners[f.Owner] || len(owners) == 0 ||
-				trailsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) {
+				trailsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) || pinsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) {
 				continue
 			}
 			report(Finding{Object: f.Identity(), ObjectType: "function", Detail: "It belongs to " + f.Owner + "."})

@@ -7,7 +7,7 @@ func Kinds() []*Kind {
 	return []*Kind{
 		&repairIndex, &tenantIndex, &partitionedIndex, &uniqueIndex,
 		&updatedAtFunction, &updatedAtColumn, &tenantColumn, &tenantFillTrigger,
-		&applicationRole, &signedContext, &trailTable, &trailAccess, &trailView,
+		&applicationRole, &signedContext, &trailTable, &trailAccess, &trailView, &pinTables, &pinAccess,
 		&tenantBackfill, &updatedAtBackfill,
 		&notNullCheck, &notNullValidate, &notNull,
 		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &exclusionSwap, &updatedAtTrigger,

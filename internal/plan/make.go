@@ -61,6 +61,7 @@ func Make(in Input) (*Plan, error) {
 	p.applicationRole()
 	p.signedContext()
 	p.trail()
+	p.pin()
 	for _, t := range in.Model.Tables {
 		p.table(t)
 	}
@@ -96,6 +97,7 @@ type planner struct {
 	keys     map[string]string   // table and columns → the unique index that is planned over them
 	rules    map[string][]string // kind and table → the rules that ask for it
 
+	usage     map[string]bool // who has USAGE on Ringfence's own schema, or will
 	noContext error           // why no policy can be written; nil: it can
 	bypassed  bool            // whether somebody sees all rows once row security is forced
 	holders   map[string]bool // through whom applications hold privileges

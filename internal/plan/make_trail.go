@@ -18,10 +18,6 @@ func (p *planner) trail() {
 	if !p.trailStands() {
 		p.add(&trailTable, Target{}, how{})
 	}
-	usage := map[string]bool{}
-	for _, g := range p.schemaGrants() {
-		usage[g.Grantee] = usage[g.Grantee] || g.Privilege == "USAGE"
-	}
 	for _, use := range []struct{ name, role string }{{trailsql.Writer, c.Writer}, {trailsql.Reader, c.Reader}, {trailsql.Keeper, c.Keeper}} {
 		if use.role == "" || p.trailOpenTo(use.name, use.role) {
 			continue
@@ -30,11 +26,7 @@ func (p *planner) trail() {
 			p.withhold("trail_access", use.role, "there is no role of this name to be the trail's "+use.name, "")
 			continue
 		}
-		t := Target{Role: use.role, Options: []string{use.name}}
-		if !usage[use.role] {
-			t.Privileges, usage[use.role] = []string{"USAGE"}, true
-		}
-		p.add(&trailAccess, t, how{})
+		p.add(&trailAccess, Target{Role: use.role, Options: []string{use.name}, Privileges: p.schemaUsage(use.role)}, how{})
 	}
 	if c.View != "" && p.snap.Relation(Name{trailsql.Schema, c.View}.Identity()) == nil {
 		t := Target{Name: Name{trailsql.Schema, c.View}, Role: c.Reader}
@@ -45,18 +37,10 @@ func (p *planner) trail() {
 	}
 }
 
-func (p *planner) schemaGrants() []catalog.Grant {
-	if n := p.snap.Namespace(trailsql.Schema); n != nil {
-		return n.Grants
-	}
-	return nil
-}
-
 // trailStands answers from the snapshot what the step's Done asks the catalogue.
 func (p *planner) trailStands() bool {
 	for _, f := range trailsql.Functions() {
-		if has := p.trailFunction(f.Name); has == nil || has.Source != f.Body || has.Owner != trailsql.Owner || has.SecurityDefiner != f.Definer ||
-			!slices.Equal(has.Config, trailsql.Config) || slices.ContainsFunc(has.Grants, func(g catalog.Grant) bool { return g.Grantee == "" }) {
+		if !p.ownFunction(f, trailsql.Owner) {
 			return false
 		}
 	}
@@ -72,15 +56,6 @@ func (p *planner) trailStands() bool {
 	}) && !slices.ContainsFunc(trailsql.Indexes, func(i trailsql.Index) bool {
 		return !slices.ContainsFunc(r.Indexes, func(x catalog.Index) bool { return x.Name == i.Name && x.Valid })
 	})
-}
-
-func (p *planner) trailFunction(name string) *catalog.Function {
-	for i := range p.snap.Functions {
-		if f := &p.snap.Functions[i]; f.Schema == trailsql.Schema && f.Name == name {
-			return f
-		}
-	}
-	return nil
 }
 
 // guarded reports whether both triggers that refuse changes always fire, and the owner's policies stand.
@@ -100,8 +75,8 @@ func hasColumns(r *catalog.Relation) bool {
 	})
 }
 
-func hasAll(names []string, has func(string) bool) bool {
-	return !slices.ContainsFunc(names, func(n string) bool { return !has(n) })
+func hasAll[T any](all []T, has func(T) bool) bool {
+	return !slices.ContainsFunc(all, func(x T) bool { return !has(x) })
 }
 
 // trailOpenTo answers from the snapshot whether the role may use the trail so.
@@ -110,7 +85,7 @@ func (p *planner) trailOpenTo(use, role string) bool {
 		if f.For != use {
 			continue
 		}
-		if has := p.trailFunction(f.Name); has == nil || len(missing(has.Grants, role, []string{"EXECUTE"})) > 0 {
+		if has := p.schemaFunction(f.Name); has == nil || len(missing(has.Grants, role, []string{"EXECUTE"})) > 0 {
 			return false
 		}
 	}

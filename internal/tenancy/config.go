@@ -15,6 +15,7 @@ type Config struct {
 	Plan          PlanConfig             `yaml:"plan,omitempty"`              // what a plan may do
 	Service       []ServiceFunction      `yaml:"service_functions,omitempty"` // what works without a tenant
 	Trail         *TrailConfig           `yaml:"trail,omitempty"`             // plan the security trail's tables
+	PIN           *PINConfig             `yaml:"pin,omitempty"`               // plan PIN login's tables
 }
 
 // A TableConfig says what a table is.
@@ -60,6 +61,12 @@ type ServiceFunction struct {
 	Reason string   `yaml:"reason"`          // why it needs no tenant
 	By     string   `yaml:"by,omitempty"`    // who says so
 	Roles  []string `yaml:"roles,omitempty"` // who may call it; default: the application
+}
+
+// A PINConfig asks the plan for PIN login and names the roles that use it.
+type PINConfig struct {
+	Login    string `yaml:"login"`              // the role that serves logins: it calls functions, and reads no table
+	Operator string `yaml:"operator,omitempty"` // the role of ringfence pin: sets PINs, locks, unlocks, enrols devices
 }
 
 // A TrailConfig asks the plan for the security trail and names the roles that use it.

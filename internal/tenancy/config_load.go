@@ -164,6 +164,9 @@ func (c *Config) validateRest() error {
 	if t := c.Trail; t != nil && (t.Writer == "" || t.Writer == t.Reader) {
 		return &ConfigError{Path: "trail.writer", Problem: "the trail needs a writer, and it is not its reader: who writes evidence does not read it"}
 	}
+	if n := c.PIN; n != nil && n.Login == "" {
+		return &ConfigError{Path: "pin.login", Problem: "PIN login needs a role that serves it"}
+	}
 	if u := c.UpdatedAt; u != nil && u.Backfill != "" && u.Backfill != "null" && u.Backfill != "created_at" {
 		return &ConfigError{Path: "updated_at.backfill", Problem: fmt.Sprintf("%q is neither null nor created_at", u.Backfill)}
 	}

@@ -35,11 +35,7 @@ func tablesBlock() string {
 	var b strings.Builder
 	b.WriteString("DO $ringfence$\nDECLARE\n  given record;\nBEGIN\n")
 	for _, t := range Tables() {
-		fmt.Fprintf(&b, "  IF pg_catalog.to_regclass('%[1]s') IS NULL THEN\n    CREATE TABLE %[1]s (%[2]s;\n", qualified(t), definition(t))
-		fmt.Fprintf(&b, "    FOR given IN SELECT DISTINCT x.grantee FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) x"+
-			" WHERE c.oid = '%[1]s'::pg_catalog.regclass AND x.grantee <> c.relowner LOOP\n"+
-			"      EXECUTE 'REVOKE ALL ON %[1]s FROM ' || CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END;\n"+
-			"    END LOOP;\n    ALTER TABLE %[1]s OWNER TO %[2]s;\n  END IF;\n", qualified(t), Owner)
+		b.WriteString(definer.MakeTable(Owner, t, definition(t)))
 	}
 	fmt.Fprintf(&b, "  IF pg_catalog.to_regclass('%[1]s') IS NULL THEN\n    CREATE TABLE %[1]s PARTITION OF %[2]s DEFAULT;\n    ALTER TABLE %[1]s OWNER TO %[3]s;\n  END IF;\n",
 		qualified(Other), qualified(Events), Owner)
