@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ringfencehq/ringfence/auth/internal/strict"
 )
 
 // maxName bounds what a claim may give as a name: of a user, a session, a token, a device, a role, a key.
@@ -27,7 +29,7 @@ type claims map[string]any
 
 // UnmarshalJSON reads them strictly; see object.
 func (c *claims) UnmarshalJSON(data []byte) error {
-	o, err := object(data)
+	o, err := strict.Object(data)
 	*c = o
 	return err
 }

@@ -90,18 +90,24 @@ func thumbprint(k ed25519.PublicKey) string {
 // id.Expires where that is set and sooner; id.Token is its id, or a random one is made. A Verifier that trusts Trust() reads
 // back the same identity.
 func (i *Issuer) Issue(id ringfence.Identity) (string, error) {
+	token, _, err := i.IssueUntil(id)
+	return token, err
+}
+
+// IssueUntil is Issue, and says when the token ends.
+func (i *Issuer) IssueUntil(id ringfence.Identity) (token string, expires time.Time, err error) {
 	now := i.o.Now()
-	expires := now.Add(i.o.Lifetime)
+	expires = now.Add(i.o.Lifetime)
 	if !id.Expires.IsZero() && id.Expires.Before(expires) {
 		expires = id.Expires
 	}
 	switch {
 	case !id.Tenant.Valid():
-		return "", fmt.Errorf("issuing a token: %w", ringfence.ErrNoTenant)
+		return "", time.Time{}, fmt.Errorf("issuing a token: %w", ringfence.ErrNoTenant)
 	case id.User == "":
-		return "", errors.New("issuing a token: no user")
+		return "", time.Time{}, errors.New("issuing a token: no user")
 	case !expires.After(now):
-		return "", errors.New("issuing a token: it would have ended already")
+		return "", time.Time{}, errors.New("issuing a token: it would have ended already")
 	}
 	c := jwt.MapClaims{"iss": i.o.Name, "aud": i.o.Audience, "sub": id.User, "iat": now.Unix(), "nbf": now.Unix(), "exp": expires.Unix(),
 		"jti": cmp.Or(id.Token, rand.Text()), i.o.TenantClaim: id.Tenant.String()}
@@ -116,7 +122,7 @@ func (i *Issuer) Issue(id ringfence.Identity) (string, error) {
 	for name, v := range c {
 		if s, ok := v.(string); ok {
 			if _, err := shortText(s); err != nil {
-				return "", fmt.Errorf("issuing a token: %s is too long, or has control characters", name)
+				return "", time.Time{}, fmt.Errorf("issuing a token: %s is too long, or has control characters", name)
 			}
 		}
 	}
@@ -124,9 +130,9 @@ func (i *Issuer) Issue(id ringfence.Identity) (string, error) {
 	t.Header["kid"] = i.keyID
 	s, err := t.SignedString(i.o.Key)
 	if err != nil {
-		return "", errors.New("issuing a token: it cannot be signed")
+		return "", time.Time{}, errors.New("issuing a token: it cannot be signed")
 	}
-	return s, nil
+	return s, time.Unix(expires.Unix(), 0), nil
 }
 
 // Key implements KeySource: the public keys, without going through HTTP.

@@ -11,6 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/auth/internal/strict"
 )
 
 // verify checks form, header, issuer, algorithm, key, signature and time, in this order. Errors are *fault, or a fault of the
@@ -56,7 +57,7 @@ func (v *Verifier) header(token string) (keyID string, err error) {
 	if err != nil {
 		return "", invalid(ReasonForm)
 	}
-	h, err := object(data)
+	h, err := strict.Object(data)
 	if err != nil {
 		return "", invalid(ReasonForm)
 	}

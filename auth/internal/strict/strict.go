@@ -1,4 +1,5 @@
-package auth
+// Package strict reads JSON that has one meaning only, whoever reads it: what is verified here is what others would read there.
+package strict
 
 import (
 	"bytes"
@@ -13,9 +14,9 @@ const maxDepth = 16
 
 var errObject = errors.New("not a JSON object that is read one way only")
 
-// object reads one JSON object so that no two readers can differ on it: valid UTF-8, no key twice at any level, nothing after
+// Object reads one JSON object so that no two readers can differ on it: valid UTF-8, no key twice at any level, nothing after
 // it, bounded depth. Numbers stay json.Number.
-func object(data []byte) (map[string]any, error) {
+func Object(data []byte) (map[string]any, error) {
 	if !utf8.Valid(data) {
 		return nil, errObject
 	}
