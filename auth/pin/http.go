@@ -137,7 +137,7 @@ func (h *handler) body(w http.ResponseWriter, r *http.Request) (fields, error) {
 	if from := r.Header.Values("Origin"); len(from) > 1 || len(from) == 1 && !slices.Contains(h.o.Origins, from[0]) && !sameOrigin(from[0], r.Host) {
 		return nil, errAgent
 	}
-	if r.Method == http.MethodDelete || r.ContentLength == 0 && r.Header.Get("Content-Type") == "" {
+	if r.Method == http.MethodDelete || r.ContentLength == 0 {
 		return fields{}, nil
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
