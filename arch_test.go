@@ -19,9 +19,9 @@ const module = "github.com/ringfencehq/ringfence"
 // layers lists the packages bottom up: what is imported stands on a lower line. Packages of one line do not import each
 // other.
 var layers = [][]string{
-	{"internal/pg", "internal/metrics", "internal/notify", "internal/attest"},
+	{"internal/pg", "internal/metrics", "internal/notify", "internal/attest", "internal/bus"},
 	{"internal/catalog", "internal/bench", "internal/signed", "internal/definer"},
-	{"internal/trailsql", "internal/pinsql"},
+	{"internal/trailsql", "internal/pinsql", "internal/revocation"},
 	{"internal/pgtest", "internal/browsertest", "internal/expr", "internal/rights", "internal/clone"},
 	{"internal/tenancy", "internal/catalog/catalogtest", "internal/migrations"},
 	{"internal/reach"},

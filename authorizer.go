@@ -13,6 +13,7 @@ type Identity struct {
 	Token   string    // id of the token (jti), never the token itself
 	Device  string    // enrolled device, where the login was bound to one
 	Roles   []string  // roles inside the tenant, as membership or the token has them
+	Issued  time.Time // when the token was made; zero where it does not say
 	Expires time.Time // when the token ends; never zero
 }
 

@@ -29,6 +29,11 @@ func (v *Verifier) read(all claims, token string) (ringfence.Identity, error) {
 		return id, invalid(ReasonClaims)
 	}
 	id.Expires = expires.Time
+	if issued, err := all.GetIssuedAt(); err != nil {
+		return id, invalid(ReasonClaims)
+	} else if issued != nil {
+		id.Issued = issued.Time
+	}
 	for _, name := range []string{v.o.SessionClaim, "jti"} {
 		if _, err := all.name(name); err != nil {
 			return id, invalid(ReasonClaims)

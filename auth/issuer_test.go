@@ -31,7 +31,7 @@ func newIssuer(t *testing.T, change func(*IssuerOptions)) *Issuer {
 // What is issued is read back as the same identity, with the keys at hand and by the published document.
 func TestIssue(t *testing.T) {
 	tenant, _ := ringfence.ParseTenant(tenantA)
-	want := ringfence.Identity{Tenant: tenant, User: "u", Session: "s", Token: "t", Device: "d", Roles: []string{"a", "b"}, Expires: start.Add(10 * time.Minute).Local()}
+	want := ringfence.Identity{Tenant: tenant, User: "u", Session: "s", Token: "t", Device: "d", Roles: []string{"a", "b"}, Issued: start.Local(), Expires: start.Add(10 * time.Minute).Local()}
 	i := newIssuer(t, nil)
 	given := want
 	given.Expires = time.Time{}

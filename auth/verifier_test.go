@@ -174,7 +174,7 @@ func TestAuthorize(t *testing.T) {
 	}
 	a, _ := ringfence.ParseTenant(tenantA)
 	want := ringfence.Identity{Tenant: a, User: "user-1", Session: "session-1", Token: "token-1", Device: "device-1",
-		Roles: []string{"agent"}, Expires: start.Add(5 * time.Minute).Local()}
+		Roles: []string{"agent"}, Issued: start.Local(), Expires: start.Add(5 * time.Minute).Local()}
 	if d := cmp.Diff(want, id, comparT); d != "" {
 		t.Error(d)
 	}

@@ -26,11 +26,12 @@ type Config struct {
 	Timeouts Timeouts `yaml:"timeouts"`
 	Drain    Drain    `yaml:"drain"`
 	// Sections of other packages: they stand in the same file, and whoever starts the gateway decodes them.
-	Auth    any `yaml:"auth"`
-	Trail   any `yaml:"trail"`
-	NATS    any `yaml:"nats"`
-	Metrics any `yaml:"metrics"`
-	PIN     any `yaml:"pin"`
+	Auth        any `yaml:"auth"`
+	Trail       any `yaml:"trail"`
+	NATS        any `yaml:"nats"`
+	Revocations any `yaml:"revocations"`
+	Metrics     any `yaml:"metrics"`
+	PIN         any `yaml:"pin"`
 }
 
 // TLS is the certificate that clients see. Both files or neither; they are read again by a reload.

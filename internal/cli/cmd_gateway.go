@@ -37,6 +37,7 @@ drains: /readyz says no, sockets are closed with 1012 over the configured spread
 Exit 1: it could not serve. 2: the file cannot be used. docs/gateway.md has a whole file.`,
 		func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), w) })
 	cmd.Args = atMost(0, "no arguments")
+	cmd.AddCommand(gatewayRevokeCmd(w))
 	fl := cmd.Flags()
 	fl.StringVarP(&f.config, "config", "c", "gateway.yaml", "the configuration `FILE`")
 	fl.BoolVar(&f.check, "check", false, "read the file, say whether it can be used, and end")

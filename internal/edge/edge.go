@@ -13,9 +13,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
+	"sync/atomic"
+	"time"
 
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/gateway"
+	"github.com/ringfencehq/ringfence/internal/bus"
 )
 
 // Options are what a process gives the edge.
@@ -39,39 +43,94 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &ConfigError{err}
 	}
-	if o.Checkpoints == nil {
-		o.Checkpoints = io.Discard
-	}
-	trail, err := f.openTrail(o.Log, o.Checkpoints)
+	e, err := f.open(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer trail.close()
-	who, err := f.openAuth(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { who.close() }()
-	g, err := gateway.New(gateway.Options{Config: f.gateway, Authorizer: who, Recorder: trail, Log: o.Log})
-	if err != nil {
-		return err
-	}
-	l, err := g.Listen()
+	defer e.close()
+	l, err := e.gateway.Listen()
 	if err != nil {
 		return err
 	}
 	if o.Listening != nil {
 		o.Listening(l)
 	}
-	stop := make(chan struct{})
-	reloaded := make(chan *verifier)
-	go func() { reloaded <- reloads(ctx, o, g, stop) }()
-	err = g.Serve(ctx, l)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		e.reloads(ctx, o, stop)
+	}()
+	err = e.gateway.Serve(ctx, l)
 	close(stop)
-	if last := <-reloaded; last != nil {
-		last.close()
-	}
+	<-stopped
 	return err
+}
+
+// running is a gateway with all that stands beside it.
+type running struct {
+	file    *file // that it was begun with
+	bus     *bus.Bus
+	trail   *keeper
+	feed    *follower
+	who     atomic.Pointer[verifier]
+	gateway *gateway.Gateway
+}
+
+// open makes the parts, the lowest first; what was opened is closed again where a later one cannot be.
+func (f *file) open(ctx context.Context, o Options) (_ *running, err error) {
+	e := &running{file: f}
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	if e.bus, err = f.openBus(o.Log); err != nil {
+		return nil, err
+	}
+	sinks, err := f.sinks(e.bus)
+	if err != nil {
+		return nil, err
+	}
+	if e.trail, err = f.openTrail(o, sinks); err != nil {
+		return nil, err
+	}
+	forget := func(r gateway.Revocation) { e.who.Load().forget(r) }
+	if e.feed, err = f.openFeed(e.bus, forget, o.Log); err != nil {
+		return nil, err
+	}
+	who, err := f.openAuth(ctx, e.feed)
+	if err != nil {
+		return nil, err
+	}
+	e.who.Store(who)
+	g := gateway.Options{Config: f.gateway, Authorizer: e.authorizer(who), Recorder: e.trail, Log: o.Log, Ready: e.feed.ready}
+	if e.feed != nil {
+		g.Revocations = e.feed
+	}
+	e.gateway, err = gateway.New(g)
+	return e, err
+}
+
+// authorizer puts the verifier behind what it has to know first.
+func (e *running) authorizer(v *verifier) ringfence.Authorizer {
+	if e.feed == nil {
+		return v
+	}
+	return informed{v, e.feed}
+}
+
+// close takes the parts down, the highest first.
+func (e *running) close() {
+	if v := e.who.Load(); v != nil {
+		v.close()
+	}
+	e.feed.close()
+	if e.trail != nil {
+		e.trail.close()
+	}
+	if e.bus != nil {
+		e.bus.Close()
+	}
 }
 
 // Check reads the file and says whether it can be used; nothing is opened that it names. An error is a *ConfigError.
@@ -82,43 +141,45 @@ func Check(o Options) error {
 	return nil
 }
 
-// reloads reads the file again at each signal. A file that cannot be used changes nothing. It returns the last verifier it
-// put in place, which is to be closed.
-func reloads(ctx context.Context, o Options, g *gateway.Gateway, stop <-chan struct{}) *verifier {
-	var last *verifier
+// reloads reads the file again at each signal. A file that cannot be used changes nothing.
+func (e *running) reloads(ctx context.Context, o Options, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
-			return last
+			return
 		case <-o.Reload:
-			next, err := reload(ctx, o, g)
-			if err != nil {
+			if err := e.reload(ctx, o); err != nil {
 				o.Log.Error("the configuration was not reloaded", "error", err)
 				continue
 			}
-			if last != nil {
-				last.close()
-			}
-			last = next
 			o.Log.Info("the configuration was reloaded")
 		}
 	}
 }
 
-func reload(ctx context.Context, o Options, g *gateway.Gateway) (*verifier, error) {
+func (e *running) reload(ctx context.Context, o Options) error {
 	f, err := read(o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	who, err := f.openAuth(ctx)
+	for name, same := range map[string]bool{
+		"trail": reflect.DeepEqual(f.trail, e.file.trail), "nats": reflect.DeepEqual(f.nats, e.file.nats),
+		"revocations": reflect.DeepEqual(f.revocations, e.file.revocations),
+	} {
+		if !same {
+			return fmt.Errorf("%s changes only with a new process", name)
+		}
+	}
+	who, err := f.openAuth(ctx, e.feed)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := g.Reload(f.gateway, who); err != nil {
+	if err := e.gateway.Reload(f.gateway, e.authorizer(who)); err != nil {
 		who.close()
-		return nil, err
+		return err
 	}
-	return who, nil
+	time.AfterFunc(f.gateway.Timeouts.Authorize, e.who.Swap(who).close) // who is being let in by it may ask it still
+	return nil
 }
 
 // file is a gateway.yaml that was read and checked.
@@ -126,6 +187,9 @@ type file struct {
 	gateway *gateway.Config
 	auth    authSection
 	trail   trailSection
+	// nats is nil where the file has no such section.
+	nats        *natsSection
+	revocations revocationsSection
 }
 
 // ConfigError is a configuration that cannot be used.
@@ -138,7 +202,19 @@ func (e *ConfigError) Error() string { return e.err.Error() }
 func (e *ConfigError) Unwrap() error { return e.err }
 
 func read(o Options) (*file, error) {
-	in, err := os.Open(o.File)
+	text, err := readFile(o.File)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parse(text, o.Env)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.File, err)
+	}
+	return f, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	in, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
@@ -150,11 +226,7 @@ func read(o Options) (*file, error) {
 	if len(text) > maxFile {
 		return nil, errors.New("reading the configuration: the file is over 1 MiB")
 	}
-	f, err := parse(text, o.Env)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.File, err)
-	}
-	return f, nil
+	return text, nil
 }
 
 func parse(text []byte, env func(string) (string, bool)) (*file, error) {
@@ -174,6 +246,21 @@ func parse(text []byte, env func(string) (string, bool)) (*file, error) {
 	}
 	if err := f.trail.check(env); err != nil {
 		return nil, fmt.Errorf("trail: %w", err)
+	}
+	if f.gateway.NATS != nil {
+		f.nats = new(natsSection)
+		if err := gateway.Section(text, "nats", f.nats); err != nil {
+			return nil, err
+		}
+		if err := f.nats.check(env); err != nil {
+			return nil, fmt.Errorf("nats: %w", err)
+		}
+	}
+	if err := gateway.Section(text, "revocations", &f.revocations); err != nil {
+		return nil, err
+	}
+	if err := f.revocations.check(env); err != nil {
+		return nil, fmt.Errorf("revocations: %w", err)
 	}
 	return &f, nil
 }

@@ -68,7 +68,19 @@ func (a *authSection) check(env func(string) (string, bool)) error {
 // verifier is an Authorizer with what it holds open.
 type verifier struct {
 	*auth.Verifier
-	pool *ringfence.Pool
+	pool    *ringfence.Pool
+	members *auth.CachedMembers
+}
+
+// forget has a membership asked for anew.
+func (v *verifier) forget(r gateway.Revocation) {
+	switch {
+	case v.members == nil:
+	case r.Kind == gateway.RevokeMember:
+		v.members.Invalidate(r.Tenant, r.User)
+	case r.Kind == gateway.RevokeTenant:
+		v.members.InvalidateTenant(r.Tenant)
+	}
 }
 
 func (v *verifier) close() {
@@ -77,8 +89,9 @@ func (v *verifier) close() {
 	}
 }
 
-// openAuth makes the Authorizer. It records nothing: the gateway records what it refuses.
-func (f *file) openAuth(ctx context.Context) (*verifier, error) {
+// openAuth makes the Authorizer. It records nothing: the gateway records what it refuses. feed tells what was revoked; nil:
+// nothing is.
+func (f *file) openAuth(ctx context.Context, feed *follower) (*verifier, error) {
 	a := f.auth
 	o := auth.Options{
 		TenantClaims: a.TenantClaims, SessionClaim: a.SessionClaim, DeviceClaim: a.DeviceClaim, RolesClaim: a.RolesClaim,
@@ -91,12 +104,16 @@ func (f *file) openAuth(ctx context.Context) (*verifier, error) {
 		}
 		o.Issuers = append(o.Issuers, auth.TrustedIssuer{Name: s.Name, Audiences: s.Audiences, Algorithms: s.Algorithms, Keys: keys})
 	}
+	if feed != nil {
+		o.Revocations = feed
+	}
 	v := &verifier{}
 	if a.Members != nil {
 		var err error
-		if v.pool, o.Members, err = a.Members.open(ctx); err != nil {
+		if v.pool, v.members, err = a.Members.open(ctx); err != nil {
 			return nil, fmt.Errorf("auth.members: %w", err)
 		}
+		o.Members = v.members
 	}
 	var err error
 	if v.Verifier, err = auth.New(o); err != nil {
@@ -113,7 +130,7 @@ func (s issuerSection) keys() (auth.KeySource, error) {
 	return auth.NewRemoteKeys(auth.RemoteOptions{URL: s.JWKS, MaxStale: s.MaxStale})
 }
 
-func (m *membersSection) open(ctx context.Context) (*ringfence.Pool, auth.Members, error) {
+func (m *membersSection) open(ctx context.Context) (*ringfence.Pool, *auth.CachedMembers, error) {
 	pool, err := ringfence.Open(ctx, ringfence.Config{DSN: m.Database.Text(), Setting: m.Setting})
 	if err != nil {
 		return nil, nil, err

@@ -70,25 +70,29 @@ func (k *keeper) close() {
 	}
 }
 
-// openTrail opens the journal and begins to ship. Signed checkpoints leave the node at once, each a line on checkpoints.
-func (f *file) openTrail(log *slog.Logger, checkpoints io.Writer) (*keeper, error) {
-	o := trail.Options{Dir: f.trail.Dir, Node: f.trail.Node, Log: log}
+// openTrail opens the journal and begins to ship. Signed checkpoints leave the node at once, each a line on o.Checkpoints.
+func (f *file) openTrail(o Options, sinks map[string]trail.Sink) (*keeper, error) {
+	log, checkpoints := o.Log, o.Checkpoints
+	if checkpoints == nil {
+		checkpoints = io.Discard
+	}
+	to := trail.Options{Dir: f.trail.Dir, Node: f.trail.Node, Sinks: sinks, Log: log}
 	k := &keeper{log: log}
 	if s := f.trail.Database; s != nil {
 		store := trail.NewPostgres(func(ctx context.Context) (*pgx.Conn, error) {
 			return pg.Connect(ctx, s.Text(), pg.Options{})
 		})
-		o.Store = store
+		to.Store = store
 		if key := f.trail.Key; key != nil {
 			points, err := trail.NewCheckpointer(store, trail.CheckpointOptions{Signer: key.Text(), Publish: trail.WriteCheckpoint(checkpoints), Log: log})
 			if err != nil {
 				return nil, err
 			}
-			o.Store, k.points = points, points
+			to.Store, k.points = points, points
 		}
 	}
 	var err error
-	if k.Trail, err = trail.Open(o); err != nil {
+	if k.Trail, err = trail.Open(to); err != nil {
 		return nil, fmt.Errorf("opening the trail: %w", err)
 	}
 	return k, nil

@@ -37,7 +37,7 @@ trail: {dir: "` + t.TempDir() + `", node: gw-1, database: {env: DSN}, key: {env:
 	}
 	var log logs
 	var out bytes.Buffer
-	k, err := f.openTrail(slog.New(slog.NewTextHandler(&log, nil)), &out)
+	k, err := f.openTrail(Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Checkpoints: &out}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
