@@ -95,3 +95,23 @@ func TestWayReadsOnly(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestWayWithoutSight finds out nothing, and says so, where nobody here may see all rows: a forced table's owner may not.
+func TestWayWithoutSight(t *testing.T) {
+	w := load(t, twoShops+mine+twoRows)
+	w.db.Exec(t, "ALTER ROLE "+w.app+" LOGIN")
+	w.db.Exec(t, "ALTER ROLE "+w.owner+" LOGIN")
+	way := Way{Name: "app_dsn", Dial: func(context.Context) (*pgx.Conn, error) { return w.db.Conn(t, w.app), nil }}
+	entries, _, err := RunWay(t.Context(), way, WayOptions{Conn: w.db.Conn(t, w.owner), Model: w.model, Tables: []string{"till.line"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Outcome != Inconclusive || e.Code != NoPrivilege || !strings.Contains(e.Why, "BYPASSRLS") {
+			t.Errorf("%+v", e)
+		}
+	}
+	if len(entries) == 0 {
+		t.Error("nothing is said")
+	}
+}
