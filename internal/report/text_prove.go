@@ -62,7 +62,9 @@ func (p *printer) leak(c prove.Cell) {
 	p.line("%s  %s", p.paint("critical", "LEAK"), p.paint("bold", way(c.Role, c.Path, Variant(c)+" on "+safe(c.Relation))))
 	p.wrapped("    ", safe(c.Why))
 	if c.Witness != nil {
-		p.wrapped("    ", "row "+Values(c.Witness.Row)+" in the context "+Values(c.Witness.Context)+" (executed: "+c.Witness.Executed+")")
+		if len(c.Witness.Row)+len(c.Witness.Context) > 0 { // where privileges alone decide, any row shows it
+			p.wrapped("    ", "row "+Values(c.Witness.Row)+" in the context "+Values(c.Witness.Context)+" (executed: "+c.Witness.Executed+")")
+		}
 		if c.Witness.Statement != "" {
 			p.line("    %s", safe(c.Witness.Statement))
 		}
