@@ -19,7 +19,7 @@ const module = "github.com/ringfencehq/ringfence"
 // layers lists the packages bottom up: what is imported stands on a lower line. Packages of one line do not import each
 // other.
 var layers = [][]string{
-	{"internal/pg", "internal/metrics", "internal/notify", "internal/attest", "internal/bus"},
+	{"docs", "internal/pg", "internal/metrics", "internal/notify", "internal/attest", "internal/bus"},
 	{"internal/catalog", "internal/bench", "internal/signed", "internal/definer"},
 	{"internal/trailsql", "internal/pinsql", "internal/revocation"},
 	{"internal/pgtest", "internal/browsertest", "internal/expr", "internal/rights", "internal/clone"},
@@ -34,7 +34,7 @@ var layers = [][]string{
 	{"internal/harden"},
 	{"internal/rollout"},
 	{"internal/report"},
-	{"internal/monitor", "internal/console", "internal/edge"},
+	{"internal/monitor", "internal/console", "internal/edge", "internal/site"},
 	{"examples/callcenter", "examples/callcenter/api", "examples/callcenter/start"},
 	{"examples/callcenter/cmd/callcenter"},
 	{"internal/demo"},
