@@ -38,4 +38,4 @@ func TestFixesAreSteps(t *testing.T) {
 
 // stepNames are the kinds of steps that the plan has; package plan stands above this one.
 const stepNames = " application_role create_policy default_privileges drop_policy enable_rls force_rls foreign_key function_execute function_search_path grant not_null" +
-	" repair_index replace_policy revoke revoke_membership role_attribute security_invoker tenant_index unique_swap unset_context_default updated_at_column "
+	" publication_table repair_index replace_policy revoke revoke_grant_option revoke_membership role_attribute security_invoker tenant_index unique_swap unset_context_default updated_at_column "
