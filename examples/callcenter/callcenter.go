@@ -20,11 +20,6 @@ var Seed string
 //go:embed ringfence.yaml
 var Config []byte
 
-// Services makes the narrow functions of what works without a tenant, once the plan was applied.
-//
-//go:embed services.sql
-var Services string
-
 // Tables lists the 39 tables of the reference by identity, sorted.
 func Tables() []string {
 	return []string{

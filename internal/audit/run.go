@@ -102,13 +102,11 @@ func acceptance(m *tenancy.Model, f *Finding, now time.Time) *Accepted {
 
 // serviceFunction accepts what a function reaches that ringfence.yaml names as working without a tenant on purpose.
 func serviceFunction(m *tenancy.Model, f *Finding) *Accepted {
-	if m.Config == nil || f.ObjectType != "function" || f.ID != definerReaches.ID {
+	if f.ObjectType != "function" || f.ID != definerReaches.ID {
 		return nil
 	}
-	for _, s := range m.Config.Service {
-		if tenancy.Matches(s.Name, f.Object) || tenancy.Matches(s.Name+"(*", f.Object) {
-			return &Accepted{Reason: s.Reason, By: s.By}
-		}
+	if s := m.ServiceFunction(f.Object); s != nil {
+		return &Accepted{Reason: s.Reason, By: s.By}
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (s *stage) attacked(ctx context.Context, m *tenancy.Model) error {
 	s.check("every step is in place", r.Summary.NotDone+r.Summary.Unknown == 0, "%d done, %d not, %d unknown", r.Summary.Done, r.Summary.NotDone, r.Summary.Unknown)
 	s.check("every cell is closed or accepted by name", len(open) == 0, "%d cells are open", len(open))
 	s.check("no probe came through", r.Summary.Leaked == 0 && len(v.Wrong) == 0, "%d held, %d leaked, %d inconclusive", r.Summary.Held, r.Summary.Leaked, r.Summary.Inconclusive)
-	s.Say("  prove: %d ways proved closed, %d left open on purpose (the login look-up), %d others open", r.Summary.Isolation.Proved, accepted, len(open))
+	s.Say("  prove: %d ways proved closed, %d left open on purpose (two named service functions), %d others open", r.Summary.Isolation.Proved, accepted, len(open))
 	s.Say("  attack: %d probes held, %d came through", r.Summary.Held, r.Summary.Leaked)
 	return nil
 }

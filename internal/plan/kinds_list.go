@@ -11,7 +11,7 @@ func Kinds() []*Kind {
 		&tenantBackfill, &updatedAtBackfill,
 		&notNullCheck, &notNullValidate, &notNull,
 		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &exclusionSwap, &updatedAtTrigger,
-		&securityInvoker, &functionSearchPath, &functionExecute, &matviewFunction,
+		&securityInvoker, &functionSearchPath, &functionExecute, &matviewFunction, &serviceFunction,
 		&grant, &revoke, &revokeGrantOption, &publicationTable, &defaultPrivileges, &defaultAccess, &revokeMembership, &roleAttribute, &unsetContextDefault,
 		&createPolicy, &replacePolicy, &dropPolicy, &enableRLS,
 		&forceRLS,

@@ -91,25 +91,6 @@ func (p *planner) feeds(sequence *catalog.Relation) bool {
 	return false
 }
 
-// functions gives the functions that work without a tenant on purpose to the application alone.
-func (p *planner) functions() {
-	for _, s := range p.config.Service {
-		f := p.findFunction(s.Name)
-		if f == nil {
-			p.withhold("function_execute", s.Name, "no function has this name and these argument types", "")
-			continue
-		}
-		roles := s.Roles
-		if len(roles) == 0 {
-			roles = p.m.Applications()
-		}
-		if role := p.roleName(); role != "" && len(s.Roles) == 0 && !slices.Contains(roles, role) {
-			roles = append(roles, role)
-		}
-		p.restrictFunction(f, roles, nil)
-	}
-}
-
 // findFunction finds a function by identity or by the shorter form a person writes: schema.name(text).
 func (p *planner) findFunction(name string) *catalog.Function {
 	if f := p.snap.Function(name); f != nil {

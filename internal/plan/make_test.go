@@ -168,7 +168,7 @@ func checkCallcenter(t *testing.T, p *Plan) {
 	want := map[string]int{
 		"tenant_index": 34, "partitioned_index": 1, "unique_index": 2, "updated_at_function": 1, "updated_at_column": 28,
 		"updated_at_trigger": 28, "application_role": 1, "foreign_key": 1, "foreign_key_validate": 1, "foreign_key_drop": 1,
-		"not_null_check": 1, "not_null_validate": 1, "not_null": 1, "unique_swap": 1, "security_invoker": 1, "function_search_path": 1,
+		"not_null_check": 1, "not_null_validate": 1, "not_null": 1, "unique_swap": 1, "security_invoker": 1, "service_function": 1, "function_search_path": 1,
 		"function_execute": 2, "grant": 43, "create_policy": 42, "replace_policy": 1, "drop_policy": 3, "enable_rls": 40, "force_rls": 42,
 	}
 	got := map[string]int{}

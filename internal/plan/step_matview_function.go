@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 var matviewFunction = Kind{
 	Name: "matview_function",
@@ -15,23 +12,9 @@ call the function where it read the view; until it does it is refused there.`,
 	Wave:   7,
 	Danger: []string{"matview_function"},
 
-	Do: func(t Target) []string {
-		f := routine(t.Name, nil)
-		return []string{
-			fmt.Sprintf("CREATE FUNCTION %s RETURNS SETOF %s LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %s", f, t.Old.sql(), lit(t.matviewBody())),
-			fmt.Sprintf("ALTER FUNCTION %s OWNER TO %s", f, grantee(t.Member)),
-			fmt.Sprintf("REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC", f),
-			fmt.Sprintf("GRANT EXECUTE ON FUNCTION %s TO %s", f, idents(t.Roles)),
-		}
-	},
-	Undo: func(t Target) []string { return oneStatement("DROP FUNCTION %s", routine(t.Name, nil)) },
-	Done: func(t Target) string {
-		and := []string{
-			"f.prosecdef", "f.provolatile = 's'", "f.proconfig = ARRAY['search_path=pg_catalog, pg_temp']", "f.prosrc = " + lit(t.matviewBody()),
-			"o.rolname = " + lit(t.Member),
-		}
-		return exists(ofRoutine(t, "JOIN pg_catalog.pg_roles o ON o.oid = f.proowner"), append(and, calledOnlyBy(t.Roles)...)...)
-	},
+	Do:     func(t Target) []string { return t.createDefiner("SETOF "+t.Old.sql(), "STABLE", t.matviewBody()) },
+	Undo:   func(t Target) []string { return t.dropDefiner() },
+	Done:   func(t Target) string { return t.definerDone("s", t.matviewBody()) },
 	Object: func(t Target) string { return routineIdentity(t.Name, nil) },
 	Note:   func(t Target) string { return "The application calls it in place of reading " + t.Old.Identity() + "." },
 }

@@ -41,6 +41,10 @@ type Target struct {
 	Parent     *ParentTest     `json:"parent,omitempty"`     // where a child finds its tenant
 	Reference  *Reference      `json:"reference,omitempty"`  // a foreign key's other end
 	Arguments  []string        `json:"arguments,omitempty"`  // a function's input types
+	Body       string          `json:"body,omitempty"`       // of a function that is made
+	Returns    string          `json:"returns,omitempty"`    // what it returns
+	Writes     bool            `json:"writes,omitempty"`     // whether it changes rows
+	Touches    []Name          `json:"touches,omitempty"`    // tables that a body which writes may name
 	Procedure  Name            `json:"procedure,omitzero"`   // a trigger's function
 	Role       string          `json:"role,omitempty"`       // "" is PUBLIC where a grantee is meant
 	Member     string          `json:"member,omitempty"`

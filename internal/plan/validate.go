@@ -32,7 +32,7 @@ func (t Target) validate() error {
 	for _, typ := range types {
 		errs = append(errs, checkType(typ))
 	}
-	errs = append(errs, checkExclusion(t.Exclusion))
+	errs = append(errs, checkExclusion(t.Exclusion), checkReturns(t.Returns))
 	if t.WasPolicy != nil {
 		errs = append(errs, t.WasPolicy.validate())
 	}
@@ -158,4 +158,46 @@ func checkExpression(s string) error {
 		return bad
 	}
 	return nil
+}
+
+// checkReturns accepts what a function returns: a type, SETOF a type, or TABLE with names and types.
+func checkReturns(s string) error {
+	if s == "" {
+		return nil
+	}
+	columns, isTable := strings.CutPrefix(s, "TABLE (")
+	if !isTable {
+		return checkType(strings.TrimPrefix(s, "SETOF "))
+	}
+	inner, ends := strings.CutSuffix(columns, ")")
+	if !ends {
+		return fmt.Errorf("checking what a function returns: %.80q does not end with the table", s)
+	}
+	for _, column := range splitOutside(inner, ',') {
+		if err := checkType(strings.TrimSpace(column)); err != nil {
+			return fmt.Errorf("checking what a function returns: column %.80q is no name and type", column)
+		}
+	}
+	return nil
+}
+
+// splitOutside splits at a separator that stands in neither quotes nor parentheses.
+func splitOutside(s string, separator rune) []string {
+	var out []string
+	depth, quoted, from := 0, false, 0
+	for i, r := range s {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case quoted:
+		case r == '(':
+			depth++
+		case r == ')':
+			depth--
+		case r == separator && depth == 0:
+			out = append(out, s[from:i])
+			from = i + 1
+		}
+	}
+	return append(out, s[from:])
 }

@@ -173,6 +173,24 @@ func acceptance(m *tenancy.Model, c *Cell, now time.Time) *Accepted {
 			return &Accepted{Reason: a.Reason, By: a.By, Until: a.Until}
 		}
 	}
+	return serviceFunction(m, c)
+}
+
+// serviceFunction accepts what is reached by calling a function that ringfence.yaml names as working without a tenant on purpose,
+// and by nothing else: the call is the first thing on the way that is not the role itself.
+func serviceFunction(m *tenancy.Model, c *Cell) *Accepted {
+	for _, h := range c.Path {
+		switch h.Via {
+		case "inherit", "set_role":
+		case "function":
+			if s := m.ServiceFunction(h.Name); s != nil {
+				return &Accepted{Reason: s.Reason, By: s.By}
+			}
+			return nil
+		default:
+			return nil
+		}
+	}
 	return nil
 }
 

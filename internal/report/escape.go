@@ -89,5 +89,13 @@ func cellText(c prove.Cell) string {
 
 // acceptedText says who accepted something.
 func acceptedText(by, until, reason string) string {
-	return "accepted by " + safe(by) + " until " + safe(until) + ": " + safe(reason)
+	return "accepted by " + whoUntil(by, until) + ": " + safe(reason)
+}
+
+// whoUntil names who accepted something and the last day it counts; what a service function reaches has no such day.
+func whoUntil(by, until string) string {
+	if until == "" {
+		return safe(by)
+	}
+	return safe(by) + " until " + safe(until)
 }

@@ -147,5 +147,5 @@ func (r *sarifResult) fingerprint(rule, object, role, command string, path []rea
 }
 
 func (r *sarifResult) accept(by, until, reason string) {
-	r.Suppressions = []sarifSuppression{{Kind: "external", Status: "accepted", Justification: fmt.Sprintf("%s (by %s, until %s)", safe(reason), safe(by), safe(until))}}
+	r.Suppressions = []sarifSuppression{{Kind: "external", Status: "accepted", Justification: fmt.Sprintf("%s (by %s)", safe(reason), whoUntil(by, until))}}
 }

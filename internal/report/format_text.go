@@ -94,7 +94,7 @@ func (p *printer) audit(a *Audit) {
 	}
 	for _, f := range a.Findings {
 		if f.Accepted != nil {
-			p.line("%s  %s  %s: accepted by %s until %s: %s", p.paint("dim", "ACCEPTED"), safe(f.ID), safe(f.Object), safe(f.Accepted.By), safe(f.Accepted.Until), safe(f.Accepted.Reason))
+			p.line("%s  %s  %s: %s", p.paint("dim", "ACCEPTED"), safe(f.ID), safe(f.Object), acceptedText(f.Accepted.By, f.Accepted.Until, f.Accepted.Reason))
 		}
 	}
 	if len(a.Unchecked) > 0 {

@@ -25,7 +25,7 @@ func (p *printer) prove(d *Prove) {
 	p.unproven(d.Cells)
 	for _, c := range d.Cells {
 		if c.Accepted != nil {
-			p.line("%s  %s %s: accepted by %s until %s: %s", p.paint("dim", "ACCEPTED"), safe(c.Relation), c.Command, safe(c.Accepted.By), c.Accepted.Until, safe(c.Accepted.Reason))
+			p.line("%s  %s %s: %s", p.paint("dim", "ACCEPTED"), safe(c.Relation), c.Command, acceptedText(c.Accepted.By, c.Accepted.Until, c.Accepted.Reason))
 		}
 	}
 	for _, n := range d.Notes {

@@ -55,12 +55,16 @@ type PlanConfig struct {
 	PolicyRoles     string   `yaml:"policy_roles,omitempty"`     // public (default)
 }
 
-// A ServiceFunction is a narrow definer function that works without a tenant, on purpose.
+// A ServiceFunction is a narrow definer function that works without a tenant, on purpose. Where body is given, the plan makes it.
 type ServiceFunction struct {
-	Name   string   `yaml:"name"`            // schema.function(types)
-	Reason string   `yaml:"reason"`          // why it needs no tenant
-	By     string   `yaml:"by,omitempty"`    // who says so
-	Roles  []string `yaml:"roles,omitempty"` // who may call it; default: the application
+	Name    string   `yaml:"name"`              // schema.function(types)
+	Reason  string   `yaml:"reason"`            // why it needs no tenant
+	By      string   `yaml:"by,omitempty"`      // who says so
+	Roles   []string `yaml:"roles,omitempty"`   // who may call it; default: the application
+	Body    string   `yaml:"body,omitempty"`    // SQL with $1, $2 for the arguments, every name with its schema
+	Returns string   `yaml:"returns,omitempty"` // of a body: TABLE (id uuid, hash text), SETOF or a type
+	Owner   string   `yaml:"owner,omitempty"`   // of a body: as whom it runs, a role that policies do not bind
+	Writes  bool     `yaml:"writes,omitempty"`  // whether the body changes rows
 }
 
 // A PINConfig asks the plan for PIN login and names the roles that use it.

@@ -148,6 +148,12 @@ func (c *Config) validate() error {
 		if f.Name == "" || f.Reason == "" {
 			return &ConfigError{Path: fmt.Sprintf("service_functions[%d]", i), Problem: "it needs a name and a reason"}
 		}
+		if (f.Body != "") != (f.Returns != "") || (f.Body != "") != (f.Owner != "") {
+			return &ConfigError{Path: fmt.Sprintf("service_functions[%d]", i), Problem: "body, returns and owner are given together: the plan makes the function of them"}
+		}
+		if f.Writes && f.Body == "" {
+			return &ConfigError{Path: fmt.Sprintf("service_functions[%d].writes", i), Problem: "it is for a body"}
+		}
 	}
 	return c.validateRest()
 }

@@ -118,14 +118,13 @@ func (s *System) harden(ctx context.Context, _ Options) error {
 	return err
 }
 
-// services makes the narrow functions, as the tables' owner.
+// services makes the function that a log-in needs of package auth, as the tables' owner; the others are in ringfence.yaml and
+// came with the plan.
 func (s *System) services(ctx context.Context, o Options) error {
 	membership := auth.MembershipFunction(auth.MembershipTable{Schema: "callcenter", Table: "org_members", Tenant: "organization_id", TenantType: "uuid",
 		User: "user_id", UserType: "text", Roles: "ARRAY(SELECT r.name FROM callcenter.org_roles r WHERE r.id = m.role_id)"}, "callcenter", "membership", Role)
-	for _, script := range []string{"SET ROLE callcenter_owner;\n" + callcenter.Services + membership + "RESET ROLE;"} {
-		if _, err := s.super.PgConn().Exec(ctx, script).ReadAll(); err != nil {
-			return fmt.Errorf("making the service functions: %w", err)
-		}
+	if _, err := s.super.PgConn().Exec(ctx, "SET ROLE callcenter_owner;\n"+membership+"RESET ROLE;").ReadAll(); err != nil {
+		return fmt.Errorf("making the function of a person's memberships: %w", err)
 	}
 	if o.PasswordHash == "" {
 		return nil
