@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -32,7 +33,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.public != nil {
 		if h, pattern := g.public.Handler(r); pattern != "" {
 			r.Body = http.MaxBytesReader(w, r.Body, int64(st.cfg.Limits.HeaderBytes))
-			h.ServeHTTP(w, r)
+			h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, v.client)))
 			return
 		}
 	}
@@ -103,6 +104,15 @@ func (v *visit) accountsLeft(id ringfence.Identity) *fault {
 }
 
 type visitKey struct{}
+
+type clientKey struct{}
+
+// ClientAddress tells a handler of Options.Public where a request comes from, as the gateway knows it: behind trusted proxies
+// what they say, and never what a client can write. It is invalid in any other handler.
+func ClientAddress(r *http.Request) netip.Addr {
+	at, _ := r.Context().Value(clientKey{}).(netip.Addr)
+	return at
+}
 
 // reverseProxy speaks HTTP to the back end. Each request is written anew from what was parsed, so that no two servers read its
 // borders differently; protocol upgrades other than WebSocket do not pass.

@@ -73,6 +73,7 @@ type running struct {
 	trail   *keeper
 	feed    *follower
 	who     atomic.Pointer[verifier]
+	login   *login
 	gateway *gateway.Gateway
 }
 
@@ -103,7 +104,10 @@ func (f *file) open(ctx context.Context, o Options) (_ *running, err error) {
 		return nil, err
 	}
 	e.who.Store(who)
-	g := gateway.Options{Config: f.gateway, Authorizer: e.authorizer(who), Recorder: e.trail, Log: o.Log, Ready: e.feed.ready}
+	if e.login, err = f.openLogin(ctx, e, o.Log); err != nil {
+		return nil, err
+	}
+	g := gateway.Options{Config: f.gateway, Authorizer: e.authorizer(who), Recorder: e.trail, Log: o.Log, Ready: e.feed.ready, Public: e.login.handlers()}
 	if e.feed != nil {
 		g.Revocations = e.feed
 	}
@@ -121,6 +125,7 @@ func (e *running) authorizer(v *verifier) ringfence.Authorizer {
 
 // close takes the parts down, the highest first.
 func (e *running) close() {
+	e.login.close()
 	if v := e.who.Load(); v != nil {
 		v.close()
 	}
@@ -164,7 +169,7 @@ func (e *running) reload(ctx context.Context, o Options) error {
 	}
 	for name, same := range map[string]bool{
 		"trail": reflect.DeepEqual(f.trail, e.file.trail), "nats": reflect.DeepEqual(f.nats, e.file.nats),
-		"revocations": reflect.DeepEqual(f.revocations, e.file.revocations),
+		"revocations": reflect.DeepEqual(f.revocations, e.file.revocations), "pin": reflect.DeepEqual(f.pin, e.file.pin),
 	} {
 		if !same {
 			return fmt.Errorf("%s changes only with a new process", name)
@@ -190,6 +195,8 @@ type file struct {
 	// nats is nil where the file has no such section.
 	nats        *natsSection
 	revocations revocationsSection
+	// pin is nil where the file has no such section.
+	pin *pinSection
 }
 
 // ConfigError is a configuration that cannot be used.
@@ -238,7 +245,16 @@ func parse(text []byte, env func(string) (string, bool)) (*file, error) {
 	if err := gateway.Section(text, "auth", &f.auth); err != nil {
 		return nil, err
 	}
-	if err := f.auth.check(env); err != nil {
+	if f.gateway.PIN != nil {
+		f.pin = new(pinSection)
+		if err := gateway.Section(text, "pin", f.pin); err != nil {
+			return nil, err
+		}
+		if err := f.pin.check(env, &f.auth); err != nil {
+			return nil, fmt.Errorf("pin: %w", err)
+		}
+	}
+	if err := f.auth.check(env, f.pin != nil); err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
 	if err := gateway.Section(text, "trail", &f.trail); err != nil {

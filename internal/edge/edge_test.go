@@ -181,8 +181,13 @@ func TestFilesThatAreRefused(t *testing.T) {
 		base + auth + "trail: {dir: x, node: y, database: {env: E}}":                    "trail: database: the environment has no E",
 		base + auth + "trail: {dir: x, node: y, key: {value: k}}":                       "trail: key: checkpoints are signed of what the database has taken",
 		base + auth + "trail: {dir: x, node: y, database: {value: d}, key: {value: k}}": "trail: key: reading the checkpoint key: it is no private key",
-		base + auth + "trail: {dir: x, nodes: y}":                                       "trail.nodes is not known (did you mean node?)",
-		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}":         "auth: members.database: it wants one of env, file and value",
+		base + "pin: {}": "pin: peppers_file and key_file are needed",
+		base + "pin: {peppers_file: p, key_file: k}": "pin: auth.members is needed",
+		base + auth + "pin: {pepper_file: p}":        "pin.pepper_file is not known (did you mean peppers_file?)",
+		base + "auth: {members: {database: {value: z}}}\npin: {peppers_file: p, key_file: k, database: {value: z}}":                   "pin: auth.tenant_claims is needed",
+		base + "auth: {tenant_claims: [t], members: {database: {value: z}}}\npin: {peppers_file: p, key_file: k, database: {env: E}}": "pin: database: the environment has no E",
+		base + auth + "trail: {dir: x, nodes: y}":                               "trail.nodes is not known (did you mean node?)",
+		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}": "auth: members.database: it wants one of env, file and value",
 	} {
 		if _, err := parse([]byte(text), func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n  gives %v\n  want  %s", text, err, want)

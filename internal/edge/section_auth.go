@@ -42,8 +42,8 @@ type membersSection struct {
 	TTL      time.Duration  `yaml:"ttl"` // how long a membership is believed; default 30s
 }
 
-func (a *authSection) check(env func(string) (string, bool)) error {
-	if len(a.Issuers) == 0 {
+func (a *authSection) check(env func(string) (string, bool), login bool) error {
+	if len(a.Issuers) == 0 && !login {
 		return errors.New("issuers: there is none, so nobody could be let in")
 	}
 	for i := range a.Issuers {
@@ -103,6 +103,13 @@ func (f *file) openAuth(ctx context.Context, feed *follower) (*verifier, error) 
 			return nil, fmt.Errorf("auth.issuers[%d]: %w", i, err)
 		}
 		o.Issuers = append(o.Issuers, auth.TrustedIssuer{Name: s.Name, Audiences: s.Audiences, Algorithms: s.Algorithms, Keys: keys})
+	}
+	if f.pin != nil {
+		issuer, err := f.pin.issuer(a.TenantClaims[0])
+		if err != nil {
+			return nil, &ConfigError{fmt.Errorf("pin: %w", err)}
+		}
+		o.Issuers = append(o.Issuers, issuer.Trust())
 	}
 	if feed != nil {
 		o.Revocations = feed
