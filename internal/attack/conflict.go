@@ -13,8 +13,9 @@ import (
 
 // A conflict is a row of the actor's own that a unique key cannot hold beside the target.
 type conflict struct {
-	columns []string
+	columns []string // that the key speaks of
 	row     map[string]*string
+	target  string // how ON CONFLICT names the key
 }
 
 // conflicts returns one conflict for each unique key by whose columns the target may be met.
@@ -28,10 +29,14 @@ func (t *Target) conflicts() []conflict {
 	}
 	var out []conflict
 	for _, x := range t.Table.Relation.Indexes {
-		if !x.Unique || x.Predicate != nil || !x.Valid || (t.only != "" && t.only != x.Name) {
+		if !x.Unique || !x.Valid || (t.only != "" && t.only != x.Name) {
 			continue
 		}
-		if c, ok := t.conflict(mine, keyNames(x)); ok {
+		if slices.ContainsFunc(x.Keys, func(k catalog.IndexKey) bool { return k.Expression == nil && t.Row[k.Column] == nil }) {
+			continue // NULL meets nothing
+		}
+		if c, ok := t.conflict(mine, indexed(t.Table.Relation, x)); ok {
+			c.target = inference(x)
 			out = append(out, c)
 		}
 	}
@@ -57,20 +62,58 @@ func (t *Target) meetings(ctx context.Context, tx pgx.Tx) ([]conflict, error) {
 	return out, nil
 }
 
-// keyNames returns an index's columns, or nil where a key is an expression.
-func keyNames(x catalog.Index) []string {
+// indexed returns the columns that an index speaks of, in its keys first, then in its predicate; for a generated column those
+// that it is made of.
+func indexed(rel *catalog.Relation, x catalog.Index) []string {
 	var out []string
+	add := func(name string) {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	speaks := func(text string) {
+		for _, c := range rel.Columns {
+			if c.Generated == "" && mentions(text, c.Name) {
+				add(c.Name)
+			}
+		}
+	}
+	for _, k := range x.Keys {
+		c := rel.ColumnByName(k.Column)
+		switch {
+		case k.Expression != nil:
+			speaks(k.Expression.Text)
+		case c != nil && c.Generated != "" && c.Default != nil:
+			speaks(c.Default.Text)
+		default:
+			add(k.Column)
+		}
+	}
+	if x.Predicate != nil {
+		speaks(x.Predicate.Text)
+	}
+	return out
+}
+
+// inference names an index as ON CONFLICT does: by its keys and predicate, as PostgreSQL writes them.
+func inference(x catalog.Index) string {
+	var keys []string
 	for _, k := range x.Keys {
 		if k.Expression != nil {
-			return nil
+			keys = append(keys, "("+k.Expression.Text+")")
+			continue
 		}
-		out = append(out, k.Column)
+		keys = append(keys, pg.Ident(k.Column))
+	}
+	out := "(" + strings.Join(keys, ", ") + ")"
+	if x.Predicate != nil {
+		out += " WHERE " + x.Predicate.Text
 	}
 	return out
 }
 
 // conflict lends a row the target's values in the key's columns, but for those that say whose the row is: a key that holds
-// the tenant is not met. False where the key holds nothing else, or NULL.
+// the tenant is not met. False where the key holds nothing else.
 func (t *Target) conflict(mine map[string]*string, columns []string) (conflict, bool) {
 	row := map[string]*string{}
 	for c, v := range mine {
@@ -78,23 +121,11 @@ func (t *Target) conflict(mine map[string]*string, columns []string) (conflict, 
 	}
 	lent := false
 	for _, c := range columns {
-		if t.Row[c] == nil {
-			return conflict{}, false
-		}
 		if !slices.Contains(t.tenantColumns(), c) {
 			row[c], lent = t.Row[c], true
 		}
 	}
-	return conflict{columns, row}, lent
-}
-
-// target writes the ON CONFLICT target.
-func (c conflict) target() string {
-	var out []string
-	for _, n := range c.columns {
-		out = append(out, pg.Ident(n))
-	}
-	return "(" + strings.Join(out, ", ") + ")"
+	return conflict{columns: columns, row: row}, lent
 }
 
 // conflicting reports whether a stranger's row can meet the target in a unique key at all.
@@ -111,7 +142,7 @@ func keyWays(t *Target) []*Target {
 	for _, x := range t.Table.Relation.Indexes {
 		u := *t
 		u.only = x.Name
-		if conflicting(&u) && !t.unguessable(keyNames(x)) {
+		if conflicting(&u) && !t.unguessable(indexed(t.Table.Relation, x)) {
 			u.Path = Path{{"constraint", x.Name + " on " + t.Table.Relation.Identity()}}
 			out = append(out, &u)
 		}

@@ -64,7 +64,7 @@ func (t *Target) exclusions() []conflict {
 				row[c] = t.Row[c]
 			}
 		}
-		out = append(out, conflict{k.Columns, row})
+		out = append(out, conflict{columns: k.Columns, row: row})
 	}
 	return out
 }

@@ -18,7 +18,7 @@ An INSERT that does nothing tells, without any error, that the value is taken in
 			return false, err
 		}
 		for _, c := range meetings {
-			n, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target()+" DO NOTHING")
+			n, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target+" DO NOTHING")
 			if err != nil || n == 0 {
 				return err == nil, err
 			}

@@ -29,7 +29,7 @@ policies say.`,
 		for _, c := range meetings {
 			for _, set := range sets {
 				reached, err := t.changed(ctx, tx, func() error {
-					_, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target()+" DO UPDATE SET "+set)
+					_, err := t.exec(ctx, tx, t.insert(c.row)+" ON CONFLICT "+c.target+" DO UPDATE SET "+set)
 					return err
 				})
 				if reached {

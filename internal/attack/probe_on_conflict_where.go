@@ -27,7 +27,7 @@ error where the condition is true, silence where it is false, and so any column 
 		for _, c := range meetings {
 			ask := func(value string) (n int64, err error) {
 				last := t.Key[len(t.Key)-1]
-				sql := t.insert(c.row) + " ON CONFLICT " + c.target() + " DO UPDATE SET " + set +
+				sql := t.insert(c.row) + " ON CONFLICT " + c.target + " DO UPDATE SET " + set +
 					" WHERE " + pg.Ident(t.Table.Relation.Name) + "." + pg.Ident(last) + "::text = " + value
 				_ = undone(ctx, tx, func(sp pgx.Tx) error { n, err = t.exec(ctx, sp, sql); return err })
 				return n, err

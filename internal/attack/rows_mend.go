@@ -82,7 +82,7 @@ func (d *draft) columnsOf(e *pgconn.PgError) []string {
 		}
 		for _, x := range r.Indexes {
 			if x.Name == e.ConstraintName {
-				return d.indexed(x)
+				return indexed(d.rel, x)
 			}
 		}
 	}
@@ -93,23 +93,6 @@ func (d *draft) columnsOf(e *pgconn.PgError) []string {
 	for _, name := range d.order {
 		if d.partitionKey(name) {
 			out = append(out, name)
-		}
-	}
-	return out
-}
-
-// indexed returns the columns of an index, those inside expressions included.
-func (d *draft) indexed(x catalog.Index) []string {
-	var out []string
-	for _, k := range x.Keys {
-		if k.Expression == nil {
-			out = append(out, k.Column)
-			continue
-		}
-		for _, name := range d.order {
-			if mentions(k.Expression.Text, name) {
-				out = append(out, name)
-			}
 		}
 	}
 	return out

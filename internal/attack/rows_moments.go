@@ -56,7 +56,7 @@ func (d *draft) momentGroups() []momentGroup {
 		}
 	}
 	for _, x := range d.rel.Indexes {
-		out = append(out, momentGroup{columns: d.indexed(x)})
+		out = append(out, momentGroup{columns: indexed(d.rel, x)})
 	}
 	for _, c := range d.rel.Columns {
 		if c.Generated == "" || c.Default == nil {

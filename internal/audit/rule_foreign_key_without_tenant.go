@@ -60,10 +60,15 @@ parent, as join tables do, needs policies that ask of each parent whether it is 
 // telling returns the foreign keys that tell of other tenants' rows, by the decided ways: for tables that have their tenant by a
 // parent, whose policies may bind the other parents too.
 func (in *Input) telling() map[string]bool {
+	return in.constraints(decide.Leak)
+}
+
+// constraints returns the keys, each as "name on table", whose way has that answer.
+func (in *Input) constraints(answer decide.Verdict) map[string]bool {
 	out := map[string]bool{}
 	for i := range in.Ways {
 		w := &in.Ways[i]
-		if w.Kind == reach.Inference && len(w.Path) == 1 && w.Path[0].Via == "constraint" && in.Answers[i].Verdict == decide.Leak {
+		if w.Kind == reach.Inference && len(w.Path) == 1 && w.Path[0].Via == "constraint" && in.Answers[i].Verdict == answer {
 			out[w.Path[0].Name] = true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/decide"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
@@ -25,6 +26,7 @@ Lead the key with the tenant: UNIQUE (tenant_id, email). A key that nobody can g
 and is not reported.`,
 
 	Check: func(in *Input, report func(Finding)) {
+		silent := in.constraints(decide.Proved)
 		for _, t := range in.Model.TenantTables() {
 			if len(t.Key) == 0 || t.Class == tenancy.Root || t.Relation.Partition != nil {
 				continue
@@ -32,8 +34,8 @@ and is not reported.`,
 			way := in.canTouch(t.Relation, reach.Insert, reach.Update)
 			for i := range t.Relation.Indexes {
 				x := &t.Relation.Indexes[i]
-				if (!x.Unique && !x.Exclusion) || !x.Valid || carries(x, t.Key) || unguessable(x, t.Relation) {
-					continue
+				if (!x.Unique && !x.Exclusion) || !x.Valid || carries(x, t.Key) || unguessable(x, t.Relation) || silent[x.Name+" on "+t.Relation.Identity()] {
+					continue // the last: by an expression, or by the rows it is limited to
 				}
 				f := Finding{Object: x.Identity(t.Relation), ObjectType: "index", Table: t.Relation.Identity(), Severity: Info}
 				if way != nil {

@@ -8,10 +8,15 @@ import (
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
-// drop takes out of a scope the conditions that the caller fulfils as he likes: a column equal to a parameter, or to a column of
-// a new row, that nothing else speaks of. What then speaks of given rows alone, and of no row that is looked for, goes too. Leaving
-// conditions out is sound; leaving these out keeps a way that is open from looking undecided.
+// drop takes out of a scope the conditions that the caller fulfils as he likes. What then speaks of given rows alone, and of no row
+// that is looked for, goes too. Leaving conditions out is sound; leaving these out keeps a way that is open from looking undecided.
 func (s *scope) drop() {
+	s.dropChosen()
+	s.dropGiven()
+}
+
+// dropChosen drops what the caller chooses: a column equal to a parameter, or to a column of a new row, that nothing else speaks of.
+func (s *scope) dropChosen() {
 	counts := make(map[string]int)
 	for _, c := range s.conds {
 		for key := range s.choices(c.expr) {
@@ -31,7 +36,6 @@ func (s *scope) drop() {
 		}
 		return false
 	})
-	s.dropGiven()
 }
 
 // dropGiven drops the conditions on given rows that are tied to nothing else.

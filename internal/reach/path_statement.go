@@ -228,7 +228,12 @@ func (w *walker) equality(c *catalog.Column) *catalog.Operator {
 	if c == nil {
 		return nil
 	}
-	t := w.m.Snapshot.TypeByOID(w.m.Reader.BaseType(c.TypeOID))
+	return w.equalityOf(c.TypeOID)
+}
+
+// equalityOf is equality for a type.
+func (w *walker) equalityOf(oid uint32) *catalog.Operator {
+	t := w.m.Snapshot.TypeByOID(w.m.Reader.BaseType(oid))
 	if t == nil {
 		return nil
 	}
