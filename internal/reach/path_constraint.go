@@ -121,14 +121,23 @@ func (w *walker) told(app string, rel, written *catalog.Relation, pairs []pair, 
 	if f.unbound != "" || f.new == nil {
 		return // the rows themselves are open
 	}
+	way := Way{Role: app, As: app, CurrentUser: app, Relation: rel, Command: Select, Kind: Inference, Privileged: true,
+		Path: Path{{Via: "constraint", Name: name}}, Opaque: f.opaque, Old: w.met(app, rel, written, pairs, f.new, h.Columns, both...),
+		Unbound: "constraints look at every row: an error tells that this one is there"}
+	w.emitOnce(way)
+}
+
+// met is what is true of those rows of rel that a new row meets over a key: policy is what new rows must fulfil, columns are those
+// that they can be given, nil for all.
+func (w *walker) met(as string, rel, written *catalog.Relation, pairs []pair, policy expr.Expr, columns []string, both ...expr.Expr) expr.Expr {
 	s := &scope{}
-	s.add(source{entry: expr.RangeEntry{Kind: "relation", Relation: rel, RelOID: rel.OID, Alias: rel.Name}, as: app})
+	s.add(source{entry: expr.RangeEntry{Kind: "relation", Relation: rel, RelOID: rel.OID, Alias: rel.Name}, as: as})
 	s.add(source{entry: expr.RangeEntry{Kind: "relation", Relation: written, RelOID: written.OID, Alias: "new"}, given: true, chosen: true})
-	s.require(ofSource(f.new, 2), false)
+	s.require(ofSource(policy, 2), false)
 	for _, p := range pairs {
-		given := h.Columns == nil || slices.Contains(h.Columns, p.column)
+		given := columns == nil || slices.Contains(columns, p.column)
 		if p.column == "" {
-			given = p.new != nil && !copied(rel, p.new, f.new)
+			given = p.new != nil && !copied(rel, p.new, policy)
 		}
 		if e := w.same(p); e != nil && given {
 			s.require(e, false)
@@ -137,7 +146,7 @@ func (w *walker) told(app string, rel, written *catalog.Relation, pairs []pair, 
 	partial := false
 	for _, e := range both {
 		s.require(ofSource(e, 1), false)
-		if !copied(rel, e, f.new) {
+		if !copied(rel, e, policy) {
 			s.require(ofSource(e, 2), false)
 			partial = true
 		}
@@ -146,10 +155,7 @@ func (w *walker) told(app string, rel, written *catalog.Relation, pairs []pair, 
 	if !partial { // else there may be no such new row at all
 		s.dropGiven()
 	}
-	way := Way{Role: app, As: app, CurrentUser: app, Relation: rel, Command: Select, Kind: Inference, Privileged: true,
-		Path: Path{{Via: "constraint", Name: name}}, Opaque: f.opaque, Old: s.lift(1, false),
-		Unbound: "constraints look at every row: an error tells that this one is there"}
-	w.emitOnce(way)
+	return s.lift(1, false)
 }
 
 // copied reports whether a new row is as the one that is looked for, as far as an expression goes, where the caller just copies

@@ -155,11 +155,14 @@ func (w *walker) viewWrites(app, role string, v *catalog.Relation, path Path) {
 		way := Way{Role: app, As: t.as, CurrentUser: role, Relation: t.rel, Command: v2.command, Variant: v2.variant, Kind: Isolation,
 			Path: joinPath(path, Hop{Via: "view", Name: v.Identity()}, t.via), Privileged: true}
 		way.apply(w.bound(t.as, t.rel, v2.command, v2.variant))
-		if way.Old != nil {
-			way.Old = and(append([]expr.Expr{way.Old}, t.where...)...)
-		}
 		if way.New != nil {
 			way.New = and(append([]expr.Expr{way.New}, t.checks...)...)
+		}
+		if way.Old == nil && v2.variant == "on_conflict" {
+			way.Old = trueExpr // no policy of the table's binds the row that is met
+		}
+		if way.Old != nil {
+			way.Old = and(way.Old, w.viewOld(&way, t, v2))
 		}
 		if v2.command == Update {
 			way.Columns = t.columns()

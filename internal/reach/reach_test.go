@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ import (
 // TestWays reads the schema of every testdata/*.txtar on a real server and compares the ways that are privileged with want.
 //
 // "roles" lists one role a line (name and attributes); the schema writes a role as <name>. "only" limits the commands that
-// are shown.
+// are shown; "version" is the server's version_num where another than that of the machine's is meant.
 func TestWays(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -123,6 +124,11 @@ func (f *fixture) model(t *testing.T) *tenancy.Model {
 	snap, err := catalog.Read(t.Context(), f.db.Super, catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if v := strings.TrimSpace(f.part("version")); v != "" {
+		if snap.Server.VersionNum, err = strconv.Atoi(v); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var opts tenancy.Options
 	for name := range strings.FieldsSeq(f.part("app")) {
