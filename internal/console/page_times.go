@@ -14,7 +14,7 @@ import (
 // charted bounds the bars of a chart.
 const charted = 12
 
-// A timing is one case over all documents that time it.
+// A timing is one case over all documents that time it, each as the application's role of its time.
 type timing struct {
 	Table, Query, Role string
 	Medians            []*float64 // as the application, by document; nil: not timed there
@@ -26,15 +26,15 @@ type timing struct {
 
 // timings lines up the cases of all documents, the slowest of the latest first.
 func (c *Console) timings() []timing {
-	at := map[[3]string]int{}
+	at := map[[2]string]int{}
 	var out []timing
 	for n, d := range c.o.Bench {
 		for _, x := range d.Bench {
-			key := [3]string{x.Table, x.Query, x.Role}
+			key := [2]string{x.Table, x.Query}
 			i, ok := at[key]
 			if !ok {
 				i, at[key] = len(out), len(out)
-				out = append(out, timing{Table: x.Table, Query: x.Query, Role: x.Role, Medians: make([]*float64, len(c.o.Bench))})
+				out = append(out, timing{Table: x.Table, Query: x.Query, Medians: make([]*float64, len(c.o.Bench))})
 			}
 			out[i].fill(n, &x)
 		}
@@ -44,7 +44,7 @@ func (c *Console) timings() []timing {
 }
 
 func (t *timing) fill(n int, c *bench.Case) {
-	t.Unknown, t.Worse, t.Without, t.Indexes = c.Unknown, c.Worse, nil, nil
+	t.Role, t.Unknown, t.Worse, t.Without, t.Indexes = c.Role, c.Unknown, c.Worse, nil, nil
 	if c.With != nil {
 		t.Medians[n] = &c.With.Median
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/examples/callcenter"
+	"github.com/ringfencehq/ringfence/internal/bench"
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
@@ -33,6 +34,8 @@ type Options struct {
 	Say func(format string, args ...any)
 	// Step is told how far the plan's application is; nil for silence.
 	Step func(done, total int, what string)
+	// Serve shows the system to a person when it is hardened, until it returns; nil: nobody looks, and nothing is timed for them.
+	Serve func(context.Context, View) error
 }
 
 // A Figure is one measured number, with where it came from: a query, or what was timed.
@@ -79,7 +82,7 @@ func Run(ctx context.Context, o Options) (*Story, error) {
 		return nil, err
 	}
 	defer s.close()
-	for _, part := range []func(context.Context) error{s.load, s.before, s.plan, s.apply, s.after, s.back} {
+	for _, part := range []func(context.Context) error{s.load, s.before, s.timed, s.plan, s.apply, s.after, s.timed, s.serve, s.back} {
 		if err := part(ctx); err != nil {
 			return s.story, err
 		}
@@ -100,6 +103,7 @@ type stage struct {
 	story  *Story
 	first  *catalog.Snapshot // before anything was changed
 	steps  *plan.Plan
+	times  []*bench.Document // before and after, where somebody will look at them
 }
 
 // The roles of the system: who the application is before and after.

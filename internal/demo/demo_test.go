@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"testing"
 )
 
@@ -25,9 +26,16 @@ func TestFiguresFollowTheRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	large, err := Run(t.Context(), Options{Organizations: 9, Events: 1800})
+	var shown *View
+	large, err := Run(t.Context(), Options{Organizations: 9, Events: 1800, Serve: func(_ context.Context, v View) error {
+		shown = &v
+		return nil
+	}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if shown == nil || shown.DSN == "" || shown.State == nil || len(shown.Bench) != 2 || shown.Bench[0].Summary.Cases == 0 || shown.Bench[1].Summary.Cases == shown.Bench[1].Summary.Unknown {
+		t.Errorf("shown: %+v", shown)
 	}
 	for _, s := range []*Story{small, large} {
 		for _, c := range s.Checks {
