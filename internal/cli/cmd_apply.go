@@ -1,12 +1,20 @@
 package cli
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/report"
+	"github.com/ringfencehq/ringfence/internal/rollout"
 )
 
 func applyCmd(w *World) *cobra.Command {
@@ -57,7 +65,7 @@ func rollbackCmd(w *World) *cobra.Command {
 	var f readFlags
 	var only, allow []string
 	var dryRun, emergency bool
-	var reason, rung string
+	var reason, rung, rolloutDir string
 	cmd := command("rollback DIR [DSN]", "take back what a plan did: all of it, or one table",
 		`Undoes, in reverse order, the steps that this plan put in place; what was there before it is left alone. A column that the
 plan added and that holds values written since is asked for by name. Ringfence's own schema stays: it holds the record.
@@ -67,7 +75,9 @@ plan added and that holds values written since is asked for by name. Ringfence's
   ringfence rollback out "$DSN" --emergency --reason "orders fail since 14:02"
 
 --emergency does one rung of the ladder at once, and records it with its reason. The first, no-force, gives owners their way
-back and keeps the application isolated. insecure-disable opens isolation: it has to be asked for by that name.`,
+back and keeps the application isolated; policy-form brings back the policies that the plan replaced. insecure-disable opens
+isolation: it has to be asked for by that name. No signature is asked for. Where the plan is a rollout's, the return stands in its
+log too, the clock of exposure runs, and the people of its roster are called.`,
 		func(cmd *cobra.Command, args []string) error {
 			o, err := w.runOptions(&f, args[0], argument(args, 1))
 			if err != nil {
@@ -79,7 +89,7 @@ back and keeps the application isolated. insecure-disable opens isolation: it ha
 			}
 			var result *apply.Result
 			if emergency {
-				result, err = apply.RollbackEmergency(cmd.Context(), o, apply.Emergency{Rung: apply.Rung(rung), Reason: reason})
+				result, err = w.emergency(cmd.Context(), &f, o, apply.Emergency{Rung: apply.Rung(rung), Reason: reason}, rolloutDir)
 			} else {
 				result, err = apply.Rollback(cmd.Context(), o)
 			}
@@ -92,8 +102,8 @@ back and keeps the application isolated. insecure-disable opens isolation: it ha
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and change nothing")
 	cmd.Flags().BoolVar(&emergency, "emergency", false, "only the first rung, at once; needs --reason")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the record")
-	cmd.Flags().StringVar(&rung, "rung", string(apply.RungNoForce), "how far an emergency return goes: no-force, insecure-disable")
-	completeWords(cmd, "rung", []string{string(apply.RungNoForce), string(apply.RungInsecureDisable)})
+	cmd.Flags().StringVar(&rolloutDir, "rollout", "", "record it in the rollout in `DIR` too, and call the people of its roster (default "+defaultRolloutDir+", where it is there)")
+	bindRung(cmd, &rung)
 	return cmd
 }
 
@@ -105,4 +115,71 @@ func between(least, most int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// bindRung adds the rung of an emergency return: those that help at once.
+func bindRung(cmd *cobra.Command, rung *string) {
+	words := []string{string(apply.RungNoForce), string(apply.RungPolicyForm), string(apply.RungInsecureDisable)}
+	cmd.Flags().StringVar(rung, "rung", string(apply.RungNoForce), "how far an emergency return goes: "+strings.Join(words, ", "))
+	completeWords(cmd, "rung", words)
+}
+
+// emergency opens what the plan closed, before anything else. What it did is recorded in the run log; where the plan is a rollout's, in its
+// log too, and people are called: that these could not be reached is said, and changes nothing about what was done.
+func (w *World) emergency(ctx context.Context, f *readFlags, o apply.Options, e apply.Emergency, dir string) (*apply.Result, error) {
+	if e.Rung != apply.RungNoForce && e.Rung != apply.RungPolicyForm && e.Rung != apply.RungInsecureDisable {
+		return nil, usage(fmt.Errorf("--rung %q is not one of an emergency", e.Rung), "the first ones are no-force, policy-form and insecure-disable")
+	}
+	began := time.Now()
+	result, err := apply.RollbackEmergency(ctx, o, e)
+	if err != nil {
+		return result, err
+	}
+	took := time.Since(began)
+	rf := &rolloutFlags{readFlags: *f, base: "."}
+	rf.quiet = true
+	if entries, _ := rollout.Directory(cmp.Or(dir, defaultRolloutDir)).Entries(ctx); len(entries) == 0 {
+		w.note(f.quiet, "recorded in the run log only: %s holds no rollout", cmp.Or(dir, defaultRolloutDir))
+		return result, nil
+	}
+	s, err := w.openRollout(ctx, rf, dir, true)
+	if err == nil {
+		defer s.close()
+		err = s.emergency(ctx, o, e, took)
+	}
+	if err != nil {
+		w.note(false, "it was done, and the rollout does not know of it: %v", err)
+	}
+	return result, nil
+}
+
+// emergency writes into the rollout's log what was done by hand on one of its targets.
+func (s *session) emergency(ctx context.Context, o apply.Options, e apply.Emergency, took time.Duration) error {
+	conn, err := o.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var system, database string
+	if err := conn.QueryRow(ctx, "SELECT system_identifier::text, pg_catalog.current_database()::text FROM pg_catalog.pg_control_system()").Scan(&system, &database); err != nil {
+		return err
+	}
+	files, err := plan.Files(o.Plan)
+	if err != nil {
+		return err
+	}
+	for i := range s.state.Rollout.Stages {
+		stage := &s.state.Rollout.Stages[i]
+		if stage.SystemIdentifier != system || stage.Database != database || s.state.Rollout.Plan != attest.DigestOf(files[plan.PlanFile]) {
+			continue
+		}
+		s.stage = stage
+		r := rollout.ByHand(o.Plan, e.Rung, o.Only, e.Reason, s.w.operator(), s.w.clock().Now(), took)
+		if err := s.log.Append(ctx, s.w.clock().Now(), rollout.KindReturned, stage.Name, r); err != nil {
+			return err
+		}
+		signal := rollout.Signal{At: s.w.clock().Now(), Name: "emergency", Severity: 1, Why: e.Reason}
+		return s.caller().Alarm(ctx, []rollout.Signal{signal}, []rollout.Return{r})
+	}
+	return errors.New("this plan on this database is no stage of it")
 }

@@ -22,6 +22,7 @@ that is asked for holds at that moment, and red otherwise; what is not known is 
 DIR is ringfence-rollout where it is left out. It can be committed: it holds no secret, and DSNs are only named by their variables.`, nil)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return cmd.Help() }
 	cmd.AddCommand(rolloutInitCmd(w), rolloutSealCmd(w), rolloutNewCmd(w), rolloutStatusCmd(w), rolloutRehearseCmd(w), rolloutCheckCmd(w), rolloutSignCmd(w),
-		rolloutAttestCmd(w), rolloutWaiveCmd(w), rolloutVerifyCmd(w))
+		rolloutAttestCmd(w), rolloutWaiveCmd(w), rolloutAdvanceCmd(w), rolloutWatchCmd(w),
+		rolloutReturnCmd(w), rolloutAnswerCmd(w), rolloutVerifyCmd(w))
 	return cmd
 }

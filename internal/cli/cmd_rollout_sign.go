@@ -245,13 +245,20 @@ called. It reads the log in the directory and in the stage's database, and says 
 				return err
 			}
 			defer s.close()
-			doc := s.state.Status(w.clock().Now(), len(s.log.Entries()))
-			if f.format == "json" {
-				return w.deliver(f.output, func(b *bytes.Buffer) error { return report.WriteJSON(b, doc) })
-			}
-			return w.deliver(f.output, func(b *bytes.Buffer) error { return doc.Text(b) })
+			return s.tell()
 		})
 	cmd.Args = atMost(1, "one directory at most")
 	f.bindRollout(cmd, "text", "json")
 	return cmd
+}
+
+// tell writes how far the rollout is.
+func (s *session) tell() error {
+	doc := s.state.Status(s.w.clock().Now(), len(s.log.Entries()))
+	return s.w.deliver(s.f.output, func(b *bytes.Buffer) error {
+		if s.f.format == "json" {
+			return report.WriteJSON(b, doc)
+		}
+		return doc.Text(b)
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 
@@ -297,4 +298,15 @@ func signerOf(file string) (attest.Signer, error) {
 		}
 	}
 	return attest.KeygenSigner(file)
+}
+
+// operator names who acts, for the record.
+func (w *World) operator() string {
+	if who, ok := w.Env("RINGFENCE_OPERATOR"); ok && who != "" {
+		return who
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
 }

@@ -55,6 +55,7 @@ type desk struct {
 	dir   string
 	env   map[string]string
 	clock *stillClock
+	time  rollout.Clock     // what commands see; nil: clock
 	lines map[string]string // public keys
 	dbs   []*pgtest.Database
 	app   string
@@ -75,6 +76,13 @@ func newDesk(t *testing.T) *desk {
 		d.dbs = append(d.dbs, db)
 	}
 	t.Chdir(d.dir)
+	d.papers()
+	return d
+}
+
+// papers writes keys, a plan for staging, and the sealed approvers.
+func (d *desk) papers() {
+	t := d.t
 	for _, who := range []string{"root", "tess", "dora", "sven", "olga", "axel", "ci"} {
 		d.lines[who] = writeKey(t, who)
 	}
@@ -91,7 +99,6 @@ func newDesk(t *testing.T) *desk {
 	if code != 0 || out != "root: "+d.lines["root"]+"\n" {
 		t.Fatalf("sealing: %d\n%s%s", code, out, errs)
 	}
-	return d
 }
 
 // definition writes rollout.yaml; more is added at its end.
@@ -145,7 +152,11 @@ func write(t *testing.T, name, text string) {
 
 func (d *desk) do(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = Do(args, World{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Width: 140, time: d.clock,
+	when := d.time
+	if when == nil {
+		when = d.clock
+	}
+	code = Do(args, World{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Width: 140, time: when,
 		Env: func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }})
 	return code, out.String(), errs.String()
 }

@@ -26,6 +26,8 @@ type Advance struct {
 	By     string // who advances, for the record
 	// Settle watches what was applied for a while and returns what it saw that stops; nil: nothing is looked at between cohorts.
 	Settle func(ctx context.Context, d time.Duration) ([]Signal, error)
+	// Baseline keeps a sample of the time before, which what comes after is compared with; nil: none is kept.
+	Baseline func(context.Context) error
 	// Alarm is told what stopped it, so that people are called; nil: nobody is.
 	Alarm    func(ctx context.Context, signals []Signal, returned []Return) error
 	Progress func(apply.Event)
@@ -53,6 +55,11 @@ func (a *Advance) Run(ctx context.Context) error {
 	from := st.Cohorts
 	if !st.Returned.IsZero() {
 		from = 0
+	}
+	if from == 0 && a.Baseline != nil {
+		if err := a.Baseline(ctx); err != nil {
+			return fmt.Errorf("measuring the time before: %w", err)
+		}
 	}
 	cohorts := t.cohorts()
 	for i := from; i < len(cohorts); i++ {
@@ -96,7 +103,7 @@ func (a *Advance) may(ctx context.Context) (*State, error) {
 	if t.Earlier == nil {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == earlierVerified.Name || n == earlierSoaked.Name })
 	}
-	if t.Hooks["backup_age"].Argv == nil {
+	if len(t.Hooks["backup_age"].Argv) == 0 {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == backupAge.Name })
 	}
 	t.snapshot = nil
@@ -279,7 +286,7 @@ var stays = map[string]bool{"tenant_index": true, "partitioned_index": true, "un
 func (a *Advance) deploy(ctx context.Context) error {
 	t := a.Target
 	for _, name := range []string{"deploy", "health", "smoke"} {
-		run := t.Hooks.Run(ctx, name)
+		run := t.Hook(ctx, name)
 		if run == nil {
 			continue
 		}

@@ -21,11 +21,11 @@ const backupLimit = time.Hour
 
 // collectBackupAge asks the hook backup_age, which prints when the last backup that finished did so. PostgreSQL itself does not know.
 func collectBackupAge(ctx context.Context, t *Target) Finding {
-	r := t.Hooks.Run(ctx, "backup_age")
+	r := t.Hook(ctx, "backup_age")
 	if r == nil {
 		return unknown("no hook backup_age is given: PostgreSQL does not know of its backups")
 	}
-	at, err := time.Parse(time.RFC3339, r.last())
+	at, err := time.Parse(time.RFC3339, r.Last())
 	if r.Exit != 0 || err != nil {
 		f := unknown("the hook backup_age did not print a time as 2026-01-31T15:04:05Z")
 		f.Raw = r
@@ -40,7 +40,7 @@ func collectBackupAge(ctx context.Context, t *Target) Finding {
 // collectBackupRestore runs the hook restore, which restores a backup somewhere and prints its DSN, and counts rows on both sides. Rows
 // written since the backup make the source larger, never smaller.
 func collectBackupRestore(ctx context.Context, t *Target) Finding {
-	r := t.Hooks.Run(ctx, "restore")
+	r := t.Hook(ctx, "restore")
 	if r == nil {
 		return unknown("no hook restore is given: a backup is not one until it came back")
 	}
@@ -49,7 +49,7 @@ func collectBackupRestore(ctx context.Context, t *Target) Finding {
 		f.Raw, f.Seconds = r, r.Seconds
 		return f
 	}
-	restored, err := pg.Connect(ctx, r.last(), pg.Options{})
+	restored, err := pg.Connect(ctx, r.Last(), pg.Options{})
 	if err != nil {
 		return unknown("the restored database, whose DSN the hook prints last, cannot be reached")
 	}

@@ -22,11 +22,11 @@ func collectDisk(ctx context.Context, t *Target) Finding {
 	if err != nil {
 		return unknown("the sizes of the tables could not be read: %v", err)
 	}
-	r := t.Hooks.Run(ctx, "disk")
+	r := t.Hook(ctx, "disk")
 	if r == nil {
 		return unknown("no hook disk is given to say how many bytes are free; %d MB are needed", need>>20)
 	}
-	free, err := strconv.ParseInt(r.last(), 10, 64)
+	free, err := strconv.ParseInt(r.Last(), 10, 64)
 	if r.Exit != 0 || err != nil {
 		f := unknown("the hook disk did not print a number of bytes")
 		f.Raw = r

@@ -65,8 +65,20 @@ func collectEarlierSoaked(_ context.Context, t *Target) Finding {
 	return f
 }
 
-// gap is the longest time between two samples that counts as watched.
-const gap = 90 * time.Minute
+// Every is how often a sample is kept, by how long ago the stage was applied: every 5 minutes in the first hour, every 15 until the
+// fourth, hourly after.
+func Every(since time.Duration) time.Duration {
+	switch {
+	case since < time.Hour:
+		return 5 * time.Minute
+	case since < 4*time.Hour:
+		return 15 * time.Minute
+	}
+	return time.Hour
+}
+
+// gap is the longest time between two samples that counts as watched, by how long ago the stage was applied.
+func gap(since time.Duration) time.Duration { return Every(since)*3/2 + 5*time.Minute }
 
 // Soaked is how long a stage was watched since it was applied: the time between samples of calls enough, none further apart than the
 // schedule has them. A restart of the server or of its statistics begins anew.
@@ -79,11 +91,11 @@ func (st *StageState) Soaked() time.Duration {
 			continue
 		case s.Restart:
 			sum = 0
-		case s.Enough && !last.IsZero() && s.At.Sub(last) <= gap:
+		case s.Enough && !last.IsZero() && s.At.Sub(last) <= gap(last.Sub(st.Applied)):
 			sum += s.At.Sub(last)
 		}
 		last = s.At
-		if !s.Enough {
+		if !s.Enough && !s.Restart {
 			last = time.Time{}
 		}
 	}

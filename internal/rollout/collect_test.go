@@ -179,7 +179,7 @@ func TestHooks(t *testing.T) {
 		"gone":  {Argv: []string{"/no/such/program"}},
 	}
 	r := h.Run(t.Context(), "well")
-	if r.Exit != 0 || r.last() != "last" || strings.Contains(r.Output, "hunter22") || !strings.Contains(r.Output, redacted) {
+	if r.Exit != 0 || r.Last() != "last" || strings.Contains(r.Output, "hunter22") || !strings.Contains(r.Output, redacted) {
 		t.Errorf("%+v", r)
 	}
 	if raw, _ := json.Marshal(r); strings.Contains(string(raw), "hunter22") {
@@ -247,7 +247,7 @@ func TestAlertRules(t *testing.T) {
 }
 
 func TestSoaked(t *testing.T) {
-	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	at := func(minutes int) time.Time { return noon.Add(5*time.Hour + time.Duration(minutes)*time.Minute) }
 	for name, c := range map[string]struct {
 		samples []Sample
 		want    time.Duration
@@ -257,7 +257,8 @@ func TestSoaked(t *testing.T) {
 		"too few calls":       {[]Sample{{At: at(0), Enough: true}, {At: at(60)}, {At: at(120), Enough: true}}, 0},
 		"a hole in the watch": {[]Sample{{At: at(0), Enough: true}, {At: at(300), Enough: true}, {At: at(310), Enough: true}}, 10 * time.Minute},
 		"a restart":           {[]Sample{{At: at(0), Enough: true}, {At: at(60), Enough: true}, {At: at(70), Enough: true, Restart: true}, {At: at(90), Enough: true}}, 20 * time.Minute},
-		"before it began":     {[]Sample{{At: at(-60), Enough: true}, {At: at(0), Enough: true}}, 0},
+		"before it began":     {[]Sample{{At: at(-360), Enough: true}, {At: at(-300), Enough: true}}, 0},
+		"seldom at first":     {[]Sample{{At: at(-300), Enough: true}, {At: at(-280), Enough: true}, {At: at(-275), Enough: true}}, 5 * time.Minute},
 	} {
 		st := &StageState{Applied: noon, Samples: c.samples}
 		if got := st.Soaked(); got != c.want {

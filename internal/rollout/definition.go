@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/ringfencehq/ringfence/internal/notify"
 )
 
 // A Definition is rollout.yaml: what a rollout is made from. DSNs stand in the environment, and the file only names the variables, so
@@ -64,16 +66,9 @@ type WindowDefinition struct {
 
 // A Roster says who is called for what: each role has its endpoints, the deputies after it.
 type Roster struct {
-	Roles    map[string][]Contact `yaml:"roles,omitempty"`    // on_call, database_administrator, security, product_owner
-	Deadline map[int]string       `yaml:"deadline,omitempty"` // by severity, until the next one is called; default 1: 5m, 2: 15m
-	Ticket   []Contact            `yaml:"ticket,omitempty"`   // where severity 3 is posted
-}
-
-// A Contact is one endpoint: a generic webhook, or PagerDuty's Events API v2 where Routing is given.
-type Contact struct {
-	Name    string `yaml:"name"`
-	URL     string `yaml:"url_env"`               // the variable that holds the URL
-	Routing string `yaml:"routing_env,omitempty"` // the variable that holds PagerDuty's routing key
+	Roles    map[string][]notify.Contact `yaml:"roles,omitempty"`    // on_call, database_administrator, security, product_owner
+	Deadline map[int]string              `yaml:"deadline,omitempty"` // by severity, until the next one is called; default 1: 5m, 2: 15m
+	Ticket   []notify.Contact            `yaml:"ticket,omitempty"`   // where severity 3 is posted
 }
 
 const definitionLimit = 1 << 20
@@ -99,6 +94,11 @@ func ParseDefinition(text []byte) (*Definition, error) {
 		}
 		if _, err := s.stage(); err != nil {
 			return nil, err
+		}
+	}
+	for severity, text := range d.Roster.Deadline {
+		if v, err := time.ParseDuration(text); err != nil || v <= 0 || severity < 1 || severity > 2 {
+			return nil, fmt.Errorf("reading rollout.yaml: the deadline of severity %d is no duration as 5m for severity 1 or 2", severity)
 		}
 	}
 	return &d, nil

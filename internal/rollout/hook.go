@@ -34,8 +34,8 @@ type HookRun struct {
 	stdout string // as it was; never kept
 }
 
-// last returns the last line that the hook printed.
-func (r *HookRun) last() string {
+// Last returns the last line that the hook printed.
+func (r *HookRun) Last() string {
 	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])
 }
@@ -80,7 +80,7 @@ func (l *limited) Write(p []byte) (int, error) {
 
 // answer makes a finding of a hook that only has to succeed.
 func (t *Target) answer(ctx context.Context, name, passes, fails string) Finding {
-	r := t.Hooks.Run(ctx, name)
+	r := t.Hook(ctx, name)
 	if r == nil {
 		return unknown("no hook %s is given", name)
 	}
@@ -94,4 +94,12 @@ func hooked(name, passes string) func(context.Context, *Target) Finding {
 	return func(ctx context.Context, t *Target) Finding {
 		return t.answer(ctx, name, passes, "the hook "+name+" failed")
 	}
+}
+
+// Hook runs a hook for the target's stage, which it finds in RINGFENCE_STAGE; nil where there is none of that name.
+func (t *Target) Hook(ctx context.Context, name string) *HookRun {
+	if t.Stage == nil {
+		return t.Hooks.Run(ctx, name)
+	}
+	return t.Hooks.Run(ctx, name, "RINGFENCE_STAGE="+t.Stage.Name)
 }

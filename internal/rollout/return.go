@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
 // codeRung names the hook revert in a Return: the code goes back, and the tables stay.
@@ -74,7 +75,7 @@ func (t *Target) move(ctx context.Context, m Move, signal Signal, write func(Ret
 
 // revert takes the code back by the hook revert, where there is one.
 func (t *Target) revert(ctx context.Context, signals []Signal) (Return, bool) {
-	run := t.Hooks.Run(ctx, "revert")
+	run := t.Hook(ctx, "revert")
 	if run == nil || len(signals) == 0 {
 		return Return{}, false
 	}
@@ -105,11 +106,16 @@ func (t *Target) ReturnByHand(ctx context.Context, l *Log, rung apply.Rung, tabl
 	if err != nil {
 		return Return{}, result, err
 	}
-	if len(tables) == 0 {
-		tables = tablesOf(t.Plan, rung)
-	}
-	r := Return{At: t.Now(), Rung: string(rung), Tables: tables, Reason: reason, Opened: rung == apply.RungInsecureDisable, By: by, Emergency: true, Took: time.Since(began)}
+	r := ByHand(t.Plan, rung, tables, reason, by, t.Now(), time.Since(began))
 	return r, result, l.Append(ctx, t.Now(), KindReturned, t.Stage.Name, r)
+}
+
+// ByHand is the entry of a rung that a person did, on tables (none: all that the rung acts on).
+func ByHand(p *plan.Plan, rung apply.Rung, tables []string, reason, by string, at time.Time, took time.Duration) Return {
+	if len(tables) == 0 {
+		tables = tablesOf(p, rung)
+	}
+	return Return{At: at, Rung: string(rung), Tables: tables, Reason: reason, Opened: rung == apply.RungInsecureDisable, By: by, Emergency: true, Took: took}
 }
 
 // some returns s, or an empty slice for none: JSON shows a list, never null.

@@ -33,6 +33,7 @@ type StageStatus struct {
 	Soaked     string     `json:"soaked"`
 	Soak       string     `json:"soak"`
 	Samples    int        `json:"samples"`
+	Why        string     `json:"why"` // the last sample did not count
 	Exposed    string     `json:"exposed"`
 	Open       []string   `json:"open"` // tables that a return left open, and that are so still
 	Signals    []Signal   `json:"signals"`
@@ -76,6 +77,9 @@ func (st *StageState) status(stage Stage, now time.Time) StageStatus {
 	case !st.Observing.IsZero():
 		out.State = "observing"
 	}
+	if n := len(st.Samples); n > 0 {
+		out.Why = st.Samples[n-1].Why
+	}
 	out.Unanswered = len(Open(st.Pages))
 	return out
 }
@@ -92,6 +96,9 @@ func (d *Status) Text(w io.Writer) error {
 	line("log     %d entries, head %s", d.Entries, d.Head[:min(16, len(d.Head))])
 	for _, s := range d.Stages {
 		line("%-12s %-10s soaked %s of %s, %d samples", s.Stage, s.State, s.Soaked, s.Soak, s.Samples)
+		if s.Why != "" {
+			line("  the last sample did not count: %s", s.Why)
+		}
 		if len(s.Open) > 0 {
 			line("  OPEN to every tenant for %s: %d tables, %s first", s.Exposed, len(s.Open), Redact(s.Open[0]))
 		}
