@@ -1,40 +1,52 @@
 package ringfence_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestOutsideModule compiles an application in a module of its own against the public packages.
-func TestOutsideModule(t *testing.T) {
+// TestOutsideModule compiles an application in a module of its own against the public packages. What it needs is there already.
+func TestOutsideModule(t *testing.T) { inModule(t, "testdata/outside", "GOPROXY=off", "vet", "./...") }
+
+// inModule runs the go command in a module beside this one, with a go.mod of its own that the command may complete: what this module
+// needs changes, and the other's list of it need not.
+func inModule(t *testing.T, dir, env, verb string, args ...string) {
+	t.Helper()
 	root, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir() // for a go.mod that the go command may complete
-	mod, err := os.ReadFile("testdata/outside/go.mod")
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sums, err := os.ReadFile("go.sum")
-	if err != nil {
-		t.Fatal(err)
+	sums := map[string]bool{}
+	for _, file := range []string{"go.sum", filepath.Join(dir, "go.sum")} {
+		text, err := os.ReadFile(file)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			sums[line] = true
+		}
 	}
-	file := filepath.Join(dir, "go.mod")
-	write := func(name string, content []byte) {
-		t.Helper()
-		if err := os.WriteFile(name, content, 0o600); err != nil {
+	work := t.TempDir()
+	file := filepath.Join(work, "go.mod")
+	for name, text := range map[string]string{
+		file: strings.Replace(string(mod), "=> ../..", "=> "+root, 1), filepath.Join(work, "go.sum"): strings.Join(slices.Sorted(maps.Keys(sums)), ""),
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(file, []byte(strings.Replace(string(mod), "=> ../..", "=> "+root, 1)))
-	write(filepath.Join(dir, "go.sum"), sums)
-	cmd := exec.Command("go", "vet", "-mod=mod", "-modfile="+file, "./...")
-	cmd.Dir = filepath.Join(root, "testdata", "outside")
-	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off")
+	cmd := exec.Command("go", append([]string{verb, "-mod=mod", "-modfile=" + file}, args...)...)
+	cmd.Dir = filepath.Join(root, dir)
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", env)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
