@@ -11,6 +11,11 @@ import (
 // policyFault makes a rule for the tables whose policies bind the role and let foreign rows through for one reason. What the
 // policies say together is decided; the rule only names it. The finding is about the policy where a single one is to blame.
 func policyFault(r Rule, reasons ...decide.Reason) Rule {
+	return gradedPolicyFault(r, func(group) Severity { return r.Severity }, reasons...)
+}
+
+// gradedPolicyFault is policyFault for a fault that is more or less grave by what it opens.
+func gradedPolicyFault(r Rule, grade func(group) Severity, reasons ...decide.Reason) Rule {
 	r.Fix = "replace_policy"
 	r.Check = func(in *Input, report func(Finding)) {
 		opens := in.opens(func(o open) bool {
@@ -22,6 +27,7 @@ func policyFault(r Rule, reasons ...decide.Reason) Rule {
 			if len(g.way.Policies) == 1 {
 				f.Object, f.ObjectType = g.way.Policies[0].Identity(g.way.Relation), "policy"
 			}
+			f.Severity = grade(g)
 			f.Fix = &Fix{Why: "the policies of the table are replaced by one that compares the tenant key with the context"}
 			report(f)
 		}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -23,6 +24,9 @@ Say in ringfence.yaml what it is.`,
 			f := Finding{Object: t.Relation.Identity(), ObjectType: string(t.Relation.Kind), Table: t.Relation.Identity(), Severity: Info, Detail: t.Why}
 			if w := in.canTouch(t.Relation); w != nil {
 				f.Severity, f.Role, f.Path = Low, w.Role, w.Path
+				if t.Relation.Kind == catalog.Foreign { // no policy can ever stand in front of it
+					f.Severity = Medium
+				}
 			}
 			report(f)
 		}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -15,6 +16,9 @@ the next request.
 
 Use a setting for the transaction (SET LOCAL), signed where SQL can be injected.`,
 }, func(_ *Input, c called) (string, Severity) {
+	if c.body != nil && len(c.body.Absent) > 0 {
+		return fmt.Sprintf("Its body reads %s, which no schema has.", list(c.body.Absent)), High
+	}
 	if c.function.Body != nil || !strings.Contains(strings.ToLower(c.function.Source), "pg_temp.") {
 		return "", ""
 	}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 )
 
 var contextSelfAsserted = Rule{
@@ -20,11 +21,16 @@ Where injected SQL is among the threats, sign the context (context: signed in ri
 			if c.Kind != "setting" && c.Kind != "claim" || c.Signed {
 				continue
 			}
-			report(Finding{
+			f := Finding{
 				Object: c.Name, ObjectType: "setting",
 				Detail: fmt.Sprintf("%d policies take it as it is.", c.Uses),
 				Fix:    &Fix{Why: "a signed context cannot be made up by SQL"},
-			})
+			}
+			if !strings.Contains(c.Name, ".") {
+				f.Severity = Medium
+				f.Detail += " It is one of PostgreSQL's own, which drivers, poolers and connection strings set for reasons of their own."
+			}
+			report(f)
 		}
 	},
 }

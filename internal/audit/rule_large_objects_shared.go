@@ -18,6 +18,7 @@ number that counts up.
 Keep files in a table with row level security (bytea, or outside the database).`,
 
 	Check: func(in *Input, report func(Finding)) {
+		in.everyLargeObject(report)
 		for _, l := range in.Model.Snapshot.LargeObjects {
 			app, path, ok := in.holder(l.Owner)
 			for _, g := range l.Grants {
@@ -35,4 +36,20 @@ Keep files in a table with row level security (bytea, or outside the database).`
 			})
 		}
 	},
+}
+
+// everyLargeObject reports settings by which an application role reads and writes large objects without being asked for a privilege.
+func (in *Input) everyLargeObject(report func(Finding)) {
+	for _, s := range in.Model.Snapshot.Settings {
+		if s.Name != "lo_compat_privileges" || s.Value != "on" && s.Value != "true" && s.Value != "1" || s.Database != "" && s.Database != in.Model.Snapshot.Server.Database {
+			continue
+		}
+		if app, path, ok := in.holder(s.Role); ok {
+			report(Finding{
+				Object: object(s), ObjectType: "role", Role: app, Path: path,
+				Detail: "lo_compat_privileges is on there: every large object is open to every session, whatever its grants.",
+				Fix:    &Fix{SQL: reset(s), Why: "privileges of large objects are asked for"},
+			})
+		}
+	}
 }

@@ -11,7 +11,7 @@ var publicationUnfiltered = Rule{
 	ID:       "VIA010",
 	Name:     "publication-unfiltered",
 	Title:    "a publication carries every tenant's rows",
-	Severity: Low,
+	Severity: Medium,
 	Fix:      "publication_table",
 	Source:   "14",
 	Doc: `Logical replication does not look at policies. The publication carries tenant tables without a row filter: whoever may open a replication slot here

@@ -77,6 +77,8 @@ func (c *compiler) comparison(o *catalog.Operator, oid uint32, collation uint32,
 	if left != right || left == kindJSON {
 		return nil
 	}
+	c.settle(args[0], args[1])
+	c.settle(args[1], args[0])
 	n := compare(cmp, args[0], args[1])
 	switch left {
 	case kindText, kindBpchar:
@@ -89,6 +91,16 @@ func (c *compiler) comparison(o *catalog.Operator, oid uint32, collation uint32,
 		}
 	}
 	return n
+}
+
+// settle gives a value of which nothing is known, not even its type, the type of what it is compared with: values of another would
+// never equal it, and every predicate over it would pass for proved.
+func (c *compiler) settle(n, other *node) {
+	if n.op != opVar || n.t.oid != 0 || c.p.vars[n.v].class != classFree || other.t.oid == 0 {
+		return
+	}
+	n.t = other.t
+	c.p.vars[n.v].t = other.t
 }
 
 func (c *compiler) snapCollation(oid uint32) *catalog.Collation {

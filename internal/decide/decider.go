@@ -266,8 +266,11 @@ func (c *compiler) inlined(e expr.Expr) expr.Expr {
 func callsUser(e expr.Expr) bool {
 	hit := false
 	expr.WalkDeep(e, func(x expr.Expr, _ int) bool {
-		if call, ok := x.(*expr.Call); ok && call.Func != nil && !call.Func.System {
-			hit = true
+		switch x := x.(type) {
+		case *expr.Call:
+			hit = hit || x.Func != nil && !x.Func.System
+		case *expr.Operation:
+			hit = hit || expr.OwnOperator(x)
 		}
 		return !hit
 	})

@@ -40,6 +40,7 @@ type variable struct {
 type notes struct {
 	opaque []string
 	temp   []string // unqualified relations that a temporary one would hide
+	absent []string // relations that no schema has: only a temporary one can be meant
 	names  []Name   // what the search_path was asked for
 }
 

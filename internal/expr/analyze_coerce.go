@@ -34,7 +34,9 @@ func (a *analyzer) coerce(e Expr, target uint32, ctx castContext) Expr {
 		}
 	}
 	if source == 0 || source == recordOID {
-		return a.unknown("CAST", fmt.Sprintf("a value of unknown type as %s", a.r.typeName(target)), e)
+		u := a.unknown("CAST", fmt.Sprintf("a value of unknown type as %s", a.r.typeName(target)), e)
+		u.TypeOID = target
+		return u
 	}
 	if y := a.t.typeOf(target); y != nil && y.Kind == "domain" {
 		return &Cast{Kind: "domain", Arg: a.coerce(e, a.t.base(target), ctx), TypeOID: target, TypeMod: -1}

@@ -89,6 +89,21 @@ func (a *analyzer) exprs(list []*pgquery.Node) []Expr {
 	return out
 }
 
+// listed resolves a list of values, each by one, in which row.* stands for the row's fields.
+func (a *analyzer) listed(list []*pgquery.Node, one func(*pgquery.Node) Expr) []Expr {
+	var out []Expr
+	for _, n := range list {
+		if cols, ok := a.star(n); ok {
+			for _, c := range cols {
+				out = append(out, c.value)
+			}
+			continue
+		}
+		out = append(out, one(n))
+	}
+	return out
+}
+
 // boolean resolves a condition; a literal becomes boolean.
 func (a *analyzer) boolean(n *pgquery.Node) Expr {
 	if n == nil {

@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 
@@ -135,6 +136,9 @@ func (a *analyzer) relationEntry(n *pgquery.RangeVar) (RangeEntry, []column) {
 	}
 	e := RangeEntry{Kind: "relation", Relation: rel, Inherit: n.Inh}
 	if rel == nil {
+		if n.Schemaname == "pg_temp" || n.Schemaname == "" && len(a.d.byName[n.Relname]) == 0 && !strings.HasPrefix(n.Relname, "pg_") {
+			a.notes.add(&a.notes.absent, n.Relname)
+		}
 		a.incomplete(fmt.Sprintf("relation %q is not known", n.Relname))
 		return e, nil
 	}

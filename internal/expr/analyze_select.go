@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"strings"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 )
@@ -216,10 +217,37 @@ func (a *analyzer) star(n *pgquery.Node) ([]column, bool) {
 			a.incomplete("* over a relation that is not known")
 		}
 	}
+	if len(out) == 0 && len(ref.Fields) > 1 {
+		return a.rowStar(ref), true
+	}
 	for i := range out {
 		a.use(a.space, out[i].value)
 	}
 	return out, true
+}
+
+// rowStar expands variable.*, the fields of a variable of a row type: NEW.* in a trigger's function.
+func (a *analyzer) rowStar(ref *pgquery.ColumnRef) []column {
+	var names []string
+	for _, f := range ref.Fields[:len(ref.Fields)-1] {
+		names = append(names, str(f))
+	}
+	v := a.findVariable(names)
+	if v == nil {
+		a.incomplete(fmt.Sprintf("%s.* is not known", strings.Join(names, ".")))
+		return nil
+	}
+	rel := a.r.rowType(v.Type())
+	if rel == nil {
+		a.incomplete(fmt.Sprintf("the fields of %s are not known", strings.Join(names, ".")))
+		return nil
+	}
+	var out []column
+	for i := range rel.Columns {
+		c := &rel.Columns[i]
+		out = append(out, column{name: c.Name, value: &Field{Arg: v, Num: c.Num, Name: c.Name, TypeOID: c.TypeOID}})
+	}
+	return out
 }
 
 // outputName is the name that a column gets when none is written (FigureColname).
@@ -258,7 +286,7 @@ func (a *analyzer) values(lists []*pgquery.Node) {
 	e := RangeEntry{Kind: "values", Alias: "*VALUES*"}
 	var cols []column
 	for i, l := range lists {
-		row := a.exprs(l.GetList().GetItems())
+		row := a.listed(l.GetList().GetItems(), a.expr)
 		for j, v := range row {
 			if v.Type() == unknownOID {
 				row[j] = a.coerce(v, textOID, implicitCast)

@@ -91,11 +91,7 @@ func (a *analyzer) insertSource(s *pgquery.SelectStmt, it *item, names []string)
 		return nil
 	}
 	if len(s.ValuesLists) == 1 && s.WithClause == nil {
-		var out []Expr
-		for _, v := range s.ValuesLists[0].GetList().GetItems() {
-			out = append(out, a.value(v))
-		}
-		return out
+		return a.listed(s.ValuesLists[0].GetList().GetItems(), a.value)
 	}
 	if len(s.ValuesLists) > 1 {
 		return a.insertRows(s, it, names)
@@ -116,8 +112,7 @@ func (a *analyzer) insertRows(s *pgquery.SelectStmt, it *item, names []string) [
 	e := RangeEntry{Kind: "values", Alias: "*VALUES*"}
 	for _, l := range s.ValuesLists {
 		var row []Expr
-		for i, v := range l.GetList().GetItems() {
-			value := a.value(v)
+		for i, value := range a.listed(l.GetList().GetItems(), a.value) {
 			if i < len(names) {
 				value = a.assign(it, names[i], value).Expr
 			}

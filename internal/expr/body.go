@@ -33,6 +33,9 @@ type Body struct {
 	// TempShadowed are the relations that the body names without a schema while pg_temp comes first: a temporary table of the
 	// caller's is read in their place.
 	TempShadowed []string
+	// Absent are the relations that the body names and no schema has, pg_temp's among them: what is found is a temporary table that
+	// some session made.
+	Absent []string
 	// Names are the names that a string body leaves to the search_path: see Captured.
 	Names []Name
 
@@ -142,6 +145,7 @@ func (b *Body) take(a *analyzer) {
 	}
 	b.TempShadowed = append(b.TempShadowed, a.notes.temp...)
 	b.Names = append(b.Names, a.notes.names...)
+	b.Absent = append(b.Absent, a.notes.absent...)
 	sort.Strings(b.TempShadowed)
 	b.TempShadowed = slices.Compact(b.TempShadowed)
 }

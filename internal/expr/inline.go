@@ -50,12 +50,36 @@ func (in *inliner) expr(e Expr) Expr {
 		return nil
 	}
 	e = mapChildren(e, in.expr, in.query)
-	if c, ok := e.(*Call); ok && !c.Set {
+	c, ok := e.(*Call)
+	if o, is := e.(*Operation); is {
+		c = in.r.operatorCall(o)
+		ok = c != nil
+	}
+	if ok && !c.Set {
 		if v := in.call(c); v != nil {
 			return v
 		}
 	}
 	return e
+}
+
+// operatorCall is the call that an operator of the schema's own stands for; nil for PostgreSQL's and extensions' operators, and for the
+// forms that are more than a call.
+func (r *Reader) operatorCall(o *Operation) *Call {
+	if !OwnOperator(o) {
+		return nil
+	}
+	f := r.snap.Function(o.Op.Function)
+	if f == nil {
+		return nil
+	}
+	return &Call{OID: f.OID, Func: f, Args: o.Args, TypeOID: o.TypeOID, Collation: o.Collation}
+}
+
+// OwnOperator reports whether an operation is by an operator that is neither PostgreSQL's nor an extension's: what it does is what its
+// function does.
+func OwnOperator(o *Operation) bool {
+	return o.Kind == "plain" && o.Op != nil && !o.Op.System && o.Op.Extension == "" && o.Op.BTreeStrategy == 0
 }
 
 func (in *inliner) query(q *Query) *Query {

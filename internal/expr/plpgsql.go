@@ -166,6 +166,27 @@ func (p *plReader) declare(datums []plNode) {
 		}
 		p.a.vars = append(p.a.vars, variable{name: name, value: &Param{Kind: "variable", ID: i, Name: name, TypeOID: typ}})
 	}
+	if p.a.fn.ResultOID == triggerOID {
+		p.declareTrigger()
+	}
+}
+
+// triggerVariables are what every trigger's function finds declared, with their types (name, text, oid, text[]); the parser does not
+// list them.
+var triggerVariables = []struct {
+	name string
+	typ  uint32
+}{
+	{"tg_name", 19}, {"tg_when", textOID}, {"tg_level", textOID}, {"tg_op", textOID}, {"tg_relid", 26}, {"tg_relname", 19},
+	{"tg_table_name", 19}, {"tg_table_schema", 19}, {"tg_nargs", int4OID}, {"tg_argv", 1009},
+}
+
+func (p *plReader) declareTrigger() {
+	for _, v := range triggerVariables {
+		if p.a.findVariable([]string{v.name}) == nil {
+			p.a.vars = append(p.a.vars, variable{name: v.name, value: &Param{Kind: "variable", ID: -1, Name: v.name, TypeOID: v.typ}})
+		}
+	}
 }
 
 // rowVariables gives NEW and OLD of a trigger function the row type of the one table it stands on.

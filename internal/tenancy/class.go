@@ -192,6 +192,8 @@ func (in *inference) rest(t *Table) {
 		in.ask("table "+t.Relation.Identity(), nil, "%s", t.Why)
 	case in.noKey() && !in.lookup(t.Relation):
 		t.Why, t.Confidence = "which column says the tenant is not known", Guess
+	case readable && in.filled(t.Relation) != "":
+		t.Why, t.Confidence = "triggers of "+in.filled(t.Relation)+" fill it, and nothing in it says whose a row is", Guess
 	case readable && t.Relation.Kind == catalog.Foreign:
 		t.Why, t.Confidence = "it is a foreign table, and nothing here says whose the rows at its other end are", Guess
 	case readable:
@@ -253,4 +255,31 @@ func hasPermissive(rel *catalog.Relation, command string) bool {
 		}
 	}
 	return false
+}
+
+// filled names a table of tenants whose triggers insert into rel, "" for none. A function's body is read only where its text has the
+// table's name.
+func (in *inference) filled(rel *catalog.Relation) string {
+	name := strings.ToLower(rel.Name)
+	for _, t := range in.model.Tables {
+		if !t.Class.Tenant() {
+			continue
+		}
+		for i := range t.Relation.Triggers {
+			f := in.snap.Function(t.Relation.Triggers[i].Function)
+			if f == nil || f.System || !strings.Contains(strings.ToLower(f.Source), name) {
+				continue
+			}
+			b, err := in.model.Reader.Body(f)
+			if err != nil {
+				continue
+			}
+			for _, q := range b.Statements {
+				if q.Command == "insert" && q.Result >= 1 && q.Result <= len(q.Range) && q.Range[q.Result-1].Relation == rel {
+					return t.Relation.Identity()
+				}
+			}
+		}
+	}
+	return ""
 }

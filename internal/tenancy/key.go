@@ -17,6 +17,7 @@ type candidate struct {
 	principal int             // … against a person
 	weight    int             // of the name, the best spelling's
 	targets   map[string]int  // tables that its foreign keys refer to
+	refers    map[string]bool // the columns that they refer to there
 	nested    bool            // its own root is inside another candidate's tenant
 }
 
@@ -120,8 +121,8 @@ func (in *inference) sameKey(best, other *candidate) bool {
 	if other.compared > 0 && best.compared > 0 && other.weight > 0 && !in.inside(other, best) {
 		return true
 	}
-	for t := range other.targets {
-		if best.targets[t] > 0 && other.weight > 0 {
+	for column := range other.refers {
+		if best.refers[column] && other.weight > 0 {
 			return true
 		}
 	}
@@ -191,7 +192,7 @@ func (in *inference) vote(groups map[string]*candidate, rel *catalog.Relation, c
 	}
 	c := groups[name]
 	if c == nil {
-		c = &candidate{stem: name, columns: make(map[string]int), tables: make(map[string]bool), targets: make(map[string]int)}
+		c = &candidate{stem: name, columns: make(map[string]int), tables: make(map[string]bool), targets: make(map[string]int), refers: make(map[string]bool)}
 		groups[name] = c
 	}
 	if stem(col.Name) == "" && soleID(rel, col.Name) {
@@ -208,8 +209,9 @@ func (in *inference) vote(groups map[string]*candidate, rel *catalog.Relation, c
 	case principal:
 		c.principal++
 	}
-	if target, _, ok := refersTo(rel, col.Name); ok && target != rel.Identity() {
+	if target, column, ok := refersTo(rel, col.Name); ok && target != rel.Identity() {
 		c.targets[target]++
+		c.refers[target+"\x00"+column] = true
 	}
 }
 

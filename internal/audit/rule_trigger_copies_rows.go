@@ -1,0 +1,74 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
+	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
+)
+
+var triggerCopiesRows = Rule{
+	ID:       "TBL005",
+	Name:     "trigger-copies-rows",
+	Title:    "triggers fill a table from tenants' rows, and it has no tenant",
+	Severity: High,
+	Fix:      "revoke",
+	Source:   "wild schemas: audit and history tables",
+	Doc: `A trigger writes what changes in a tenants' table into another one, an audit log or a history, which carries no tenant key and no policy. Who may read it
+reads every tenant's rows there, old values included.
+
+Give the table the tenant key and a policy, or take SELECT on it away from the application.`,
+
+	Check: func(in *Input, report func(Finding)) {
+		open := map[*catalog.Relation]*reach.Way{}
+		var words []string
+		for _, t := range in.Model.Tables {
+			if t.Class != tenancy.Global && t.Class != tenancy.Unclassified || t.Relation.RowSecurity {
+				continue
+			}
+			if w := in.canTouch(t.Relation, reach.Select); w != nil {
+				open[t.Relation] = w
+				words = append(words, strings.ToLower(t.Relation.Name))
+			}
+		}
+		if len(words) == 0 {
+			return
+		}
+		told := map[*catalog.Relation]bool{}
+		in.eachTriggerBody("TBL005", words, func(t *catalog.Relation, key []string, g *catalog.Trigger, f *catalog.Function, b *expr.Body) {
+			for _, s := range b.Statements {
+				to := copiesInto(s, t, key)
+				w := open[to]
+				if w == nil || told[to] {
+					continue
+				}
+				told[to] = true
+				report(Finding{
+					Object: to.Identity(), ObjectType: string(to.Kind), Table: to.Identity(), Role: w.Role, Path: w.Path, Command: "SELECT",
+					Detail: fmt.Sprintf("%s writes rows of %s into it, by %s.", g.Identity(t), t.Identity(), f.Identity()),
+					Fix:    &Fix{SQL: "REVOKE ALL ON TABLE " + to.Identity() + " FROM " + pg.Ident(w.As), Why: "the application no longer reads it"},
+				})
+			}
+		})
+	},
+}
+
+// copiesInto returns the table that an INSERT puts the content of the fired row into; nil for anything else.
+func copiesInto(q *expr.Query, t *catalog.Relation, key []string) *catalog.Relation {
+	if q.Command != "insert" || q.Result < 1 || q.Result > len(q.Range) {
+		return nil
+	}
+	content := false
+	expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
+		content = content || rowContent(e, t, key)
+		return false // rowContent goes inside itself
+	})
+	if !content {
+		return nil
+	}
+	return q.Range[q.Result-1].Relation
+}
