@@ -163,7 +163,7 @@ func (c *compiler) claimOf(t *tenancy.Table) (*claim, bool) {
 	at, r := t, 0
 	for hops := 0; len(at.Key) == 0; hops++ {
 		l := at.Parent
-		if l == nil || l.Table == nil || hops > 8 {
+		if l == nil || l.Table == nil || hops > maxHops {
 			return nil, false
 		}
 		r = c.parentRow(k, r, l)

@@ -276,7 +276,8 @@ func (b *shapeWriter) claim(k *claim) {
 		b.node(n)
 	}
 	for _, x := range k.cousins {
-		b.int(x.sub)
+		b.int(len(x.subs), len(x.pairs))
+		b.int(x.subs...)
 		for _, p := range x.pairs {
 			b.int(p[0], p[1])
 		}
