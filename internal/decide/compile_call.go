@@ -171,7 +171,7 @@ func (c *compiler) convertNode(arg *node, to sqlType, explicit bool, e expr.Expr
 	n := &node{op: opConvert, args: []*node{arg}, t: to, to: to, explicit: explicit, stand: -1}
 	cuts := to.length > 0 && (from.length == 0 || from.length > to.length) && from.kind != kindUUID && from.kind != kindNum
 	rounds := to.bits > 0 && from.kind == kindNum && from.bits == 0
-	if cuts || rounds || to.kind == kindNum && to.bits == 0 && from.kind == kindText {
+	if cuts || rounds || to.kind == kindNum && to.bits == 0 && to.oid != numericOID && from.kind == kindText {
 		n.stand, _ = c.freeVariable(e, s, "a cast to "+to.format)
 		free := to
 		free.length, free.domain = 0, false

@@ -20,6 +20,9 @@ type sqlType struct {
 	format string
 }
 
+// numericOID is the type of exact numbers: its text form is read back as the same number.
+const numericOID = 1700
+
 var builtinTypes = map[uint32]sqlType{
 	16: {kind: kindBool, format: "boolean"}, 18: {kind: kindOther, format: `"char"`},
 	19: {kind: kindText, length: 63, name: true, format: "name"}, 25: {kind: kindText, format: "text"},

@@ -165,6 +165,11 @@ func sameTenant(key, ctx value) bool {
 	}
 	x, okX := parseInt(a)
 	y, okY := parseInt(b)
+	if okX && okY || key.k != kindNum && ctx.k != kindNum {
+		return okX && okY && x == y
+	}
+	x, okX, _ = parseNumeric(a)
+	y, okY, _ = parseNumeric(b)
 	return okX && okY && x == y
 }
 
