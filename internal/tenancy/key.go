@@ -28,7 +28,11 @@ func (c *candidate) score() int {
 	for _, k := range c.targets {
 		refs += k
 	}
-	return 2000*c.compared + 800*c.mixed + 30*c.principal + c.weight*n + 20*refs*min(c.weight, 1) + 5*n
+	mixed := 800
+	if c.weight == 0 {
+		mixed = 30 // a path, a list of permissions: its name says nothing, and it does not equal the context
+	}
+	return 2000*c.compared + mixed*c.mixed + 30*c.principal + c.weight*n + 20*refs*min(c.weight, 1) + 5*n
 }
 
 // names are the candidate's spellings, most common first.
@@ -183,7 +187,7 @@ func (in *inference) vote(groups map[string]*candidate, rel *catalog.Relation, c
 	if weight == 0 && !exact && !mixed && !principal {
 		return
 	}
-	if soleID(rel, col.Name) && stem(col.Name) == "" && !exact {
+	if soleID(rel, col.Name) && stem(col.Name) == "" && !exact || !exact && !in.keyType(col) {
 		return
 	}
 	name := stem(col.Name)
