@@ -72,6 +72,7 @@ type running struct {
 	bus     *bus.Bus
 	trail   *keeper
 	feed    *follower
+	metrics *counted
 	who     atomic.Pointer[verifier]
 	login   *login
 	gateway *gateway.Gateway
@@ -95,11 +96,14 @@ func (f *file) open(ctx context.Context, o Options) (_ *running, err error) {
 	if e.trail, err = f.openTrail(o, sinks); err != nil {
 		return nil, err
 	}
+	if e.metrics, err = f.openMetrics(ctx, e.trail, &e.who, o.Log); err != nil {
+		return nil, err
+	}
 	forget := func(r gateway.Revocation) { e.who.Load().forget(r) }
 	if e.feed, err = f.openFeed(e.bus, forget, o.Log); err != nil {
 		return nil, err
 	}
-	who, err := f.openAuth(ctx, e.feed)
+	who, err := f.openAuth(ctx, e.feed, e.metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +111,16 @@ func (f *file) open(ctx context.Context, o Options) (_ *running, err error) {
 	if e.login, err = f.openLogin(ctx, e, o.Log); err != nil {
 		return nil, err
 	}
-	g := gateway.Options{Config: f.gateway, Authorizer: e.authorizer(who), Recorder: e.trail, Log: o.Log, Ready: e.feed.ready, Public: e.login.handlers()}
+	g := gateway.Options{Config: f.gateway, Authorizer: e.authorizer(who), Recorder: e.trail, Log: o.Log, Ready: e.feed.ready,
+		Public: e.login.handlers(), Stats: e.metrics.gateway, Admin: e.metrics.admin()}
 	if e.feed != nil {
 		g.Revocations = e.feed
 	}
-	e.gateway, err = gateway.New(g)
-	return e, err
+	if e.gateway, err = gateway.New(g); err != nil {
+		return nil, err
+	}
+	e.metrics.serving.Store(e.gateway)
+	return e, nil
 }
 
 // authorizer puts the verifier behind what it has to know first.
@@ -130,6 +138,9 @@ func (e *running) close() {
 		v.close()
 	}
 	e.feed.close()
+	if e.metrics != nil {
+		e.metrics.close()
+	}
 	if e.trail != nil {
 		e.trail.close()
 	}
@@ -169,13 +180,14 @@ func (e *running) reload(ctx context.Context, o Options) error {
 	}
 	for name, same := range map[string]bool{
 		"trail": reflect.DeepEqual(f.trail, e.file.trail), "nats": reflect.DeepEqual(f.nats, e.file.nats),
-		"revocations": reflect.DeepEqual(f.revocations, e.file.revocations), "pin": reflect.DeepEqual(f.pin, e.file.pin),
+		"pin":         reflect.DeepEqual(f.pin, e.file.pin),
+		"revocations": reflect.DeepEqual(f.revocations, e.file.revocations), "metrics": reflect.DeepEqual(f.metrics, e.file.metrics),
 	} {
 		if !same {
 			return fmt.Errorf("%s changes only with a new process", name)
 		}
 	}
-	who, err := f.openAuth(ctx, e.feed)
+	who, err := f.openAuth(ctx, e.feed, e.metrics)
 	if err != nil {
 		return err
 	}
@@ -192,6 +204,7 @@ type file struct {
 	gateway *gateway.Config
 	auth    authSection
 	trail   trailSection
+	metrics metricsSection
 	// nats is nil where the file has no such section.
 	nats        *natsSection
 	revocations revocationsSection
@@ -262,6 +275,12 @@ func parse(text []byte, env func(string) (string, bool)) (*file, error) {
 	}
 	if err := f.trail.check(env); err != nil {
 		return nil, fmt.Errorf("trail: %w", err)
+	}
+	if err := gateway.Section(text, "metrics", &f.metrics); err != nil {
+		return nil, err
+	}
+	if err := f.metrics.check(env); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	if f.gateway.NATS != nil {
 		f.nats = new(natsSection)

@@ -89,11 +89,11 @@ trail: {dir: %q, node: gw-1}
 	var out logs
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	addresses, hangUp, done := make(chan net.Addr, 2), make(chan os.Signal), make(chan error, 1)
+	admin, addresses, hangUp, done := make(chan net.Addr, 1), make(chan net.Addr, 2), make(chan os.Signal), make(chan error, 1)
 	go func() {
 		done <- Run(ctx, Options{
 			File: path, Env: func(string) (string, bool) { return secret, true }, Log: slog.New(slog.NewTextHandler(&out, nil)), Reload: hangUp,
-			Listening: func(l gateway.Listeners) { addresses <- l.Clients.Addr() },
+			Listening: func(l gateway.Listeners) { admin <- l.Admin.Addr(); addresses <- l.Clients.Addr() },
 		})
 	}()
 	var address string
@@ -114,6 +114,10 @@ trail: {dir: %q, node: gw-1}
 		body, _ := io.ReadAll(answer.Body)
 		return fmt.Sprint(answer.StatusCode, " ", string(body))
 	}
+	scrape := scraper(t, (<-admin).String())
+	if m := scrape(); m[crossTenants] != "0" || m["ringfence_trail_lost_total"] != "0" || m["ringfence_membership_failures_total"] != "0" {
+		t.Errorf("before anything happened: %v", m)
+	}
 	good := token(t, mine, nil)
 	if got := ask(good, "?restaurant_id="+mine); got != "200 "+mine+" anna" {
 		t.Errorf("own: %s", got)
@@ -124,6 +128,9 @@ trail: {dir: %q, node: gw-1}
 	expired := token(t, mine, map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
 	if got := ask(expired, ""); got != "401 Unauthorized\n" {
 		t.Errorf("expired: %s", got)
+	}
+	if m := scrape(); m[crossTenants] != "1" || m["ringfence_trail_offered_total"] != "2" || m["ringfence_gateway_requests_total"] != "1" {
+		t.Errorf("behind two refusals and a request: %v", m)
 	}
 	write("limits: {address: {handshakes: 0.01}}\nnonsense: 1")
 	hangUp <- syscall.SIGHUP // a fault: nothing changes
@@ -168,6 +175,28 @@ trail: {dir: %q, node: gw-1}
 	}
 }
 
+const crossTenants = `ringfence_refusals_total{event="cross_tenant",severity="CRITICAL"}`
+
+// scraper reads /metrics on the admin listener, where nothing else of the gateway is.
+func scraper(t *testing.T, address string) func() map[string]string {
+	return func() map[string]string {
+		t.Helper()
+		answer, err := http.Get("http://" + address + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, _ := io.ReadAll(answer.Body)
+		out := map[string]string{}
+		for _, line := range strings.Split(string(body), "\n") {
+			if at := strings.LastIndex(line, " "); at > 0 && strings.HasPrefix(line, "ringfence_") {
+				out[line[:at]] = line[at+1:]
+			}
+		}
+		return out
+	}
+}
+
 // What a file lacks is said before anything is opened.
 func TestFilesThatAreRefused(t *testing.T) {
 	const base = "backend: {url: \"ws://b\"}\nprotocol: {preset: voice}\n"
@@ -186,8 +215,10 @@ func TestFilesThatAreRefused(t *testing.T) {
 		base + auth + "pin: {pepper_file: p}":        "pin.pepper_file is not known (did you mean peppers_file?)",
 		base + "auth: {members: {database: {value: z}}}\npin: {peppers_file: p, key_file: k, database: {value: z}}":                   "pin: auth.tenant_claims is needed",
 		base + "auth: {tenant_claims: [t], members: {database: {value: z}}}\npin: {peppers_file: p, key_file: k, database: {env: E}}": "pin: database: the environment has no E",
-		base + auth + "trail: {dir: x, nodes: y}":                               "trail.nodes is not known (did you mean node?)",
-		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}": "auth: members.database: it wants one of env, file and value",
+		base + auth + "trail: {dir: x, nodes: y}":                                                   "trail.nodes is not known (did you mean node?)",
+		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}":                     "auth: members.database: it wants one of env, file and value",
+		base + auth + "trail: {dir: x, node: y}\nmetrics: {otlp: {url: {env: E}}}":                  "metrics: otlp.url: the environment has no E",
+		base + auth + "trail: {dir: x, node: y}\nmetrics: {otlp: {url: {value: u}, interval: 5ms}}": "metrics: otlp.interval: it is under a second",
 	} {
 		if _, err := parse([]byte(text), func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n  gives %v\n  want  %s", text, err, want)

@@ -70,6 +70,7 @@ type verifier struct {
 	*auth.Verifier
 	pool    *ringfence.Pool
 	members *auth.CachedMembers
+	keys    []*auth.RemoteKeys
 }
 
 // forget has a membership asked for anew.
@@ -90,17 +91,21 @@ func (v *verifier) close() {
 }
 
 // openAuth makes the Authorizer. It records nothing: the gateway records what it refuses. feed tells what was revoked; nil:
-// nothing is.
-func (f *file) openAuth(ctx context.Context, feed *follower) (*verifier, error) {
+// nothing is. Memberships that are loaded are counted in c.
+func (f *file) openAuth(ctx context.Context, feed *follower, c *counted) (*verifier, error) {
 	a := f.auth
 	o := auth.Options{
 		TenantClaims: a.TenantClaims, SessionClaim: a.SessionClaim, DeviceClaim: a.DeviceClaim, RolesClaim: a.RolesClaim,
 		Skew: a.Skew, MaxLifetime: a.MaxLifetime, ParseTenant: f.gateway.Tenant.Kind.Parse,
 	}
+	v := &verifier{}
 	for i, s := range a.Issuers {
 		keys, err := s.keys()
 		if err != nil {
 			return nil, fmt.Errorf("auth.issuers[%d]: %w", i, err)
+		}
+		if remote, ok := keys.(*auth.RemoteKeys); ok {
+			v.keys = append(v.keys, remote)
 		}
 		o.Issuers = append(o.Issuers, auth.TrustedIssuer{Name: s.Name, Audiences: s.Audiences, Algorithms: s.Algorithms, Keys: keys})
 	}
@@ -114,10 +119,9 @@ func (f *file) openAuth(ctx context.Context, feed *follower) (*verifier, error) 
 	if feed != nil {
 		o.Revocations = feed
 	}
-	v := &verifier{}
 	if a.Members != nil {
 		var err error
-		if v.pool, v.members, err = a.Members.open(ctx); err != nil {
+		if v.pool, v.members, err = a.Members.open(ctx, c); err != nil {
 			return nil, fmt.Errorf("auth.members: %w", err)
 		}
 		o.Members = v.members
@@ -137,7 +141,7 @@ func (s issuerSection) keys() (auth.KeySource, error) {
 	return auth.NewRemoteKeys(auth.RemoteOptions{URL: s.JWKS, MaxStale: s.MaxStale})
 }
 
-func (m *membersSection) open(ctx context.Context) (*ringfence.Pool, *auth.CachedMembers, error) {
+func (m *membersSection) open(ctx context.Context, c *counted) (*ringfence.Pool, *auth.CachedMembers, error) {
 	pool, err := ringfence.Open(ctx, ringfence.Config{DSN: m.Database.Text(), Setting: m.Setting})
 	if err != nil {
 		return nil, nil, err
@@ -147,5 +151,5 @@ func (m *membersSection) open(ctx context.Context) (*ringfence.Pool, *auth.Cache
 		pool.Close()
 		return nil, nil, err
 	}
-	return pool, auth.CacheMembers(members, auth.CacheOptions{TTL: m.TTL}), nil
+	return pool, auth.CacheMembers(c.auth.Members(members), auth.CacheOptions{TTL: m.TTL}), nil
 }

@@ -186,7 +186,7 @@ func (f *file) openLogin(ctx context.Context, e *running, log *slog.Logger) (*lo
 	}
 	s, err := pin.New(pin.Options{
 		DB: pool, Peppers: peppers, Issuer: issuer, Members: present{e}, Recorder: e.trail, ParseTenant: f.gateway.Tenant.Kind.Parse, Revoker: cut,
-		Cost: pin.MeasureCost(int(p.Memory)>>10, 50*time.Millisecond), Hashes: p.Hashes, Limits: pin.Limits(p.Limits), SessionLife: p.Session, Log: log,
+		Cost: pin.MeasureCost(int(p.Memory)>>10, 50*time.Millisecond), Hashes: p.Hashes, Limits: pin.Limits(p.Limits), SessionLife: p.Session, Log: log, Stats: e.metrics.pin,
 	})
 	if err != nil {
 		pool.Close()

@@ -23,6 +23,8 @@ var pages = []page{
 	{"docs/commands.md", commandsPage},
 	{"docs/config.md", configPage},
 	{"docs/events.md", eventsPage},
+	{"docs/metrics.md", metricsPage},
+	{"docs/runbook.md", runbookPage},
 	{"docs/ringfence.schema.json", configSchema},
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/ringfencehq/ringfence/internal/metrics/alerts"
 )
 
 var (
@@ -18,8 +20,7 @@ var (
 )
 
 // AlertNames are the rules that have to be loaded.
-var AlertNames = []string{"CrossTenantAttempt", "TrailLost", "TrailIntegrityBroken", "PinCounterFailing", "MembershipLoadFailing",
-	"TrailOnFallback", "TrailMetricAbsent", "ViolationRateAnomaly", "TrailQuerySlow"}
+var AlertNames = alerts.Names()
 
 // collectAlertRules asks Prometheus which rules it has loaded.
 func collectAlertRules(ctx context.Context, t *Target) Finding {
