@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,8 +30,9 @@ type Tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu   sync.Mutex
-	errs []string
+	mu      sync.Mutex
+	errs    []string
+	allowed []string
 }
 
 // Open starts Chromium with an empty page. What the browser logs as an error (a refused script, a missing file) fails the test at
@@ -50,7 +53,9 @@ func Open(t *testing.T) *Tab {
 		tab.mu.Lock()
 		defer tab.mu.Unlock()
 		for _, e := range tab.errs {
-			t.Errorf("the browser says: %s", e)
+			if !slices.ContainsFunc(tab.allowed, func(part string) bool { return strings.Contains(e, part) }) {
+				t.Errorf("the browser says: %s", e)
+			}
 		}
 	})
 	logged := chromedp.Events(ctx, log.EntryAdded)
@@ -67,6 +72,13 @@ func Open(t *testing.T) *Tab {
 		}
 	}()
 	return tab
+}
+
+// Allow lets errors pass that have a text in them: a request that the test wants to be refused.
+func (b *Tab) Allow(part string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.allowed = append(b.allowed, part)
 }
 
 // Do runs steps, in order.
@@ -113,6 +125,18 @@ func (b *Tab) Picture(file string) {
 	if err := os.WriteFile(file, png, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// Until waits until an expression of the page's own language is true.
+func (b *Tab) Until(js string) {
+	b.t.Helper()
+	run(b, chromedp.Poll[bool](js))
+}
+
+// Eval is what an expression of the page's own language gives.
+func Eval[T any](b *Tab, js string) T {
+	b.t.Helper()
+	return run(b, chromedp.Evaluate[T](js))
 }
 
 // A Violation is a rule of axe-core that the page breaks.

@@ -13,7 +13,7 @@ import (
 // every one of them must hold; restrictive ones only narrow, and stay.
 func (p *planner) policies(t *tenancy.Table, want PolicyShape) {
 	r := t.Relation
-	want.Name = p.policyName(r)
+	want.Name = p.policyName(r, want.Command)
 	why := slices.Concat(p.wantsFor("create_policy", r.Identity()), p.wantsFor("replace_policy", r.Identity()), p.wantsFor("enable_rls", r.Identity()))
 	slices.Sort(why)
 	why = slices.Compact(why)
@@ -27,6 +27,10 @@ func (p *planner) policies(t *tenancy.Table, want PolicyShape) {
 		switch holds := p.judge(r, pol) == Holds; {
 		case means(r, pol, want):
 			same = pol
+		case want.Command != "ALL" && means(r, pol, PolicyShape{Command: pol.Command, Rows: want.Rows}):
+			for _, c := range commands(pol.Command) {
+				holding[c] = true
+			}
 		case !pol.Permissive:
 		case holds && p.serving(r, pol, want):
 			for _, c := range commands(pol.Command) {
@@ -102,8 +106,17 @@ func (p *planner) drop(r *catalog.Relation, pol *catalog.Policy, h how) {
 	p.add(&dropPolicy, Target{Name: nameOf(r), WasPolicy: &stored}, how{group: h.group, why: p.wantsFor("replace_policy", pol.Identity(r))})
 }
 
-// policyName is the configured name, in which {table} stands for the table's.
-func (p *planner) policyName(r *catalog.Relation) string {
+// policyCommands are what a tenant's table gets policies for: all commands by one, or each by its own where ringfence.yaml asks
+// for that.
+func (p *planner) policyCommands() []string {
+	if p.config.Plan.Policies == "command" {
+		return commands("ALL")
+	}
+	return []string{"ALL"}
+}
+
+// policyName is the configured name, in which {table} stands for the table's; a policy of one command among four is told by it.
+func (p *planner) policyName(r *catalog.Relation, command string) string {
 	name := "ringfence_isolation"
 	if p.config.Plan.PolicyName != "" {
 		name = p.config.Plan.PolicyName
@@ -112,6 +125,9 @@ func (p *planner) policyName(r *catalog.Relation) string {
 		name = p.in.Options.PolicyName
 	}
 	name = strings.ReplaceAll(name, "{table}", r.Name)
+	if slices.Contains(p.policyCommands(), command) && command != "ALL" {
+		name += "_" + strings.ToLower(command)
+	}
 	return uniqueName(func(string) bool { return false }, name)
 }
 

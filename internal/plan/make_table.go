@@ -41,7 +41,9 @@ func (p *planner) tenantTable(t *tenancy.Table) {
 	p.tenantIndex(t, rows)
 	p.nullableKey(t)
 	p.dangerousPrivileges(t.Relation)
-	p.policies(t, PolicyShape{Command: "ALL", Rows: rows})
+	for _, command := range p.policyCommands() {
+		p.policies(t, PolicyShape{Command: command, Rows: rows})
+	}
 	p.switchOn(t)
 	p.force(t)
 }

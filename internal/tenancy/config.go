@@ -53,6 +53,7 @@ type PlanConfig struct {
 	ApplicationRole string   `yaml:"application_role,omitempty"` // to make, where the application is the owner today
 	PolicyName      string   `yaml:"policy_name,omitempty"`      // default ringfence_isolation
 	PolicyRoles     string   `yaml:"policy_roles,omitempty"`     // public (default)
+	Policies        string   `yaml:"policies,omitempty"`         // all (default): one for all commands; command: one a command
 }
 
 // A ServiceFunction is a narrow definer function that works without a tenant, on purpose. Where body is given, the plan makes it.

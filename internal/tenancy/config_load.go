@@ -173,6 +173,9 @@ func (c *Config) validateRest() error {
 	if n := c.PIN; n != nil && n.Login == "" {
 		return &ConfigError{Path: "pin.login", Problem: "PIN login needs a role that serves it"}
 	}
+	if w := c.Plan.Policies; w != "" && w != "all" && w != "command" {
+		return &ConfigError{Path: "plan.policies", Problem: fmt.Sprintf("%q is neither all nor command", w)}
+	}
 	if u := c.UpdatedAt; u != nil && u.Backfill != "" && u.Backfill != "null" && u.Backfill != "created_at" {
 		return &ConfigError{Path: "updated_at.backfill", Problem: fmt.Sprintf("%q is neither null nor created_at", u.Backfill)}
 	}
