@@ -75,10 +75,12 @@ listens on this machine only; beyond it, a certificate is asked for.`,
 
 func (cf *consoleFlags) run(ctx context.Context, w *World, f *readFlags, dsn string) error {
 	o := console.Options{Rollouts: cf.rollouts, Log: slog.New(slog.NewTextHandler(w.Stderr, nil)), Look: func(ctx context.Context) (*console.Posture, error) { return cf.look(ctx, w, f, dsn) }}
-	var err error
-	if o.Token, err = w.consoleToken(); err != nil {
-		return err
+	if f.snapshot == "" {
+		if _, _, err := pg.Resolve(dsn, w.Env); err != nil {
+			return usage(err, pg.Hint(err))
+		}
 	}
+	o.Token = w.consoleToken()
 	for _, name := range cf.bench {
 		d, err := readBench(name)
 		if err != nil {
@@ -117,12 +119,11 @@ func (cf *consoleFlags) run(ctx context.Context, w *World, f *readFlags, dsn str
 }
 
 // consoleToken is the one that the environment gives, or a new one.
-func (w *World) consoleToken() (string, error) {
-	token, given := w.Env("RINGFENCE_CONSOLE_TOKEN")
-	if !given {
-		return rand.Text(), nil
+func (w *World) consoleToken() string {
+	if token, given := w.Env("RINGFENCE_CONSOLE_TOKEN"); given {
+		return token
 	}
-	return token, nil
+	return rand.Text()
 }
 
 // open listens. Beyond this machine it asks for a certificate: tokens and what the pages tell do not go over a network in clear.

@@ -101,8 +101,7 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	}
 	id, ok := c.logins.begin(r.PostFormValue("token"))
 	if !ok {
-		w.WriteHeader(http.StatusUnauthorized)
-		c.render(w, r, "login", "Log in", map[string]bool{"Wrong": true})
+		c.renderAs(http.StatusUnauthorized, w, r, "login", "Log in", map[string]bool{"Wrong": true})
 		return
 	}
 	http.SetCookie(w, &http.Cookie{

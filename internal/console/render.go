@@ -73,6 +73,10 @@ var parsed = func() map[string]*template.Template {
 
 // render writes a page whole or, where its template cannot be filled in, an error.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, name, title string, own any) {
+	c.renderAs(http.StatusOK, w, r, name, title, own)
+}
+
+func (c *Console) renderAs(status int, w http.ResponseWriter, r *http.Request, name, title string, own any) {
 	p, failed, tried := c.state.seen()
 	v := view{Title: title, Path: r.URL.Path, Menu: pages(), Failed: failed, Tried: tried, Logged: c.logins.holds(r), Page: own}
 	if p != nil {
@@ -85,13 +89,13 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, name, title str
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // a reader that went away is no fault
 }
 
 // fail answers with an error page.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, status int, why string) {
-	w.WriteHeader(status)
-	c.render(w, r, "error", http.StatusText(status), why)
+	c.renderAs(status, w, r, "error", http.StatusText(status), why)
 }
 
 // posture returns the latest Posture, or answers that there is none.
