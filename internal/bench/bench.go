@@ -20,6 +20,17 @@ const SchemaVersion = "ringfence/bench/v1"
 // WorseAt is the ratio above which a case is worse.
 const WorseAt = 1.2
 
+// LeastEffect is how many milliseconds a case has to be slower than in an earlier document to be worse: the two were not measured in
+// turns, and what the machine does beside is most of a smaller difference.
+const LeastEffect = 0.5
+
+// WorseThan reports whether now is slower than an earlier timing of the same case by more than a fifth, the noise of both and
+// LeastEffect.
+func (now *Timing) WorseThan(then *Timing) bool {
+	more := now.Median - then.Median
+	return now.Median > WorseAt*then.Median && more > 2*(now.MAD+then.MAD) && more > LeastEffect
+}
+
 // A Document is the timings of one database.
 type Document struct {
 	Schema  string         `json:"schema"`
@@ -59,6 +70,7 @@ type Before struct {
 	Median float64 `json:"median_ms"`
 	Index  string  `json:"index"`
 	Ratio  float64 `json:"ratio"` // now to then
+	Worse  bool    `json:"worse"`
 }
 
 // A Timing sums up the runs of one way, in milliseconds.
@@ -76,6 +88,7 @@ type Plan struct {
 	Indexes []string `json:"indexes"` // used, in the order of the plan
 	Rows    float64  `json:"rows"`    // that the query returned
 	Removed float64  `json:"removed"` // rows read and dropped by a filter
+	Blocks  float64  `json:"blocks"`  // of tables and indexes, found in memory or read
 }
 
 // Sum sums up samples; nil for none. It does not change them.
@@ -134,7 +147,8 @@ func (d *Document) Against(earlier *Document) {
 				b.Ratio = math.Round(c.With.Median/e.With.Median*100) / 100
 			}
 			c.Before = b
-			c.Worse = c.Worse || b.Ratio > WorseAt && c.With.Median-b.Median > 2*(c.With.MAD+e.With.MAD)
+			b.Worse = c.With.WorseThan(e.With)
+			c.Worse = c.Worse || b.Worse
 		}
 	}
 	d.summarize()

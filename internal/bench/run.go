@@ -202,6 +202,8 @@ type node struct {
 	Rows    float64 `json:"Actual Rows"`
 	Loops   float64 `json:"Actual Loops"`
 	Removed float64 `json:"Rows Removed by Filter"`
+	Hit     float64 `json:"Shared Hit Blocks"` // with those of the nodes below
+	Read    float64 `json:"Shared Read Blocks"`
 	Plans   []node  `json:"Plans"`
 }
 
@@ -209,7 +211,7 @@ type node struct {
 func (o *Options) explain(ctx context.Context, t *Target, tenant, sql string, args []any) (*Plan, error) {
 	var text string
 	err := o.as(ctx, t.Role, tenant, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "EXPLAIN (ANALYZE, TIMING off, FORMAT JSON) "+sql, append([]any{pgx.QueryExecModeExec}, args...)...).Scan(&text)
+		return tx.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT JSON) "+sql, append([]any{pgx.QueryExecModeExec}, args...)...).Scan(&text)
 	})
 	if err != nil {
 		return nil, err
@@ -218,7 +220,7 @@ func (o *Options) explain(ctx context.Context, t *Target, tenant, sql string, ar
 	if err := json.Unmarshal([]byte(text), &top); err != nil || len(top) == 0 {
 		return nil, fmt.Errorf("reading a query's plan: %w", err)
 	}
-	p := &Plan{Indexes: []string{}, Rows: top[0].Plan.Rows}
+	p := &Plan{Indexes: []string{}, Rows: top[0].Plan.Rows, Blocks: top[0].Plan.Hit + top[0].Plan.Read}
 	p.walk(top[0].Plan)
 	return p, nil
 }

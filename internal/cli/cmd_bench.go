@@ -38,7 +38,7 @@ flatter. The application's role is taken by SET ROLE: its own settings do not co
 
 Exit 0: nothing is worse. 3: something is worse by more than a fifth. 5: nothing could be timed.`,
 		func(cmd *cobra.Command, args []string) error {
-			if err := f.check([]string{"text", "json", "markdown"}, args); err != nil {
+			if err := f.check([]string{"text", "json", "markdown", "html"}, args); err != nil {
 				return err
 			}
 			if f.snapshot != "" {
@@ -74,7 +74,7 @@ Exit 0: nothing is worse. 3: something is worse by more than a fifth. 5: nothing
 			return nil
 		})
 	cmd.Args = atMost(1, "one DSN at most")
-	f.bind(cmd, "text", "json", "markdown")
+	f.bind(cmd, "text", "json", "markdown", "html")
 	fl := cmd.Flags()
 	fl.IntVar(&runs, "runs", 15, "runs of each query in each way that are kept")
 	fl.IntVar(&warmUp, "warm-up", 3, "runs before these that are not")

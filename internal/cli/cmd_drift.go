@@ -27,7 +27,7 @@ type driftFlags struct {
 func driftCmd(w *World) *cobra.Command {
 	var f readFlags
 	var df driftFlags
-	formats := []string{"text", "json"}
+	formats := []string{"text", "json", "markdown", "html"}
 	cmd := command("drift [DSN]", "what is not as it was accepted, and whether it lets tenants reach more",
 		`Compares the database with the state that ringfence.lock.json holds, and says of every policy, grant, owner, role,
 membership, function, view, rule, trigger, publication, setting, default privilege and table that changed whether tenants

@@ -46,7 +46,7 @@ without the plan's questions, bounded locks and retries; ringfence apply and rin
   ringfence plan "$DSN" -o out --allow drop_policy`,
 		func(cmd *cobra.Command, args []string) error {
 			f.failOn = "none"
-			if err := f.check([]string{"text", "json"}, args); err != nil {
+			if err := f.check([]string{"text", "json", "markdown", "html"}, args); err != nil {
 				return err
 			}
 			if err := errors.Join(layout.check(), checkAllowed("--allow", allow)); err != nil {
@@ -86,7 +86,7 @@ without the plan's questions, bounded locks and retries; ringfence apply and rin
 			return w.deliver("", func(b *bytes.Buffer) error { return format.Write(b, r, w.options(&f)) })
 		})
 	cmd.Args = atMost(1, "one DSN at most")
-	f.bind(cmd, "text", "json")
+	f.bind(cmd, "text", "json", "markdown", "html")
 	fl := cmd.Flags()
 	fl.Lookup("output").Usage = "the `DIR` to write the plan to (default " + defaultPlanDir + ")"
 	fl.StringArrayVar(&allow, "allow", nil, "allow a danger by `NAME`; the plan lists the names")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -77,6 +78,10 @@ func exitOf(err error) error {
 func (w *World) ran(f *readFlags, r *report.Report, err error) error {
 	if err != nil {
 		return exitOf(err)
+	}
+	if r != nil && r.Run != nil {
+		now := time.Now().UTC().Truncate(time.Second)
+		r.Run.Ended = &now
 	}
 	return w.write(f, r)
 }

@@ -67,7 +67,7 @@ func (p *printer) bench(d *bench.Document) {
 
 // worseWords says what is worse than what, where it is more than a fifth.
 func worseWords(c bench.Case) string {
-	if b := c.Before; b != nil && b.Ratio > bench.WorseAt {
+	if b := c.Before; b != nil && b.Worse {
 		return fmt.Sprintf("%s: %.3f ms, %.2f times the %.3f ms of before", c.Query, c.With.Median, b.Ratio, b.Median)
 	}
 	return fmt.Sprintf("%s: %.3f ms under the policy, %.2f times the %.3f ms without", c.Query, c.With.Median, c.Ratio, c.Without.Median)

@@ -87,3 +87,31 @@ func (p *printer) effect(e drift.Effect) {
 		p.wrapped("        ", "row "+Values(e.Witness.Row)+" in the context "+Values(e.Witness.Context))
 	}
 }
+
+// drift writes the same as a table.
+func (m marker) drift(d *Drift) {
+	m.head("drift", d.Server)
+	s := d.Summary
+	m.line(fmt.Sprintf("%d widened, %d unknown, %d narrowed, %d neutral", s[drift.Widened], s[drift.Unknown], s[drift.Narrowed], s[drift.Neutral]))
+	var rows [][]string
+	for _, c := range d.Changes {
+		what, place := c.Change, ""
+		if d.Against == "migrations" {
+			what = cmp.Or(forensic[c.Change], c.Change)
+		}
+		if c.Place != nil {
+			place = safe(c.Place.String())
+		}
+		why := []string{safe(c.Why)}
+		if c.Kind != "function" && c.Before != "" && c.After != "" {
+			why = append(why, "was: "+safe(c.Before), "is: "+safe(c.After))
+		}
+		for _, e := range c.Effects {
+			if e.Direction != drift.Neutral && (e.Before != "proved" || e.After != "absent") {
+				why = append(why, safe(fmt.Sprintf("%s: %s → %s", way(e.Role, e.Path, e.Command+" on "+e.Relation), e.Before, e.After)))
+			}
+		}
+		rows = append(rows, []string{string(c.Direction), safe(c.Kind + " " + c.Object), what, place, strings.Join(why, "\n")})
+	}
+	m.table("Changes", []string{"Direction", "Object", "Change", "Where", "Why"}, rows)
+}

@@ -16,47 +16,89 @@ var markdownFormat = Format{
 	Name: "markdown", Doc: "tables, for a job summary or a comment",
 	Write: func(w io.Writer, r *Report, _ Options) error {
 		b := bufio.NewWriter(w)
-		m := marker{b}
-		switch {
-		case r.Audit != nil:
-			m.audit(r.Audit)
-		case r.Prove != nil:
-			m.prove(r.Prove)
-		case r.Plan != nil:
-			m.plan(r)
-		case r.Run != nil:
-			m.run(r.Run)
-		case r.Check != nil:
-			m.verify(r.Check)
-		}
-		if r.Impact != nil {
-			m.impact(r.Impact)
-		}
-		if r.Observe != nil {
-			m.observe(r.Observe)
-		}
-		if r.Bench != nil {
-			m.bench(r.Bench)
-		}
-		if r.Decision != nil {
-			m.decision(r.Decision)
-		}
+		marker{w: b}.report(r)
 		return b.Flush()
 	},
 }
 
-// A marker writes Markdown. Its functions escape what they are given.
-type marker struct{ w io.Writer }
+// report writes whatever the report holds.
+func (m marker) report(r *Report) {
+	switch {
+	case r.Audit != nil:
+		m.audit(r.Audit)
+	case r.Prove != nil:
+		m.prove(r.Prove)
+	case r.Plan != nil:
+		m.plan(r)
+	case r.Run != nil:
+		m.run(r.Run)
+	case r.Check != nil:
+		m.verify(r.Check)
+	case r.Drift != nil:
+		m.drift(r.Drift)
+	}
+	if r.Impact != nil {
+		m.impact(r.Impact)
+	}
+	if r.Observe != nil {
+		m.observe(r.Observe)
+	}
+	if r.Bench != nil {
+		m.bench(r.Bench)
+	}
+	if r.Decision != nil {
+		m.decision(r.Decision)
+	}
+	if r.Compare != nil {
+		m.compare(r.Compare)
+	}
+}
+
+// A marker writes Markdown, or gathers the same titles, lines and tables on a sheet. Its functions escape what they are given.
+type marker struct {
+	w     io.Writer
+	sheet *sheet // where it is set, nothing is written
+}
+
+// A sheet is a document as titles, lines and tables, in their order.
+type sheet struct {
+	Title string
+	Parts []sheetPart
+}
+
+// A sheetPart is a line, or a table with its title.
+type sheetPart struct {
+	Line  string
+	Table *titled
+}
 
 func (m marker) title(level int, text string) {
+	if m.sheet != nil {
+		if m.sheet.Title == "" {
+			m.sheet.Title = text
+			return
+		}
+		m.sheet.Parts = append(m.sheet.Parts, sheetPart{Table: &titled{Title: text}})
+		return
+	}
 	fmt.Fprintf(m.w, "%s %s\n\n", strings.Repeat("#", level), markdown(text))
 }
 
-func (m marker) line(text string) { fmt.Fprintf(m.w, "%s\n\n", markdown(text)) }
+func (m marker) line(text string) {
+	if m.sheet != nil {
+		m.sheet.Parts = append(m.sheet.Parts, sheetPart{Line: text})
+		return
+	}
+	fmt.Fprintf(m.w, "%s\n\n", markdown(text))
+}
 
 // table writes a title and a table under it, or nothing where there are no rows.
 func (m marker) table(title string, head []string, rows [][]string) {
 	if len(rows) == 0 {
+		return
+	}
+	if m.sheet != nil {
+		m.sheet.Parts = append(m.sheet.Parts, sheetPart{Table: &titled{title, head, rows}})
 		return
 	}
 	if title != "" {

@@ -43,6 +43,9 @@ var textFormat = Format{
 		if r.Bench != nil {
 			p.bench(r.Bench)
 		}
+		if r.Compare != nil {
+			p.compare(r.Compare)
+		}
 		if r.Decision != nil {
 			p.decision(r.Decision)
 		}
@@ -112,16 +115,6 @@ func (p *printer) audit(a *Audit) {
 // heading says what was looked at and how it was understood, since every finding rests on that.
 func (p *printer) heading(s Server, m Model) {
 	p.line("%s  PostgreSQL %d.%d%s", p.paint("bold", safe(s.Database)), s.VersionNum/10000, s.VersionNum%10000, map[bool]string{true: ", from a file"}[s.Offline])
-	count := map[tenancy.Class]int{}
-	for _, t := range m.Tables {
-		count[t.Class]++
-	}
-	var classes []string
-	for _, c := range []tenancy.Class{tenancy.Root, tenancy.Owned, tenancy.Child, tenancy.Global, tenancy.Infrastructure, tenancy.Unclassified} {
-		if count[c] > 0 {
-			classes = append(classes, fmt.Sprintf("%d %s", count[c], c))
-		}
-	}
 	p.line("  tenant key  %s", orNone(m.TenantColumns))
 	p.line("  context     %s", orNone(m.Contexts))
 	var roles []string
@@ -129,7 +122,7 @@ func (p *printer) heading(s Server, m Model) {
 		roles = append(roles, fmt.Sprintf("%s (%s)", safe(r.Name), safe(string(r.Kind))))
 	}
 	p.line("  roles       %s", orNone(roles))
-	p.line("  tables      %s\n", orNone(classes))
+	p.line("  tables      %s\n", orNone(m.classes()))
 	for _, q := range m.Questions {
 		which := ""
 		if len(q.Candidates) > 0 {
@@ -137,6 +130,21 @@ func (p *printer) heading(s Server, m Model) {
 		}
 		p.wrapped("  ? ", safe(fmt.Sprintf("%s: %s%s; say which in ringfence.yaml", q.About, q.Why, which)))
 	}
+}
+
+// classes counts the tables of each class, in words.
+func (m Model) classes() []string {
+	count := map[tenancy.Class]int{}
+	for _, t := range m.Tables {
+		count[t.Class]++
+	}
+	var out []string
+	for _, c := range []tenancy.Class{tenancy.Root, tenancy.Owned, tenancy.Child, tenancy.Global, tenancy.Infrastructure, tenancy.Unclassified} {
+		if count[c] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", count[c], c))
+		}
+	}
+	return out
 }
 
 // alike groups findings of one rule and severity that stand together, accepted ones left out.

@@ -17,9 +17,15 @@ article{border:1px solid var(--line);border-left:4px solid var(--bad);border-rad
 ol.path{display:flex;flex-wrap:wrap;align-items:center;list-style:none;padding:0;margin:.4rem 0;gap:.2rem}
 ol.path li{display:flex;align-items:center;gap:.2rem}ol.path b{background:var(--soft);border:1px solid var(--line);border-radius:6px;padding:.15rem .5rem;font-weight:600;overflow-wrap:anywhere}
 ol.path small{color:var(--dim)}
+.wide{overflow-x:auto}thead th{background:var(--soft);border-bottom:2px solid var(--line)}td{overflow-wrap:break-word}td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+details{border:1px solid var(--line);border-left:4px solid var(--line);border-radius:6px;margin:.6rem 0;padding:.3rem .8rem}summary{cursor:pointer;font-weight:600}
+details.critical,details.high{border-left-color:var(--bad)}details.medium{border-left-color:var(--warn)}details td,details th,details p,details pre{color:var(--fg)}
+summary b{display:inline-block;min-width:5rem;text-transform:uppercase;font-size:.8rem}
+@media print{:root{color-scheme:light;--fg:#000;--bg:#fff;--soft:#f3f5f7;--line:#bbb;--good:#116329;--bad:#a40e26;--warn:#7d4e00;--dim:#444}body{max-width:none;margin:0;font-size:11px}
+code,pre{font-size:9px}.wide{overflow:visible}tr,article{break-inside:avoid}thead{display:table-header-group}h2{break-after:avoid}details::details-content{content-visibility:visible;block-size:auto}}
 </style></head><body>{{end}}
 
-{{define "server"}}<p class="dim">{{.Database}}, PostgreSQL {{.VersionNum}}{{if .Offline}}, read from a file{{end}}</p>{{end}}
+{{define "server"}}<p class="dim">{{.Database}}, PostgreSQL {{version .VersionNum}}{{if .Offline}}, read from a file{{end}}</p>{{end}}
 
 {{define "prove"}}{{template "head" "proof"}}<h1>Ringfence: every way to a row</h1>
 {{template "server" .Server}}
@@ -49,9 +55,27 @@ Accepted: {{.Summary.Accepted}}.</p>
 
 {{define "audit"}}{{template "head" "audit"}}<h1>Ringfence: audit</h1>
 {{template "server" .Server}}
-<table><thead><tr><th>severity</th><th>id</th><th>object</th><th>finding</th><th>repair</th></tr></thead><tbody>
-{{range .Findings}}<tr><td class="{{.Severity}}">{{.Severity}}</td><td>{{.ID}}</td><td><code>{{.Object}}</code></td><td>{{.Title}}. {{.Detail}}{{with .Accepted}}<br><span class="dim">accepted by {{.By}} until {{.Until}}: {{.Reason}}</span>{{end}}</td><td>{{with .Fix}}{{if .SQL}}<pre>{{.SQL}}</pre>{{end}}{{end}}</td></tr>
-{{end}}</tbody></table>
+<p><strong>{{.Totals}}</strong></p>
+<p class="dim">Tenant key {{words .Model.TenantColumns}}; context {{words .Model.Contexts}}; tables: {{words .Classes}}.</p>
+{{range .Groups}}{{$f := index . 0}}<details class="{{$f.Severity}}"{{if grave $f.Severity}} open{{end}}><summary class="{{$f.Severity}}"><b>{{$f.Severity}}</b> {{$f.ID}} {{$f.Title}}{{if gt (len .) 1}} ({{len .}}){{end}}</summary>
+{{with example .}}<p>To mend it, as for the first:</p><pre>{{.}}</pre>
+{{end}}<table><thead><tr><th scope="col">object</th><th scope="col">what and who</th></tr></thead><tbody>
+{{range sites .}}<tr><td>{{range $i, $o := .Objects}}{{if $i}}, {{end}}<code>{{soft $o}}</code>{{end}}</td><td>{{.Detail}}{{with .Way}}<br><span class="dim">{{.}}</span>{{end}}</td></tr>
+{{end}}</tbody></table></details>
+{{else}}<p class="proved">Nothing found.</p>
+{{end}}
+{{if .Accepted}}<h2>Accepted</h2><table><thead><tr><th>id</th><th>object</th><th>finding</th><th>by</th><th>until</th><th>reason</th></tr></thead><tbody>
+{{range .Accepted}}<tr><td>{{.ID}}</td><td><code>{{.Object}}</code></td><td>{{.Title}}</td><td>{{.Accepted.By}}</td><td>{{.Accepted.Until}}</td><td>{{.Accepted.Reason}}</td></tr>
+{{end}}</tbody></table>{{end}}
 {{if .Unchecked}}<h2>Unchecked</h2><table><tbody>{{range .Unchecked}}<tr><td>{{.Rule}}</td><td><code>{{.Object}}</code></td><td>{{.Why}}</td></tr>{{end}}</tbody></table>{{end}}
 </body></html>
+{{end}}
+
+{{define "sheet"}}{{template "head" .Title}}<h1>{{.Title}}</h1>
+{{range .Parts}}{{with .Table}}{{if .Title}}<h2>{{.Title}}</h2>
+{{end}}{{if .Rows}}<div class="wide"><table><thead><tr>{{range .Head}}<th scope="col">{{.}}</th>{{end}}</tr></thead><tbody>
+{{range .Rows}}<tr>{{range .}}<td{{if number .}} class="n"{{end}}>{{range $i, $l := lines .}}{{if $i}}<br>{{end}}{{soft $l}}{{end}}</td>{{end}}</tr>
+{{end}}</tbody></table></div>
+{{end}}{{else}}<p>{{.Line}}</p>
+{{end}}{{end}}</body></html>
 {{end}}`

@@ -32,6 +32,7 @@ type Report struct {
 
 	Observe *impact.Status
 	Bench   *bench.Document
+	Compare *Compare
 
 	Decision *rollout.Document
 }
@@ -136,6 +137,8 @@ func (r *Report) Document() any {
 		return r.Observe
 	case r.Bench != nil:
 		return r.Bench
+	case r.Compare != nil:
+		return r.Compare
 	case r.Decision != nil:
 		return r.Decision
 	}
@@ -182,6 +185,9 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case impact.ObserveVersion:
 		r := &Report{Observe: &impact.Status{}}
 		return r, decode(raw, r.Observe)
+	case CompareVersion:
+		r := &Report{Compare: &Compare{}}
+		return r, decode(raw, r.Compare)
 	case bench.SchemaVersion:
 		r := &Report{Bench: &bench.Document{}}
 		return r, decode(raw, r.Bench)

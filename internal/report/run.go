@@ -18,6 +18,7 @@ type Run struct {
 	Checks  []apply.Check  `json:"preflight"`
 	Steps   []RunStep      `json:"steps"`
 	Summary map[string]int `json:"summary"` // steps by outcome
+	Ended   *time.Time     `json:"ended,omitempty"`
 }
 
 // A RunStep is what a run did about one step.
