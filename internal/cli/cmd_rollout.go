@@ -23,6 +23,6 @@ DIR is ringfence-rollout where it is left out. It can be committed: it holds no 
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return cmd.Help() }
 	cmd.AddCommand(rolloutInitCmd(w), rolloutSealCmd(w), rolloutNewCmd(w), rolloutStatusCmd(w), rolloutRehearseCmd(w), rolloutCheckCmd(w), rolloutSignCmd(w),
 		rolloutAttestCmd(w), rolloutWaiveCmd(w), rolloutAdvanceCmd(w), rolloutWatchCmd(w),
-		rolloutReturnCmd(w), rolloutAnswerCmd(w), rolloutVerifyCmd(w))
+		rolloutReturnCmd(w), rolloutAnswerCmd(w), rolloutPapersCmd(w), rolloutCloseCmd(w), rolloutVerifyCmd(w))
 	return cmd
 }

@@ -17,5 +17,5 @@ func Collectors() []*Collector {
 			}
 		}
 	}
-	return append(out, &integration, &workflows, &health)
+	return append(out, &integration, &workflows, &health, &logins, &backlog, &indexesUsed)
 }

@@ -260,3 +260,9 @@ func (s *State) evidence(stage *Stage) []Fact {
 	}
 	return out
 }
+
+// Fact returns the latest fact of a stage by its name.
+func (s *State) Fact(stage, name string) (Fact, bool) {
+	f, ok := s.Facts[factKey{stage, name}]
+	return f, ok
+}

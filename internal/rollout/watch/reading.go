@@ -136,6 +136,9 @@ func (r *Reading) values(span *Span) map[string]float64 {
 		}
 		out["rollbacks"], out["commits"] = float64(r.Rollbacks-span.From.Rollbacks), float64(r.Commits-span.From.Commits)
 	}
+	if r.States != nil {
+		out["sqlstates_known"] = 1
+	}
 	for state, n := range r.States {
 		out["sqlstate_"+state] = float64(n)
 	}
