@@ -16,11 +16,12 @@ metric that nothing emits.
   ringfence monitor rules          -o ringfence.rules.yml    nine alert rules, with links to their runbook
   ringfence monitor rules --tests  -o ringfence.tests.yml    their unit tests: promtool test rules ringfence.tests.yml
   ringfence monitor dashboard      -o ringfence.json         to import into Grafana
+  ringfence monitor run "$DSN" --listen 127.0.0.1:9090       look at the database on a clock, and tell people
 
 docs/monitoring.md has the whole way; docs/metrics.md has every metric.`,
 		func(cmd *cobra.Command, args []string) error { return cmd.Help() })
-	cmd.Args = atMost(0, "a verb: rules or dashboard")
-	cmd.AddCommand(monitorRulesCmd(w), monitorDashboardCmd(w))
+	cmd.Args = atMost(0, "a verb: rules, dashboard or run")
+	cmd.AddCommand(monitorRulesCmd(w), monitorDashboardCmd(w), monitorRunCmd(w))
 	return cmd
 }
 

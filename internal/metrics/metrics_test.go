@@ -189,7 +189,7 @@ func TestMonitorStates(t *testing.T) {
 	m.Set(MonitorFindings, 3, "made up")
 	m.Add(MonitorErrors, 2, "42501")
 	m.Add(MonitorErrors, 2, "99999")
-	m.Queried("latest", time.Second)
+	m.Queried("tenant_latest", time.Second)
 	m.Queried("made up", time.Second)
 	got := series(t, r)
 	for k, v := range got {
@@ -201,7 +201,7 @@ func TestMonitorStates(t *testing.T) {
 		"ringfence_monitor_state check=audit outcome=unknown": 1, "ringfence_monitor_checks_total check=audit outcome=bad": 1,
 		"ringfence_monitor_checks_total check=audit outcome=unknown": 1, "ringfence_monitor_last_run_timestamp_seconds check=audit": 9,
 		"ringfence_monitor_check_seconds check=audit": 2, "ringfence_monitor_findings severity=high": 3, "ringfence_monitor_sqlstate_total sqlstate=42501": 2,
-		"ringfence_trail_query_seconds query=latest": 1,
+		"ringfence_trail_query_seconds query=tenant_latest": 1,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -11,7 +11,7 @@ var (
 	MonitorChecks   = []string{"audit", "canary", "drift", "errors", "prove", "statements", "tables", "trail"}
 	MonitorOutcomes = []string{"fine", "bad", "unknown"}
 	MonitorStates   = []string{"42501", "42704", "22P02"}
-	TrailQueries    = []string{"latest", "by_tenant"}
+	TrailQueries    = []string{"tenant_latest", "critical_latest"}
 	TrailFaults     = []string{"lost", "doubled", "clashing", "broken_chain"}
 	severities      = []string{"critical", "high", "medium", "low", "info"}
 	verdicts        = []string{"proved", "probed", "leak", "unproven"}

@@ -18,9 +18,9 @@ longer than half a second at the slow end.`,
 	},
 	Expr: "histogram_quantile(0.95, sum by (job, query, le) (rate(" + metrics.TrailQuery.Name + "_bucket[3h]))) > 0.5",
 	Cases: []Case{
-		{"fires", buckets("0x5 0+1x60", "0x5 0+10x60"), "40m", []string{"job=ringfence query=latest"}},
+		{"fires", buckets("0x5 0+1x60", "0x5 0+10x60"), "40m", []string{"job=ringfence query=tenant_latest"}},
 		{"is quiet while they are quick", buckets("0x5 0+10x60", "0x5 0+10x60"), "40m", nil},
-		{"fires on slow queries that are there from the start", buckets("_x3 1+1x60", "_x3 9+10x60"), "40m", []string{"job=ringfence query=latest"}},
+		{"fires on slow queries that are there from the start", buckets("_x3 1+1x60", "_x3 9+10x60"), "40m", []string{"job=ringfence query=tenant_latest"}},
 		{"is quiet over a restart", buckets("60x10 0+10x30", "60x10 0+10x30"), "35m", nil},
 		{"is quiet without series", nil, "40m", nil},
 	},
@@ -34,7 +34,7 @@ func buckets(quick, all string) []Series {
 		if le > 0.5 {
 			values = all
 		}
-		out = append(out, Series{Metric: metrics.TrailQuery, Suffix: "_bucket", Labels: fmt.Sprintf(`query="latest",le="%v"`, le), Values: values})
+		out = append(out, Series{Metric: metrics.TrailQuery, Suffix: "_bucket", Labels: fmt.Sprintf(`query="tenant_latest",le="%v"`, le), Values: values})
 	}
-	return append(out, Series{Metric: metrics.TrailQuery, Suffix: "_bucket", Labels: `query="latest",le="+Inf"`, Values: all})
+	return append(out, Series{Metric: metrics.TrailQuery, Suffix: "_bucket", Labels: `query="tenant_latest",le="+Inf"`, Values: all})
 }
