@@ -14,11 +14,14 @@ func detourFault(r Rule, via string) Rule {
 	r.Check = func(in *Input, report func(Finding)) {
 		opens := in.ways(func(o open) bool {
 			h, around := detour(o.way.Path)
-			return around && h.Via == via && (o.answer.Verdict == decide.Leak || chosen(o))
+			return around && h.Via == via && (o.answer.Verdict == decide.Leak || chosen(o) || o.way.Unbound != "" && o.table.Class.Tenant() && in.guards(o))
 		})
 		name := func(o open) string { h, _ := detour(o.way.Path); return h.Name }
 		for _, g := range byTable(opens, name) {
 			f := g.finding(fmt.Sprintf("%s. Open for %s on %s.", g.because(), g.does(), g.way.Relation.Identity()))
+			if in.guards(g.open) {
+				f.Detail += " Its body refuses some callers; whom, was not followed."
+			}
 			f.Object, f.ObjectType, f.Severity = name(g.open), objectType(via), g.gravity(in, r.Severity)
 			if r.Fix != "" {
 				f.Fix = &Fix{}
@@ -51,6 +54,10 @@ func (g group) because() string {
 // look-ups by a natural key that the caller has to know, as a login has it.
 func (g group) gravity(in *Input, s Severity) Severity {
 	switch {
+	case in.guards(g.open):
+		return min2(s, Medium)
+	case in.boundRowFires(g.open):
+		return min2(s, Low)
 	case g.table.Class == tenancy.Infrastructure && g.way.Command == "SELECT":
 		return min2(s, Low)
 	case g.table.Class == tenancy.Infrastructure:
@@ -74,4 +81,29 @@ func objectType(via string) string {
 		return "table column"
 	}
 	return via
+}
+
+// guards reports whether a way leads over a function that refuses some callers by what the session is.
+func (in *Input) guards(o open) bool {
+	h, _ := detour(o.way.Path)
+	f := in.Model.Snapshot.Function(h.Name)
+	return h.Via == "function" && f != nil && in.Model.Reader.RefusesCallers(f)
+}
+
+// boundRowFires reports whether a way that nobody could decide leads over a trigger of a table whose policies bind who fires it: the row
+// that it works from is one that they let through.
+func (in *Input) boundRowFires(o open) bool {
+	h, _ := detour(o.way.Path)
+	if h.Via != "trigger" || o.answer.Verdict == decide.Leak {
+		return false
+	}
+	for i := range in.Model.Snapshot.Relations {
+		r := &in.Model.Snapshot.Relations[i]
+		for n := range r.Triggers {
+			if g := &r.Triggers[n]; g.Identity(r) == h.Name {
+				return g.Timing != "instead" && r.RowSecurity && (r.ForceRLS || !in.Model.Rights.Owns(o.way.Role, r))
+			}
+		}
+	}
+	return false
 }

@@ -33,13 +33,30 @@ whose names are resolved once.`,
 			}
 			out := Finding{Object: f.Identity(), ObjectType: "function", Severity: Info}
 			if app, ok := in.caller(f); ok {
-				out.Severity, out.Role = High, app
+				out.Severity, out.Role = in.pathGravity(f), app
 			}
 			out.Detail = "search_path is not set on it, or does not end with pg_temp."
 			out.Fix = &Fix{SQL: fmt.Sprintf("ALTER FUNCTION %s SET search_path = pg_catalog, %s, pg_temp", f.Signature(), catalog.QuoteIdent(f.Schema)), Why: "its names mean the same for every caller"}
 			report(out)
 		}
 	},
+}
+
+// pathGravity is how much the caller's search_path and temporary objects can change a body: much, where it names relations without
+// their schema, builds statements or could not be read, or where the application makes objects that its names would find; little, where
+// every relation is qualified, for functions and operators are never looked up among temporary objects.
+func (in *Input) pathGravity(f *catalog.Function) Severity {
+	b, err := in.Model.Reader.Body(f)
+	if err != nil || len(b.Statements) == 0 || len(b.Dynamic)+len(b.TempShadowed)+len(b.Absent) > 0 || b.SearchPathMutable && len(b.Opaque) > 0 {
+		return High
+	}
+	if _, _, found := in.captures(b); found {
+		return High
+	}
+	if b.SearchPathMutable || len(b.Opaque) > 0 {
+		return Medium
+	}
+	return Low
 }
 
 // leadsAstray reports a definer's function whose own search_path leads through a schema in which an application role makes objects.

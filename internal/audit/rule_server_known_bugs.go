@@ -2,6 +2,9 @@ package audit
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/decide"
@@ -49,7 +52,9 @@ var serverKnownBugs = Rule{
 	Doc: `The server's minor release is older than the one that mends a published fault of row level security. No policy helps against it; for some a
 change of the schema does, and the finding says so.
 
-Install the newest minor release of the server's major version.`,
+Install the newest minor release of the server's major version.
+
+` + bugTable(),
 
 	Check: func(in *Input, report func(Finding)) {
 		v := in.Model.Snapshot.Server.VersionNum
@@ -68,6 +73,20 @@ Install the newest minor release of the server's major version.`,
 			}
 		}
 	},
+}
+
+// bugTable lists the known bugs for the rule's page, each with the minor releases that mend it and where that is published.
+func bugTable() string {
+	var b strings.Builder
+	b.WriteString("| bug | what it does | mended in | source |\n|---|---|---|---|\n")
+	for _, x := range serverBugs {
+		var in []string
+		for _, major := range slices.Sorted(maps.Keys(x.fixed)) {
+			in = append(in, fmt.Sprintf("%d.%d", major, x.fixed[major]%10000))
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", x.id, x.what, strings.Join(in, ", "), x.source)
+	}
+	return strings.TrimRight(b.String(), "\n")
 }
 
 // anyPolicy says that a bug bears on every database that relies on policies.

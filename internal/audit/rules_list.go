@@ -38,6 +38,7 @@ func Rules() []Rule {
 		indexInvalid,
 		indexNotLedByTenant,
 		indexSpansTenants,
+		keyCast,
 		keyDefaultLiteral,
 		keyNullable,
 		keyTypeDiffers,

@@ -23,10 +23,29 @@ func (d *Decider) Decide(way reach.Way) (out Decision) {
 	}
 	v := d.pure(way)
 	out = v.decision(way)
+	if f := d.guarded(way); out.Verdict == Leak && f != nil {
+		return Decision{Verdict: Undecided, Reason: Undecidable, Why: "function " + f.Identity() + " refuses some callers by what the session is; whom, was not followed"}
+	}
 	if out.Verdict == Proved && !d.fault.skipPremises && len(v.trusted)+len(v.functions) > 0 {
 		d.premises(way, v, &out)
 	}
 	return out
+}
+
+// guarded returns the function that a way leads over where it looks at the session and refuses some callers; nil for none.
+func (d *Decider) guarded(way reach.Way) *catalog.Function {
+	if d.m.Reader == nil {
+		return nil
+	}
+	for _, h := range way.Path {
+		if h.Via != "function" {
+			continue
+		}
+		if f := d.m.Snapshot.Function(h.Name); f != nil && d.m.Reader.RefusesCallers(f) {
+			return f
+		}
+	}
+	return nil
 }
 
 // pure judges the predicate alone: what its sub-queries and functions read is taken at its word.

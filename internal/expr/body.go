@@ -23,6 +23,9 @@ type Body struct {
 	Value Expr
 	// Rows is the query whose rows a set-returning function returns; nil where it is not one query.
 	Rows *Query
+	// Guards are the conditions of a PL/pgSQL body under which it raises an error or leaves, and what the variables in them were given:
+	// where one looks at the session, the body asks who calls before it goes on.
+	Guards []Expr
 	// Dynamic holds the texts of EXECUTE: what they run is not known.
 	Dynamic []string
 	// Opaque says what could not be read or resolved, and why; empty: everything was.

@@ -68,7 +68,7 @@ func (n plNode) query(name string) string { return n.sub(name).text("query") }
 // plpgsqlBody reads a body of LANGUAGE plpgsql: every static statement, the texts of the dynamic ones, and, where it only
 // decides and returns, its value.
 func (r *Reader) plpgsqlBody(b *Body) {
-	p := &plReader{a: r.analyzerFor(b), body: b}
+	p := &plReader{a: r.analyzerFor(b), body: b, given: map[string][]Expr{}}
 	text, err := parsePLpgSQL(definitionOf(b.Function))
 	if err != nil { // the parser has no catalogue: it takes a row type for a plain one, and refuses its fields
 		if again, e := parsePLpgSQL(withoutRowTypes(definitionOf(b.Function))); e == nil {
@@ -143,7 +143,8 @@ type plReader struct {
 	types []uint32
 	inits []string // DECLARE v := text
 	args  []bool
-	twice bool // two variables share a name: what a name means depends on the block
+	given map[string][]Expr // what each variable was given
+	twice bool              // two variables share a name: what a name means depends on the block
 }
 
 // declare reads the variables. Parameters are known to the analyzer already.

@@ -9,7 +9,11 @@ import (
 func (p *plReader) collect(n plNode) {
 	switch n.kind {
 	case "stmt_execsql":
-		p.keep(p.fields(n.sub("target"), p.statement(n.query("sqlstmt"))))
+		q := p.fields(n.sub("target"), p.statement(n.query("sqlstmt")))
+		p.keep(q)
+		if n.flag("into") && q != nil {
+			p.give(n, &SubLink{Kind: "scalar", Query: q})
+		}
 	case "stmt_call":
 		p.keep(p.statement(n.query("expr")))
 	case "stmt_perform":
@@ -26,10 +30,14 @@ func (p *plReader) collect(n plNode) {
 	case "stmt_assign":
 		_, text := assignment(n.query("expr"))
 		p.keepExpr(text)
+		p.give(n, p.expression(text))
 	default:
 		for _, name := range []string{"cond", "expr", "t_expr", "lower", "upper", "step"} {
 			p.keepExpr(n.query(name))
 		}
+	}
+	if n.kind == "stmt_if" && refuses(n.list("then_body")) {
+		p.guard(p.expression(n.query("cond")))
 	}
 	for _, e := range n.list("params") {
 		p.keepExpr(e.text("query"))
@@ -112,4 +120,34 @@ func assignment(text string) (target, value string) {
 		}
 	}
 	return "", text
+}
+
+// give notes what a statement gives the variables that it assigns.
+func (p *plReader) give(n plNode, e Expr) {
+	for _, at := range p.assigned(n) {
+		if at >= 0 && at < len(p.names) && p.names[at] != "" {
+			p.given[p.names[at]] = append(p.given[p.names[at]], e)
+		}
+	}
+}
+
+// refuses reports whether statements end in an error, or leave the function.
+func refuses(list []plNode) bool {
+	if len(list) == 0 {
+		return false
+	}
+	last := list[len(list)-1]
+	return last.kind == "stmt_return" || last.kind == "stmt_raise" && (last.number("elog_level") >= 21 || last.number("elog_level") == 0)
+}
+
+// guard keeps a condition with what its variables were given.
+func (p *plReader) guard(cond Expr) {
+	p.body.Guards = append(p.body.Guards, cond)
+	Walk(cond, func(e Expr) bool {
+		if v, ok := e.(*Param); ok && v.Kind == "variable" {
+			name, _, _ := strings.Cut(v.Name, ".")
+			p.body.Guards = append(p.body.Guards, p.given[name]...)
+		}
+		return true
+	})
 }

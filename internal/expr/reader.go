@@ -11,12 +11,13 @@ import (
 // A Reader reads stored trees and function bodies against one Snapshot. It is safe for concurrent use, keeps what it has
 // read by the tree's text, and hands the same node to everyone: what it returns must not be changed.
 type Reader struct {
-	snap    *catalog.Snapshot
-	exprs   sync.Map // exprKey → exprResult
-	actions sync.Map // tree text → actionResult
-	bodies  sync.Map // function OID → *bodyEntry
-	names   *nameTable
-	dir     func() *directory
+	snap     *catalog.Snapshot
+	exprs    sync.Map // exprKey → exprResult
+	actions  sync.Map // tree text → actionResult
+	bodies   sync.Map // function OID → *bodyEntry
+	refusing sync.Map // *catalog.Function → whether it refuses callers
+	names    *nameTable
+	dir      func() *directory
 }
 
 type exprKey struct {
