@@ -42,8 +42,11 @@ check: ## formatting, vet, staticcheck, and that generated files are fresh
 gen: ## write the lists and docs/ from the code
 	go run ./internal/gen
 
-bench: system-deps ## what a tenant context costs beside the usual ways, into docs/figures.md
+bench: system-deps ## what a tenant context, a gateway's check and its relay cost beside the usual ways, into docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkContext' -benchtime 3s -count 3 . | go run ./internal/bench/figures -section context docs/figures.md
+	go test -tags system -run '^$$' -bench '^BenchmarkCheck' -benchtime 1s -count 3 ./gateway | go run ./internal/bench/figures -section check docs/figures.md
+	go test -tags system -run '^$$' -bench '^BenchmarkRelay' -benchtime 3000x -count 3 ./gateway | go run ./internal/bench/figures -section relay docs/figures.md
+	go test -tags system -run '^$$' -bench '^Benchmark(Revocation|Idle)' -benchtime 200x ./internal/e2e | go run ./internal/bench/figures -section fleet docs/figures.md
 
 bench-all: ## every benchmark there is
 	go test -run '^$$' -bench . -benchmem ./...

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -63,6 +64,9 @@ func (f *gatewayFlags) run(ctx context.Context, w *World) error {
 			fmt.Fprintf(w.Stdout, "%s can be used\n", f.config)
 		}
 		return gatewayError(err)
+	}
+	if _, chosen := w.Env("GOGC"); !chosen {
+		debug.SetGCPercent(50) // messages allocate nothing: what is collected are handshakes, and memory is for sockets
 	}
 	hangUp := make(chan os.Signal, 1)
 	signal.Notify(hangUp, syscall.SIGHUP)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -222,6 +223,25 @@ func TestFilesThatAreRefused(t *testing.T) {
 	} {
 		if _, err := parse([]byte(text), func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n  gives %v\n  want  %s", text, err, want)
+		}
+	}
+}
+
+// The files of docs/gateway.md can be used.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("testdata/examples/*.yaml")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	secrets := regexp.MustCompile(`file: /[a-z/.]+\.secret`)
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = secrets.ReplaceAll(text, []byte("env: FROM_FILE")) // it is on no test's machine
+		if _, err := parse(text, func(string) (string, bool) { return secret, true }); err != nil {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
 }

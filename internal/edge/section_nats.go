@@ -17,20 +17,22 @@ type natsSection struct {
 	Listen  string          `yaml:"listen"`  // of the server inside, for clients such as ringfence gateway revoke; default nowhere
 	Cluster clusterSection  `yaml:"cluster"` // of the server inside, with those of other gateways
 	Secret  *gateway.Secret `yaml:"secret"`  // shown and asked for; needed wherever something listens
-	TLS     busTLS          `yaml:"tls"`
+	TLS     busTLSSection   `yaml:"tls"`     // between servers, and to clients
 	Subject string          `yaml:"subject"` // begins the subjects; default ringfence
 	Dir     string          `yaml:"dir"`     // where the server inside keeps streams; default nowhere
 	Tee     *teeSection     `yaml:"tee"`     // a copy of the trail for others
 }
 
+// clusterSection ties the servers inside several gateways together.
 type clusterSection struct {
-	Name      string   `yaml:"name"`
-	Listen    string   `yaml:"listen"`
-	Advertise string   `yaml:"advertise"`
-	Routes    []string `yaml:"routes"`
+	Name      string   `yaml:"name"`      // the same for all; default ringfence
+	Listen    string   `yaml:"listen"`    // where the others reach this one
+	Advertise string   `yaml:"advertise"` // what they are told to reach it by, where that is not listen
+	Routes    []string `yaml:"routes"`    // host:port of some of the others; the rest is learned from them
 }
 
-type busTLS struct {
+// busTLSSection is the bus's certificate. With ca_file each side asks for the other's.
+type busTLSSection struct {
 	CertFile string `yaml:"cert_file"`
 	KeyFile  string `yaml:"key_file"`
 	CAFile   string `yaml:"ca_file"`
@@ -38,10 +40,10 @@ type busTLS struct {
 
 // teeSection is a stream of JetStream that gets the trail's events.
 type teeSection struct {
-	Stream   string        `yaml:"stream"`   // default RINGFENCE_TRAIL
-	Replicas int           `yaml:"replicas"` // default 3
-	MaxBytes gateway.Size  `yaml:"max_bytes"`
-	MaxAge   time.Duration `yaml:"max_age"`
+	Stream   string        `yaml:"stream"`    // default RINGFENCE_TRAIL
+	Replicas int           `yaml:"replicas"`  // default 3
+	MaxBytes gateway.Size  `yaml:"max_bytes"` // beyond it the oldest events go; default 1GiB
+	MaxAge   time.Duration `yaml:"max_age"`   // default 168h
 }
 
 func (n *natsSection) check(env func(string) (string, bool)) error {

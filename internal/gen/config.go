@@ -54,7 +54,9 @@ func structTable(b *bytes.Buffer, name, doc string, s *ast.StructType) {
 func typeWords(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
-		return strings.TrimSuffix(e.Name, "Config")
+		return strings.TrimSuffix(strings.TrimSuffix(e.Name, "Config"), "Section")
+	case *ast.SelectorExpr:
+		return strings.ToLower(e.Sel.Name)
 	case *ast.StarExpr:
 		return typeWords(e.X)
 	case *ast.ArrayType:

@@ -23,6 +23,7 @@ var pages = []page{
 	{"docs/commands.md", commandsPage},
 	{"docs/config.md", configPage},
 	{"docs/events.md", eventsPage},
+	{"docs/gateway.md", gatewayPage},
 	{"docs/metrics.md", metricsPage},
 	{"docs/runbook.md", runbookPage},
 	{"docs/ringfence.schema.json", configSchema},
