@@ -2,6 +2,7 @@ package audit
 
 import (
 	"github.com/ringfencehq/ringfence/internal/pinsql"
+	"github.com/ringfencehq/ringfence/internal/revocation"
 	"github.com/ringfencehq/ringfence/internal/trailsql"
 )
 
@@ -24,7 +25,8 @@ ALTER FUNCTION ... OWNER TO the tables' owner.`,
 		for i := range in.Model.Snapshot.Functions {
 			f := &in.Model.Snapshot.Functions[i]
 			if f.System || f.Extension != "" || !f.SecurityDefiner || owners[f.Owner] || len(owners) == 0 ||
-				trailsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) || pinsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) {
+				trailsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) || pinsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) ||
+				revocation.IsOwn(f.Schema, f.Name, f.Owner, f.Source) {
 				continue
 			}
 			report(Finding{Object: f.Identity(), ObjectType: "function", Detail: "It belongs to " + f.Owner + "."})

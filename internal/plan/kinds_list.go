@@ -7,7 +7,7 @@ func Kinds() []*Kind {
 	return []*Kind{
 		&repairIndex, &tenantIndex, &partitionedIndex, &uniqueIndex,
 		&updatedAtFunction, &updatedAtColumn, &tenantColumn, &tenantFillTrigger,
-		&applicationRole, &signedContext, &trailTable, &trailAccess, &trailView, &pinTables, &pinAccess,
+		&applicationRole, &signedContext, &trailTable, &trailAccess, &trailView, &pinTables, &pinAccess, &revocationTable, &revocationAccess,
 		&tenantBackfill, &updatedAtBackfill,
 		&notNullCheck, &notNullValidate, &notNull,
 		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &exclusionSwap, &updatedAtTrigger,

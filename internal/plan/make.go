@@ -62,6 +62,7 @@ func Make(in Input) (*Plan, error) {
 	p.signedContext()
 	p.trail()
 	p.pin()
+	p.revocations()
 	for _, t := range in.Model.Tables {
 		p.table(t)
 	}

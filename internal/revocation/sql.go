@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/definer"
@@ -33,7 +34,8 @@ const definition = `id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind tex
 	` WHEN 'token' THEN subject <> '' AND user_id = '' WHEN 'session' THEN subject <> '' AND user_id = ''` +
 	` WHEN 'member' THEN tenant <> '' AND user_id <> '' AND subject = '' WHEN 'tenant' THEN tenant <> '' AND user_id = '' AND subject = '' ELSE false END)`
 
-func functions() []definer.Function {
+// Functions are the two functions, as they must stand in the catalogue.
+func Functions() []definer.Function {
 	return []definer.Function{
 		{Name: "revocation_add", Arguments: "of_kind text, of_tenant text, of_user text, of_subject text, why text, by_whom text, ends timestamp with time zone",
 			Types:  "text, text, text, text, text, text, timestamp with time zone",
@@ -62,6 +64,16 @@ BEGIN
     ORDER BY r.id;
 END`
 
+// UsedBy are the functions of a use.
+func UsedBy(use string) []definer.Function {
+	return slices.DeleteFunc(Functions(), func(f definer.Function) bool { return f.For != use })
+}
+
+// IsOwn reports whether a function of the catalogue is one of the two, unchanged: by its schema, name, owner and body.
+func IsOwn(schema, name, owner, body string) bool {
+	return schema == definer.Schema && owner == Owner && slices.ContainsFunc(Functions(), func(f definer.Function) bool { return f.Name == name && f.Body == body })
+}
+
 // table is the table's name with its schema.
 const table = definer.Schema + "." + Table
 
@@ -76,7 +88,7 @@ func Install() []string {
 		"CREATE INDEX IF NOT EXISTS revocation_made_by ON " + table + " (made_by)",
 		"CREATE INDEX IF NOT EXISTS revocation_ends_at ON " + table + " (ends_at) WHERE ends_at IS NOT NULL",
 	}
-	for _, f := range functions() {
+	for _, f := range Functions() {
 		out = append(out, f.Create(Owner)...)
 	}
 	return append(out,
@@ -105,7 +117,7 @@ $ringfence$`
 // Uninstall takes Install back, with all revocations: tokens that were revoked and have not ended count again.
 func Uninstall() []string {
 	out := []string{definer.Return(Owner)}
-	for _, f := range functions() {
+	for _, f := range Functions() {
 		out = append(out, "DROP FUNCTION IF EXISTS "+f.Signature())
 	}
 	return append(out, "DROP TABLE IF EXISTS "+table, fmt.Sprintf("DO $ringfence$\nBEGIN\n  REVOKE ALL ON SCHEMA %[1]s FROM %[2]s;\n"+
@@ -126,7 +138,7 @@ func Done() string {
 	facts := []string{"EXISTS (SELECT " + definer.OfClass(Owner) + " AND c.relname = " + pg.Literal(Table) + " AND c.relkind = 'r' AND c.relrowsecurity AND c.relforcerowsecurity" +
 		" AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) = 1" +
 		" AND EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polroles = ARRAY[o.oid]))"}
-	for _, f := range functions() {
+	for _, f := range Functions() {
 		facts = append(facts, f.Stands(Owner))
 	}
 	return "SELECT " + strings.Join(facts, "\n   AND ")
@@ -144,10 +156,8 @@ func Revoke(use, role string, schema bool) []string {
 
 func access(use, role string, schema bool, verb, to string) []string {
 	out := []string{definer.Return(Owner)}
-	for _, f := range functions() {
-		if f.For == use {
-			out = append(out, verb+" EXECUTE ON FUNCTION "+f.Signature()+" "+to+" "+pg.Ident(role))
-		}
+	for _, f := range UsedBy(use) {
+		out = append(out, verb+" EXECUTE ON FUNCTION "+f.Signature()+" "+to+" "+pg.Ident(role))
 	}
 	if schema {
 		out = append(out, verb+" USAGE ON SCHEMA "+definer.Schema+" "+to+" "+pg.Ident(role))
@@ -158,10 +168,8 @@ func access(use, role string, schema bool, verb, to string) []string {
 // GrantDone is a query for one boolean: may the role use revocations so?
 func GrantDone(use, role string) string {
 	facts := []string{}
-	for _, f := range functions() {
-		if f.For == use {
-			facts = append(facts, f.Granted(role))
-		}
+	for _, f := range UsedBy(use) {
+		facts = append(facts, f.Granted(role))
 	}
 	return "SELECT " + strings.Join(facts, "\n   AND ")
 }

@@ -16,6 +16,7 @@ type Config struct {
 	Service       []ServiceFunction      `yaml:"service_functions,omitempty"` // what works without a tenant
 	Trail         *TrailConfig           `yaml:"trail,omitempty"`             // plan the security trail's tables
 	PIN           *PINConfig             `yaml:"pin,omitempty"`               // plan PIN login's tables
+	Revocations   *RevocationsConfig     `yaml:"revocations,omitempty"`       // plan the table of revocations
 }
 
 // A TableConfig says what a table is.
@@ -72,6 +73,12 @@ type ServiceFunction struct {
 type PINConfig struct {
 	Login    string `yaml:"login"`              // the role that serves logins: it calls functions, and reads no table
 	Operator string `yaml:"operator,omitempty"` // the role of ringfence pin: sets PINs, locks, unlocks, enrols devices
+}
+
+// A RevocationsConfig asks the plan for the table of what was revoked and names the roles that use it.
+type RevocationsConfig struct {
+	Follower string `yaml:"follower"`          // the role of gateways: it reads what was revoked, by one function
+	Revoker  string `yaml:"revoker,omitempty"` // the role of a login, or of ringfence gateway revoke: it revokes, by one function
 }
 
 // A TrailConfig asks the plan for the security trail and names the roles that use it.

@@ -176,6 +176,9 @@ func (c *Config) validateRest() error {
 	if w := c.Plan.Policies; w != "" && w != "all" && w != "command" {
 		return &ConfigError{Path: "plan.policies", Problem: fmt.Sprintf("%q is neither all nor command", w)}
 	}
+	if r := c.Revocations; r != nil && r.Follower == "" {
+		return &ConfigError{Path: "revocations.follower", Problem: "revocations need a role that follows them"}
+	}
 	if u := c.UpdatedAt; u != nil && u.Backfill != "" && u.Backfill != "null" && u.Backfill != "created_at" {
 		return &ConfigError{Path: "updated_at.backfill", Problem: fmt.Sprintf("%q is neither null nor created_at", u.Backfill)}
 	}
