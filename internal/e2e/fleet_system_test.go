@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 	"github.com/ringfencehq/ringfence/internal/revocation"
 	"github.com/ringfencehq/ringfence/internal/trailsql"
+	"github.com/ringfencehq/ringfence/trail"
 )
 
 const (
@@ -46,6 +48,7 @@ type fleet struct {
 	backend                   string
 	nodes                     []*node
 	clients                   []string // addresses of the buses for clients
+	keys                      []string // that verify the nodes' checkpoints
 }
 
 // node is one gateway.
@@ -139,6 +142,14 @@ func newFleet(t testing.TB) *fleet {
 		n := &node{name: fmt.Sprintf("gw-%d", i), dir: t.TempDir(), address: freeAddress(t), admin: freeAddress(t), route: freeAddress(t)}
 		n.file = filepath.Join(n.dir, "gateway.yaml")
 		n.relay = newRelay(t, n.route)
+		signer, verifier, err := trail.NewCheckpointKey(rand.Reader, n.name)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(n.dir, "trail.key"), []byte(signer+"\n"), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.keys = append(f.keys, verifier)
 		f.nodes = append(f.nodes, n)
 		f.clients = append(f.clients, freeAddress(t))
 	}
@@ -154,10 +165,10 @@ auth:
   issuers: [{name: login, audiences: [voice], secret: {env: KEY}}]
   tenant_claims: [restaurant_id]
   skew: 1s
-trail: {dir: %q, node: %s, database: {env: TRAIL_DSN}}
+trail: {dir: %q, node: %s, database: {env: TRAIL_DSN}, key: {file: %q}}
 nats: {listen: %q, secret: {env: BUS}, cluster: {listen: %q, advertise: %q, routes: %s}}
 revocations: {database: {env: REVOCATIONS_DSN}, poll: 500ms}
-`, n.address, n.admin, f.backend, filepath.Join(n.dir, "trail"), n.name, f.clients[i], n.route, n.relay.Addr(), list)
+`, n.address, n.admin, f.backend, filepath.Join(n.dir, "trail"), n.name, filepath.Join(n.dir, "trail.key"), f.clients[i], n.route, n.relay.Addr(), list)
 		if err := os.WriteFile(n.file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
