@@ -82,7 +82,7 @@ func table(rows []*row) string {
 			head = ways
 			b.WriteString("| | " + strings.Join(ways, " | ") + " |\n|---|" + strings.Repeat("--:|", len(ways)) + "\n")
 		}
-		b.WriteString("| " + r.name)
+		b.WriteString("| " + strings.ReplaceAll(r.name, "_", " "))
 		for _, unit := range r.units {
 			b.WriteString(" | " + cell(r, unit))
 		}
