@@ -67,6 +67,9 @@ func (r *rehearsal) run(ctx context.Context, t *Target) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
+	if err := forgetRuns(ctx, c); err != nil {
+		return err
+	}
 	o := apply.Options{Plan: t.Plan, Connect: c.Connect}
 	before := c.Snapshot.Fingerprints()
 	began := time.Now()
@@ -104,6 +107,25 @@ func (r *rehearsal) run(ctx context.Context, t *Target) (err error) {
 		return nil
 	}
 	return r.attack(ctx, t, c)
+}
+
+// forgetRuns has the copy begin with a run log of its own: that of the source belongs to whoever applies there.
+func forgetRuns(ctx context.Context, c *clone.Clone) error {
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, `DO $$
+DECLARE t name;
+BEGIN
+  IF pg_catalog.to_regnamespace('ringfence') IS NULL THEN RETURN; END IF;
+  ALTER SCHEMA ringfence OWNER TO CURRENT_USER;
+  FOR t IN SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = 'ringfence'::pg_catalog.regnamespace AND relname LIKE 'apply\_%' AND relkind = 'r' LOOP
+    EXECUTE pg_catalog.format('DROP TABLE ringfence.%I CASCADE', t);
+  END LOOP;
+END $$`)
+	return err
 }
 
 // undone returns an error where a step is not in place.

@@ -28,7 +28,9 @@ CREATE TABLE tenant (id uuid PRIMARY KEY);
 CREATE TABLE orders (id uuid PRIMARY KEY, tenant_id uuid NOT NULL REFERENCES tenant, total int);
 ALTER TABLE tenant OWNER TO @owner; ALTER TABLE orders OWNER TO @owner;
 GRANT SELECT ON tenant TO @app; GRANT SELECT, INSERT, UPDATE, DELETE ON orders TO @app;
-INSERT INTO tenant VALUES ('00000000-0000-4000-8000-000000000001');`
+INSERT INTO tenant VALUES ('00000000-0000-4000-8000-000000000001');
+CREATE SCHEMA ringfence; ALTER SCHEMA ringfence OWNER TO @owner; -- the operator applied something before
+CREATE TABLE ringfence.apply_lease (name text PRIMARY KEY, fence bigint); ALTER TABLE ringfence.apply_lease OWNER TO @owner;`
 
 // newTarget gives a database with a plan made for it, and a rollout whose only stage it is.
 func newTarget(t *testing.T) (*Target, *Log, *pgtest.Database) {
