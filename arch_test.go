@@ -31,7 +31,7 @@ var layers = [][]string{
 	{"internal/plan"},
 	{"internal/impact", "internal/drift"},
 	{"internal/apply"},
-	{"internal/harden"},
+	{"internal/harden", "internal/fleet"},
 	{"internal/rollout"},
 	{"internal/report"},
 	{"internal/monitor", "internal/console", "internal/edge", "internal/site"},

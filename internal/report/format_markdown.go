@@ -46,6 +46,9 @@ func (m marker) report(r *Report) {
 	if r.Bench != nil {
 		m.bench(r.Bench)
 	}
+	if r.Fleet != nil {
+		m.fleet(r.Fleet)
+	}
 	if r.Decision != nil {
 		m.decision(r.Decision)
 	}

@@ -43,6 +43,9 @@ var textFormat = Format{
 		if r.Bench != nil {
 			p.bench(r.Bench)
 		}
+		if r.Fleet != nil {
+			p.fleet(r.Fleet)
+		}
 		if r.Compare != nil {
 			p.compare(r.Compare)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/audit"
 	"github.com/ringfencehq/ringfence/internal/bench"
+	"github.com/ringfencehq/ringfence/internal/fleet"
 	"github.com/ringfencehq/ringfence/internal/impact"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/rollout"
@@ -32,6 +33,7 @@ type Report struct {
 
 	Observe *impact.Status
 	Bench   *bench.Document
+	Fleet   *fleet.Document
 	Compare *Compare
 
 	Decision *rollout.Document
@@ -137,6 +139,8 @@ func (r *Report) Document() any {
 		return r.Observe
 	case r.Bench != nil:
 		return r.Bench
+	case r.Fleet != nil:
+		return r.Fleet
 	case r.Compare != nil:
 		return r.Compare
 	case r.Decision != nil:
@@ -188,6 +192,9 @@ func ReadJSON(in io.Reader) (*Report, error) {
 	case CompareVersion:
 		r := &Report{Compare: &Compare{}}
 		return r, decode(raw, r.Compare)
+	case fleet.SchemaVersion:
+		r := &Report{Fleet: &fleet.Document{}}
+		return r, decode(raw, r.Fleet)
 	case bench.SchemaVersion:
 		r := &Report{Bench: &bench.Document{}}
 		return r, decode(raw, r.Bench)
