@@ -40,7 +40,7 @@ type group struct {
 }
 
 // maxFresh is how many "any other" values a group has at most.
-const maxFresh = 8
+const maxFresh = 12
 
 // joinGroups forms the groups: what one comparison looks at belongs together.
 func (p *program) joinGroups(roots []*node, together [][]int) {
@@ -213,11 +213,11 @@ func (g *group) learnCall(x *node) {
 }
 
 // The values that mean nothing to a predicate are taken from these, but for those that a constant spells.
-var freshWords = []string{"acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell", "oscorp", "zorg", "buynlarge", "dharma"}
+var freshWords = []string{"acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell", "oscorp", "zorg", "buynlarge", "dharma", "cyberdyne", "weyland", "soylent", "vandelay"}
 
 const (
 	freshHex     = "abcdef9876543210"
-	freshNumbers = 12
+	freshNumbers = 16
 )
 
 // choose picks the group's fresh values, once.

@@ -30,8 +30,8 @@ func (f *finder) subquery(s *expr.SubLink, own []string, rel *catalog.Relation, 
 	}
 	var ties []tie
 	var helds []held
-	expr.Queries(s.Query, func(q *expr.Query) {
-		f.conditions(q, rel, &ties, &helds)
+	queriesInside(s.Query, 1, func(q *expr.Query, depth int) {
+		f.conditions(q, rel, depth, &ties, &helds)
 	})
 	if len(own) > 0 {
 		if r, column, ok := f.firstTarget(s.Query); ok {
@@ -43,6 +43,32 @@ func (f *finder) subquery(s *expr.SubLink, own []string, rel *catalog.Relation, 
 	}
 	for _, t := range ties {
 		f.tied(t, helds, rel, policy)
+	}
+}
+
+// queriesInside visits a query and those inside it, with how many queries each stands inside the policy's own row.
+func queriesInside(q *expr.Query, depth int, visit func(q *expr.Query, depth int)) {
+	if q == nil {
+		return
+	}
+	visit(q, depth)
+	for i := range q.Range {
+		queriesInside(q.Range[i].Subquery, depth+1, visit)
+	}
+	for _, c := range q.CTEs {
+		queriesInside(c.Query, depth+1, visit)
+	}
+	atoms := append(joinConditions(q.From), q.Where, q.Having)
+	for _, t := range q.Targets {
+		atoms = append(atoms, t.Expr)
+	}
+	for _, a := range atoms {
+		expr.Walk(a, func(e expr.Expr) bool {
+			if s, ok := e.(*expr.SubLink); ok {
+				queriesInside(s.Query, depth+1, visit)
+			}
+			return true
+		})
 	}
 }
 
@@ -97,7 +123,7 @@ func (f *finder) queryReads(q *expr.Query) []read {
 }
 
 // conditions collects the ties and the held columns of one query's WHERE and ON.
-func (f *finder) conditions(q *expr.Query, rel *catalog.Relation, ties *[]tie, helds *[]held) {
+func (f *finder) conditions(q *expr.Query, rel *catalog.Relation, depth int, ties *[]tie, helds *[]held) {
 	atoms := append(joinConditions(q.From), q.Where)
 	for _, a := range atoms {
 		expr.Walk(a, func(e expr.Expr) bool {
@@ -113,7 +139,7 @@ func (f *finder) conditions(q *expr.Query, rel *catalog.Relation, ties *[]tie, h
 			default:
 				return true
 			}
-			f.atom(q, args, rel, ties, helds)
+			f.atom(q, args, depth, ties, helds)
 			return false
 		})
 	}
@@ -134,7 +160,7 @@ func joinConditions(items []expr.FromItem) []expr.Expr {
 	return out
 }
 
-func (f *finder) atom(q *expr.Query, args []expr.Expr, rel *catalog.Relation, ties *[]tie, helds *[]held) {
+func (f *finder) atom(q *expr.Query, args []expr.Expr, depth int, ties *[]tie, helds *[]held) {
 	if len(args) != 2 {
 		return
 	}
@@ -145,7 +171,9 @@ func (f *finder) atom(q *expr.Query, args []expr.Expr, rel *catalog.Relation, ti
 		}
 		other := bare(args[1-i])
 		if v, isVar := other.(*expr.Var); isVar && v.Level > 0 {
-			*ties = append(*ties, tie{rel: r, column: column, own: v.Name})
+			if v.Level == depth { // else a row of a query between
+				*ties = append(*ties, tie{rel: r, column: column, own: v.Name})
+			}
 			return
 		}
 		if reads := f.reads(other); len(reads) > 0 {
