@@ -26,7 +26,7 @@ test-long: system-deps ## the same at full size
 race: ## the race detector over the packages with concurrency
 	CGO_ENABLED=1 go test -race -timeout 15m $(RACE_PACKAGES)
 
-RACE_PACKAGES := . ./trail ./gateway/... ./internal/pg ./internal/pgtest ./internal/apply ./internal/expr ./internal/reach ./internal/cli
+RACE_PACKAGES := . ./trail ./gateway/... ./internal/bus ./internal/revocation ./internal/edge ./internal/pg ./internal/pgtest ./internal/apply ./internal/expr ./internal/reach ./internal/cli
 
 race-packages:
 	@echo $(RACE_PACKAGES)

@@ -112,8 +112,7 @@ func TestRevocation(t *testing.T) {
 
 // What is revoked while a client is being let in is not let in: the Authorizer was asked before.
 func TestRevokedWhileOpening(t *testing.T) {
-	var r *rig
-	r = newRig(t, voiceRules, voice)
+	r := newRig(t, voiceRules, voice)
 	r.auth.during = func(string) { r.gw.Revoke(Revocation{Kind: RevokeToken, ID: "t1"}) }
 	p := r.open(mine + ".anna.t1")
 	p.wantClose(t, 1008)

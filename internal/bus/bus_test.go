@@ -2,9 +2,17 @@ package bus
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -277,6 +285,62 @@ func TestTee(t *testing.T) {
 	if err := weak.Send(t.Context(), more); err == nil || !strings.Contains(err.Error(), "keeps 3 copies") {
 		t.Errorf("five copies are asked for: %v", err)
 	}
+}
+
+// With certificates, servers and clients know each other by them too, and who has none is kept out.
+func TestTLS(t *testing.T) {
+	files := certificates(t)
+	listen := free(t)
+	all, _ := tied(t, 3, func(o *Options) {
+		o.TLS = files
+		if o.Name == "gw-0" {
+			o.Listen = listen
+		}
+	})
+	friend, err := Open(Options{Name: "f", URL: "tls://" + listen, Secret: secret, TLS: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer friend.Close()
+	for _, b := range all {
+		reaches(t, friend, collect(t, b))
+	}
+	stranger, err := Open(Options{Name: "s", URL: "tls://" + listen, Secret: secret, TLS: TLS{CAFile: files.CAFile}})
+	if err == nil {
+		defer stranger.Close()
+		ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer stop()
+		if stranger.Topic("x").Publish(ctx, []byte("m")) == nil {
+			t.Error("a client without a certificate is let in")
+		}
+	}
+}
+
+// certificates are one certificate for this machine, which signs itself.
+func certificates(t *testing.T) TLS {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true,
+		BasicConstraintsValid: true, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	files := TLS{CertFile: filepath.Join(dir, "crt"), KeyFile: filepath.Join(dir, "key"), CAFile: filepath.Join(dir, "crt")}
+	for name, b := range map[string]*pem.Block{files.CertFile: {Type: "CERTIFICATE", Bytes: der}, files.KeyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
 }
 
 // BenchmarkCluster is the way of one message from one node to another.

@@ -59,7 +59,7 @@ func startServer(o Options) (*server.Server, error) {
 	s.Start()
 	if !s.ReadyForConnections(starts) {
 		go s.Shutdown() // it waits for a listener that never comes
-		return nil, errors.New("starting the bus: its address cannot be listened on")
+		return nil, errors.New("starting the bus: it does not begin; the log has its reason, such as an address in use")
 	}
 	return s, nil
 }

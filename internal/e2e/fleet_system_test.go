@@ -24,6 +24,8 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/ringfencehq/ringfence/internal/bus"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
@@ -154,8 +156,9 @@ func newFleet(t testing.TB) *fleet {
 		f.clients = append(f.clients, freeAddress(t))
 	}
 	for i, n := range f.nodes {
-		// The first two know each other directly, and the third one by its relay; all tell others of their relays alone.
-		routes := [][]string{{f.nodes[1].route, f.nodes[2].relay.Addr().String()}, {f.nodes[0].route, f.nodes[2].relay.Addr().String()}, {}}[i]
+		// The first two know each other directly, and the third one is reached, and reaches them, by relays alone.
+		routes := [][]string{{f.nodes[1].route, f.nodes[2].relay.Addr().String()}, {f.nodes[0].route, f.nodes[2].relay.Addr().String()},
+			{f.nodes[0].relay.Addr().String(), f.nodes[1].relay.Addr().String()}}[i]
 		list, _ := json.Marshal(routes)
 		text := fmt.Sprintf(`listen: %s
 admin: {listen: %q}
@@ -166,9 +169,9 @@ auth:
   tenant_claims: [restaurant_id]
   skew: 1s
 trail: {dir: %q, node: %s, database: {env: TRAIL_DSN}, key: {file: %q}}
-nats: {listen: %q, secret: {env: BUS}, cluster: {listen: %q, advertise: %q, routes: %s}}
+nats: {listen: %q, secret: {env: BUS}, cluster: {listen: %q, advertise: %q, routes: %s}, dir: %q, tee: {}}
 revocations: {database: {env: REVOCATIONS_DSN}, poll: 500ms}
-`, n.address, n.admin, f.backend, filepath.Join(n.dir, "trail"), n.name, filepath.Join(n.dir, "trail.key"), f.clients[i], n.route, n.relay.Addr(), list)
+`, n.address, n.admin, f.backend, filepath.Join(n.dir, "trail"), n.name, filepath.Join(n.dir, "trail.key"), f.clients[i], n.route, n.relay.Addr(), list, filepath.Join(n.dir, "streams"))
 		if err := os.WriteFile(n.file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -445,7 +448,32 @@ func TestSystemFleetRevocation(t *testing.T) {
 	if !bystander.alive() {
 		t.Error("a socket of nobody who was revoked is cut")
 	}
+	f.wantTee(t)
 	f.noSecrets(t, token)
+}
+
+// wantTee looks for a refusal in the stream: three copies of it, for others to read.
+func (f *fleet) wantTee(t *testing.T) {
+	t.Helper()
+	conn, err := nats.Connect("nats://"+f.clients[0], nats.Token(busSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.nodes[0].until(t, "the stream has what was refused", func() bool {
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		defer stop()
+		s, err := js.Stream(ctx, "RINGFENCE_TRAIL")
+		if err != nil {
+			return false
+		}
+		m, err := s.GetLastMsgForSubject(ctx, "ringfence.trail.token_revoked")
+		return err == nil && len(s.CachedInfo().Cluster.Replicas) == 2 && strings.Contains(string(m.Data), "token_revoked")
+	})
 }
 
 // noSecrets reads all that the gateways logged.

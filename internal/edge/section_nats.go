@@ -60,6 +60,8 @@ func (n *natsSection) check(env func(string) (string, bool)) error {
 		return errors.New("secret: there is none, and who reaches the bus could cut every socket")
 	case n.Cluster.Listen == "" && len(n.Cluster.Routes) > 0:
 		return errors.New("cluster.routes: the others need cluster.listen to come back by")
+	case n.Dir != "" && n.Cluster.Listen != "" && len(n.Cluster.Routes) == 0:
+		return errors.New("cluster.routes: servers that keep streams together know one another by routes, and there is none")
 	case n.Tee != nil && n.URL == "" && n.Dir == "":
 		return errors.New("tee: dir is needed, where the server inside keeps its copy of the stream")
 	case n.Tee != nil && (n.Tee.Replicas < 0 || n.Tee.Replicas > 5):
