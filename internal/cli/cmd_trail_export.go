@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,8 +190,8 @@ func (w *World) knownEvent(ctx context.Context, dsn string, id trail.ID) error {
 	return usage(fmt.Errorf("the trail has no event %s", id), "ids are printed by ringfence trail query")
 }
 
-// triageNode names the node of a judgement's journal; one of a journal that is made anew shares its chains with no other.
-func triageNode(dir string) string {
+// ownNode names the node of a command's own journal; one of a journal that is made anew shares its chains with no other.
+func ownNode(verb, dir string) string {
 	host, _ := os.Hostname()
 	host = strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
@@ -201,40 +200,25 @@ func triageNode(dir string) string {
 		return r
 	}, host)
 	if dir != "" {
-		return "triage-" + host[:min(len(host), 40)]
+		return verb + "-" + host[:min(len(host), 40)]
 	}
 	random := make([]byte, 6)
 	rand.Read(random)
-	return "triage-" + host[:min(len(host), 40)] + "-" + hex.EncodeToString(random)
+	return verb + "-" + host[:min(len(host), 40)] + "-" + hex.EncodeToString(random)
 }
 
 // judge records the judgement: durable in a journal of this command's own, then in the table.
 func (w *World) judge(ctx context.Context, e ringfence.Event, dsn, journal string) error {
-	dir := journal
-	if dir == "" {
-		made, err := os.MkdirTemp("", "ringfence-triage-")
-		if err != nil {
-			return fmt.Errorf("making a journal: %w", err)
-		}
-		dir = made
-	}
-	store := trail.NewPostgres(func(ctx context.Context) (*pgx.Conn, error) { return pg.Connect(ctx, dsn, pg.Options{}) })
-	defer store.Close(context.WithoutCancel(ctx))
-	t, err := trail.Open(trail.Options{Dir: dir, Node: triageNode(journal), Store: store, SegmentSize: 1 << 20, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	var recorded trail.Event
+	waits, err := onTrail(ctx, dsn, journal, "triage", func(t *trail.Trail) (err error) {
+		recorded, err = t.Accept(ctx, e)
 		return err
-	}
-	recorded, err := t.Accept(ctx, e)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-	defer cancel()
-	if err := errors.Join(err, t.Close(closing)); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("recording the judgement: %w", err)
 	}
-	if s := t.Stats(); s.Backlog > 0 || s.Failing {
-		return &exitError{code: exitCouldNotRun, err: fmt.Errorf("the table did not take the judgement: it waits in %s", dir), hint: "run this again with --journal " + dir + " when the table is there"}
-	}
-	if journal == "" {
-		os.RemoveAll(dir)
+	if waits != "" {
+		return &exitError{code: exitCouldNotRun, err: fmt.Errorf("the table did not take the judgement: it waits in %s", waits), hint: "run this again with --journal " + waits + " when the table is there"}
 	}
 	w.note(false, "the judgement is on the trail as %s", recorded.ID)
 	return nil

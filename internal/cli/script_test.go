@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
 // A script is testdata/NAME.txtar: its comment says why, schema.sql is loaded into a database of its own, and each command-N is
-// one command line, an argument a line, with exit-N, stdout-N and stderr-N wanted of it; sql-N is loaded before it. Other
+// one command line, an argument a line, which reads stdin-N, with exit-N, stdout-N and stderr-N wanted of it; sql-N is loaded before it. Other
 // files are written into the working directory. $DSN, $app and $owner stand for the database and for roles that exist in this test only.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -103,8 +103,12 @@ func (s *script) command(n string) {
 		pgtest.LoadSQL(s.t, s.db, s.forth.Replace(string(f.Data)))
 	}
 	args := strings.Split(strings.TrimSpace(s.forth.Replace(string(s.find("command-"+n).Data))), "\n")
+	var stdin []byte
+	if f := s.find("stdin-" + n); f != nil {
+		stdin = f.Data
+	}
 	var stdout, stderr bytes.Buffer
-	code := Do(args, World{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Env: func(string) (string, bool) { return "", false }, Width: 100})
+	code := Do(args, World{Stdin: bytes.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, Env: func(string) (string, bool) { return "", false }, Width: 100})
 	for name, got := range map[string]string{"exit-": strconv.Itoa(code) + "\n", "stdout-": s.stable(&stdout), "stderr-": s.stable(&stderr)} {
 		s.want(name+n, got)
 	}
