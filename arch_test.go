@@ -40,6 +40,7 @@ var layers = [][]string{
 	{"internal/demo"},
 	{"internal/cli"},
 	{"cmd/ringfence", "cmd/ringfencevet", "internal/gen"},
+	{"examples/restaurant"},
 	{"internal/e2e"},
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/auth/internal/ended"
 )
 
 // Querier runs one query that returns one row: a ringfence.Pool, a pgxpool.Pool or a pgx.Conn.
@@ -41,8 +42,8 @@ func (p *PostgresMembers) Member(ctx context.Context, tenant ringfence.Tenant, u
 		return nil, ErrNotMember
 	}
 	var roles *[]string
-	row := p.db.QueryRow(ringfence.WithTenant(ctx, tenant), p.query, tenant.String(), user)
-	if err := row.Scan(&roles); err != nil {
+	ctx = ringfence.WithTenant(ctx, tenant)
+	if err := ended.Again(func() error { return p.db.QueryRow(ctx, p.query, tenant.String(), user).Scan(&roles) }); err != nil {
 		return nil, fmt.Errorf("asking for a membership: %w", err)
 	}
 	if roles == nil {

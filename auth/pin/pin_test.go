@@ -522,3 +522,23 @@ func TestDatabaseAway(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Behind a restart of the database every connection in the pool has ended: the next login goes through all the same.
+func TestEndedConnections(t *testing.T) {
+	r := newRig(t, nil)
+	var hold []*pgxpool.Conn
+	for range 3 {
+		c, err := r.pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		hold = append(hold, c)
+	}
+	for _, c := range hold {
+		c.Release()
+	}
+	r.db.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	if _, err := r.login(t, "anna", right); err != nil {
+		t.Error(err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ringfencehq/ringfence/auth/internal/ended"
 	"github.com/ringfencehq/ringfence/internal/pinsql"
 )
 
@@ -31,10 +32,10 @@ func call(name string) string { return "SELECT * FROM " + pinsql.Schema + "." + 
 func (s store) row(ctx context.Context, sql string, args []any, into ...any) error {
 	ctx, stop := context.WithTimeout(ctx, s.timeout)
 	defer stop()
-	return s.db.QueryRow(ctx, sql, args...).Scan(into...)
+	return ended.Again(func() error { return s.db.QueryRow(ctx, sql, args...).Scan(into...) })
 }
 
-// deviceID is a random UUID, and so are sessions' ids.
+// id is a random UUID: of a device, of a session.
 type id [16]byte
 
 func (d id) String() string {
@@ -167,7 +168,7 @@ func (s store) sweep(ctx context.Context) error {
 
 // set stores a hash; was is the generation it takes the place of, nil for any. The sessions that ended are returned; changed is
 // false where another generation stands.
-func (s store) set(ctx context.Context, tenant, user string, c credential, was *int64) (ended []string, changed bool, err error) {
+func (s store) set(ctx context.Context, tenant, user string, c credential, was *int64) (gone []string, changed bool, err error) {
 	return s.ended(ctx, "setting a PIN", "pin_set($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 		tenant, user, c.salt, c.hash, c.cost.Memory, c.cost.Passes, c.cost.Threads, c.pepper, was)
 }
