@@ -110,7 +110,7 @@ func (w *world) tellLogs(t *testing.T) {
 		if t.Failed() {
 			for _, name := range []string{"gateway", "backend"} {
 				text, _ := os.ReadFile(w.log(name))
-				t.Logf("the log of the %s ends with\n%s", name, text[max(0, len(text)-4000):])
+				t.Logf("the log of the %s ends with\n%s", name, text[max(0, len(text)-12000):])
 			}
 		}
 	})
