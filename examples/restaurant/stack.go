@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -12,6 +13,7 @@ import (
 	"text/template"
 
 	"github.com/ringfencehq/ringfence/examples/restaurant/system"
+	"github.com/ringfencehq/ringfence/trail"
 )
 
 // stack is the whole system: a database, and the processes in front of it.
@@ -29,6 +31,7 @@ type stack struct {
 // stackOptions say how the gateway is set up; the zero value is what a restaurant has.
 type stackOptions struct {
 	page string // the origin of a page that browsers come from
+	ttl  string // how long a membership is believed; 2s
 }
 
 //go:embed gateway.yaml.tmpl
@@ -56,7 +59,12 @@ func (s *stack) startProcesses(ctx context.Context, o stackOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := s.writeGateway(said["clients"], o); err != nil {
+	signer, verifier, err := trail.NewCheckpointKey(rand.Reader, "gateway-1")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.WriteFile(s.trailKey(), []byte(signer+"\n"), 0o600), os.WriteFile(s.trailKey()+".pub", []byte(verifier+"\n"), 0o600),
+		s.writeGateway(said["clients"], o)); err != nil {
 		return err
 	}
 	return s.startGateway(ctx)
@@ -66,7 +74,7 @@ func (s *stack) startProcesses(ctx context.Context, o stackOptions) error {
 func (s *stack) writeGateway(backend string, o stackOptions) error {
 	var text strings.Builder
 	if err := gatewayTemplate.Execute(&text, map[string]any{
-		"Backend": backend, "Page": o.page, "Trail": filepath.Join(s.dir, "trail"), "Peppers": s.system.Peppers(), "Key": s.system.Key(),
+		"Backend": backend, "Page": o.page, "Trail": s.journal(), "TrailKey": s.trailKey(), "TTL": cmp.Or(o.ttl, "2s"), "Peppers": s.system.Peppers(), "Key": s.system.Key(),
 	}); err != nil {
 		return fmt.Errorf("writing gateway.yaml: %w", err)
 	}
@@ -86,6 +94,8 @@ func (s *stack) startGateway(ctx context.Context) error {
 	return nil
 }
 
+func (s *stack) journal() string        { return filepath.Join(s.dir, "trail") }
+func (s *stack) trailKey() string       { return filepath.Join(s.dir, "trail.key") }
 func (s *stack) config() string         { return filepath.Join(s.dir, "gateway.yaml") }
 func (s *stack) log(name string) string { return filepath.Join(s.dir, name+".log") }
 

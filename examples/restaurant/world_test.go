@@ -73,7 +73,7 @@ var (
 		if sharedDir, err = os.MkdirTemp("", "restaurant-test-"); err != nil {
 			return nil, err
 		}
-		return newWorld(context.Background(), sharedDir)
+		return newWorld(context.Background(), sharedDir, stackOptions{})
 	})
 )
 
@@ -84,22 +84,6 @@ func running(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.tellLogs(t)
-	return w
-}
-
-// ownWorld starts a system for one test.
-func ownWorld(t *testing.T) *world {
-	t.Helper()
-	w, err := newWorld(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.close(); err != nil {
-			t.Errorf("ending the system: %v", err)
-		}
-	})
 	w.tellLogs(t)
 	return w
 }
@@ -116,8 +100,8 @@ func (w *world) tellLogs(t *testing.T) {
 	})
 }
 
-func newWorld(ctx context.Context, dir string) (*world, error) {
-	s, err := startStack(ctx, dir, stackOptions{})
+func newWorld(ctx context.Context, dir string, o stackOptions) (*world, error) {
+	s, err := startStack(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
