@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -462,12 +464,26 @@ func noTokenInLogs(t *testing.T, w *world) {
 	if status, _ := call(t, w.stack, "GET", "/api/orders?access_token="+secret+"&token="+secret, "", ""); status != 401 {
 		t.Errorf("a token in the URL: %d", status)
 	}
-	all := w.logs(t)
+	// Nor is a PIN, right or wrong, or the pepper; six digits among others are no accident.
+	const pin = "739164"
+	if status, _ := w.tryPIN(t, marche, "jules", pin); status != 401 {
+		t.Errorf("a wrong PIN: %d", status)
+	}
+	pepper, err := os.ReadFile(w.system.Peppers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key, _ := strings.Cut(strings.TrimSpace(string(pepper)), ":")
+	w.secret(key)
+	all := w.logs(t) + w.metrics(t)
 	for _, row := range w.everything(t) {
 		all += row + "\n"
 	}
 	if !strings.Contains(all, "refused") || !strings.Contains(all, "cross_tenant") || len(w.secrets) < 20 {
 		t.Fatalf("the grep looked at nothing: %d secrets", len(w.secrets))
+	}
+	if regexp.MustCompile(`(^|[^0-9])` + pin + `([^0-9]|$)`).MatchString(all) {
+		t.Error("a PIN is told")
 	}
 	for _, secret := range w.secrets {
 		for _, shred := range shreds(secret) {
@@ -523,6 +539,12 @@ func countersMove(t *testing.T, w *world) {
 	c.send(startMessage(sakura))
 	c.closed(1008, "")
 	eventually(t, "the counter", func() bool { return w.metric(t, counter) == before+1 })
+	const wrong = `ringfence_pin_attempts_total{outcome="wrong"}`
+	before = w.metric(t, wrong)
+	w.tryPIN(t, marche, "nobody of this name", "739164")
+	if after := w.metric(t, wrong); after != before+1 {
+		t.Errorf("a wrong PIN moves its counter from %g to %g", before, after)
+	}
 }
 
 func sessionReplayed(t *testing.T, w *world) {

@@ -346,16 +346,7 @@ func refusedBy(t *testing.T, c *client, err error) string {
 // metric is one series of the gateway's metrics, as Prometheus scrapes it.
 func (w *world) metric(t *testing.T, series string) float64 {
 	t.Helper()
-	answer, err := http.Get(w.admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(w.metrics(t)) {
 		if value, ok := strings.CutPrefix(line, series+" "); ok {
 			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			if err != nil {
@@ -366,4 +357,19 @@ func (w *world) metric(t *testing.T, series string) float64 {
 	}
 	t.Fatalf("there is no series %s", series)
 	return 0
+}
+
+// metrics are all series of the gateway.
+func (w *world) metrics(t *testing.T) string {
+	t.Helper()
+	answer, err := http.Get(w.admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
