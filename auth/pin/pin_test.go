@@ -509,6 +509,24 @@ func TestSecretsAreNotTold(t *testing.T) {
 	}
 }
 
+// Where nobody can say who is a member nobody is let in, and nobody is locked for a PIN that was right.
+func TestMembersAway(t *testing.T) {
+	r := newRig(t, nil)
+	r.err = errors.New("away")
+	for range 7 {
+		if _, err := r.login(t, "anna", right); err == nil || errors.Is(err, ErrRefused) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if got := r.types(); !slices.Equal(got, slices.Repeat([]ringfence.EventType{ringfence.MembershipFailing}, 7)) {
+		t.Errorf("events %v", got)
+	}
+	r.err = nil
+	if _, err := r.login(t, "anna", right); err != nil {
+		t.Errorf("when they are back: %v", err)
+	}
+}
+
 // A database that is away is a fault, not a refusal, and nobody is let in.
 func TestDatabaseAway(t *testing.T) {
 	r := newRig(t, nil)

@@ -33,7 +33,7 @@ func New(o Options) (*Service, error) {
 	s := &Service{o: o, store: store{o.DB, o.Timeout}, gate: newGate(o.Hashes, o.Waiting, o.Wait)}
 	s.dummy = credential{state: "unknown", salt: newSalt(), hash: make([]byte, hashBytes), cost: o.Cost, pepper: o.Peppers.current}
 	rand.Read(s.dummy.hash)
-	s.floor = 2 * o.Cost.time()
+	s.floor = 2 * min(o.Cost.time(), o.Cost.time(), o.Cost.time())
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package pin
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 	"unicode"
@@ -50,12 +51,17 @@ func (s *Service) try(ctx context.Context, t Try) (winner, error) {
 		return winner{}, err
 	case right:
 		w.generation = c.generation
-		if w.roles, err = s.member(ctx, t.From, w.tenant, w.user); err != nil {
-			s.o.Stats.Tried(Wrong)
-			s.until(ctx, began.Add(s.floor))
-			return winner{}, err
+		w.roles, err = s.member(ctx, t.From, w.tenant, w.user)
+		if err == nil {
+			return w, nil
 		}
-		return w, nil
+		s.o.Stats.Tried(Wrong)
+		if !errors.Is(err, ErrRefused) { // it was right, and the fault is ours: nobody is locked for that
+			_, failed := s.store.finish(ctx, t.From.network(), w.device, w.tenant.String(), w.user, w.generation, nil, 0)
+			return winner{}, errors.Join(err, failed)
+		}
+		s.until(ctx, began.Add(s.floor))
+		return winner{}, err
 	}
 	s.refuse(ctx, t, a, c, w, reason)
 	s.until(ctx, began.Add(s.floor))

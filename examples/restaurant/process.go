@@ -97,7 +97,7 @@ func start(ctx context.Context, log string, env []string, args ...string) (*proc
 		return nil, nil, err
 	}
 	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	bind(p.cmd)
 	stderr, err := p.cmd.StderrPipe()
 	if err == nil {
 		err = p.cmd.Start()

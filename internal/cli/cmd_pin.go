@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -44,6 +45,7 @@ sessions that end are cut on every gateway where the operator's role is a revoke
 // pinFlags are what the verbs that reach a database take.
 type pinFlags struct {
 	kind, trailDSN, journal, by, peppers string
+	reads                                bool // nothing is done that the trail has to have
 }
 
 func (f *pinFlags) bind(cmd *cobra.Command) {
@@ -90,13 +92,19 @@ func (f *pinFlags) operate(ctx context.Context, w *World, dsn string, do func(pi
 	if trailDSN == "" {
 		trailDSN = dsn
 	}
-	waits, err := onTrail(ctx, trailDSN, f.journal, "pin", func(t *trail.Trail) error {
-		o.Recorder = t
+	run := func(r ringfence.Recorder) error {
+		o.Recorder = r
 		op, err := pin.NewOperator(o)
 		if err != nil {
 			return err
 		}
-		err = do(op, kind.Parse)
+		return do(op, kind.Parse)
+	}
+	if f.reads && f.journal == "" {
+		return run(unrecorded{})
+	}
+	waits, err := onTrail(ctx, trailDSN, f.journal, "pin", func(t *trail.Trail) error {
+		err := run(t)
 		if cut.without {
 			w.note(false, "the operator's role is no revoker, or there are no revocations: open sockets end with their access tokens")
 		}
@@ -107,6 +115,13 @@ func (f *pinFlags) operate(ctx context.Context, w *World, dsn string, do func(pi
 			hint: "give the trail's writer by --trail-dsn; ringfence pin status --journal " + waits + " sends what waits"}
 	}
 	return err
+}
+
+// unrecorded is the Recorder of what only reads, and so records nothing.
+type unrecorded struct{}
+
+func (unrecorded) Record(context.Context, ringfence.Event) error {
+	return errors.New("what only reads records nothing")
 }
 
 // recordedCut stores a revocation for the gateways. Where there are none, without tells so: the session cannot be refreshed any

@@ -15,7 +15,7 @@ import (
 )
 
 func pinStatusCmd(w *World) *cobra.Command {
-	var f pinFlags
+	f := pinFlags{reads: true}
 	var tenantText, format string
 	var devices bool
 	cmd := command("status [DSN]", "list PINs and their locks, or devices",
