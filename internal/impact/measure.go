@@ -49,7 +49,9 @@ func Measure(ctx context.Context, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan
 	doc, root := of(p), tenantsTable(m)
 	for i, c := range all {
 		o.Table(i, len(all), c.rel.Identity())
-		q := &counter{m: m, c: c, root: root, opts: o, settled: settingsOf(m, c.shape)}
+		counted := *c
+		counted.shape = unsigned(c.shape)
+		q := &counter{m: m, c: &counted, root: root, opts: o, settled: settingsOf(m, counted.shape)}
 		t, err := q.table(ctx, conn)
 		if err != nil {
 			return nil, err

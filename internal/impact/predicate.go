@@ -86,6 +86,31 @@ func (c *change) shapeSQL(shape *plan.PolicyShape) string {
 	return shape.UsingSQL(c.rel.Name)
 }
 
+// unsigned is a policy that reads from the setting what the verifier of signed contexts gives: the counter says itself whose session it
+// is, and holds no key; the verifier may not be there yet.
+func unsigned(shape *plan.PolicyShape) *plan.PolicyShape {
+	if shape == nil {
+		return nil
+	}
+	out := *shape
+	out.Rows = unsignedRows(out.Rows)
+	return &out
+}
+
+func unsignedRows(p plan.Predicate) plan.Predicate {
+	if p.Key != nil {
+		k := *p.Key
+		k.Signed = false
+		p.Key = &k
+	}
+	if p.Parent != nil {
+		t := *p.Parent
+		t.Rows = unsignedRows(t.Rows)
+		p.Parent = &t
+	}
+	return p
+}
+
 // contextSQL reads the context as text, as the policy reads it.
 func contextSQL(k plan.KeyTest) string {
 	k.Type, k.ColumnCast, k.Column = "", "", "x"
