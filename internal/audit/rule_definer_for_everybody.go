@@ -1,5 +1,7 @@
 package audit
 
+import "github.com/ringfencehq/ringfence/internal/signed"
+
 var definerForEverybody = Rule{
 	ID:       "FUN010",
 	Name:     "definer-for-everybody",
@@ -14,7 +16,8 @@ REVOKE EXECUTE ... FROM PUBLIC, and grant it to the roles that need it.`,
 	Check: func(in *Input, report func(Finding)) {
 		for i := range in.Model.Snapshot.Functions {
 			f := &in.Model.Snapshot.Functions[i]
-			if f.System || f.Extension != "" || !f.SecurityDefiner || f.Result == "trigger" || f.Result == "event_trigger" {
+			if f.System || f.Extension != "" || !f.SecurityDefiner || f.Result == "trigger" || f.Result == "event_trigger" ||
+				signed.IsOwn(f.Schema, f.Name, f.Owner, f.Source) {
 				continue
 			}
 			for _, g := range f.Grants {

@@ -3,6 +3,7 @@ package audit
 import (
 	"github.com/ringfencehq/ringfence/internal/pinsql"
 	"github.com/ringfencehq/ringfence/internal/revocation"
+	"github.com/ringfencehq/ringfence/internal/signed"
 	"github.com/ringfencehq/ringfence/internal/trailsql"
 )
 
@@ -26,7 +27,7 @@ ALTER FUNCTION ... OWNER TO the tables' owner.`,
 			f := &in.Model.Snapshot.Functions[i]
 			if f.System || f.Extension != "" || !f.SecurityDefiner || owners[f.Owner] || len(owners) == 0 ||
 				trailsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) || pinsql.IsOwn(f.Schema, f.Name, f.Owner, f.Source) ||
-				revocation.IsOwn(f.Schema, f.Name, f.Owner, f.Source) {
+				revocation.IsOwn(f.Schema, f.Name, f.Owner, f.Source) || signed.IsOwn(f.Schema, f.Name, f.Owner, f.Source) {
 				continue
 			}
 			report(Finding{Object: f.Identity(), ObjectType: "function", Detail: "It belongs to " + f.Owner + "."})

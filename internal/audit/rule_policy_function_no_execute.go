@@ -12,7 +12,7 @@ var policyFunctionNoExecute = calledFault(Rule{
 Grant EXECUTE to the application's role.`,
 }, func(in *Input, c called) (string, Severity) {
 	w := in.canTouch(c.rel)
-	if !c.direct || w == nil || len(w.Path) > 0 || in.Model.Rights.Execute(w.Role, c.function) || (len(c.policy.Roles) > 0 && !has(c.policy.Roles, w.Role)) {
+	if !c.direct || w == nil || len(w.Path) > 0 || in.Model.Rights.ExecuteStored(w.Role, c.function) || (len(c.policy.Roles) > 0 && !has(c.policy.Roles, w.Role)) {
 		return "", ""
 	}
 	return w.Role + " may not execute it.", Medium

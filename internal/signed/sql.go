@@ -86,3 +86,8 @@ func Uninstall() []string {
 		"DROP ROLE " + Owner,
 	}
 }
+
+// IsOwn reports whether a function of the catalogue is the verifier, unchanged: by its schema, name, owner and body.
+func IsOwn(schema, name, owner, body string) bool {
+	return schema == Schema && name == Function && owner == Owner && body == Body
+}
