@@ -56,7 +56,7 @@ RESET ROLE;`))
 	if n := doc.Summary.Isolation; n["proved"] == 0 || n["probed"]+n["leak"]+n["unproven"] > 0 {
 		t.Errorf("isolation cells: %v", n)
 	}
-	found, _ := run(t, 0, dir, "audit", admin, "--quiet", "--fail-on", "low")
+	found, _ := run(t, 0, dir, "audit", admin, "--quiet", "--fail-on", "medium")
 	if strings.Contains(found, "CTX006") {
 		t.Errorf("the signed context counts as self-asserted:\n%s", found)
 	}
