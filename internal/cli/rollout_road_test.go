@@ -38,13 +38,21 @@ func (c *liveClock) Wait(ctx context.Context, d time.Duration) error {
 // watchedServer is a server that counts statements and keeps a CSV log.
 func watchedServer(t *testing.T) *pgtest.Database {
 	t.Helper()
-	server := pgtest.ServerWith(t, pg.EmbeddedOptions{InMemory: true, NoFsync: true, Config: map[string]string{"shared_preload_libraries": "pg_stat_statements",
-		"logging_collector": "on", "log_destination": "csvlog", "max_connections": "50", "autovacuum": "off"}})
-	db := server.DB(t)
-	db.Exec(t, "CREATE EXTENSION pg_stat_statements; CREATE ROLE shop_app LOGIN; CREATE ROLE shop_owner")
+	db := watchedServerEmpty(t)
+	db.Exec(t, "CREATE ROLE shop_app LOGIN; CREATE ROLE shop_owner")
 	db.Adopt("shop_app")
 	db.Adopt("shop_owner")
 	pgtest.LoadSQL(t, db, strings.NewReplacer("@owner", "shop_owner", "@app", "shop_app").Replace(rolloutShopSQL))
+	return db
+}
+
+// watchedServerEmpty is an empty database on a server of its own.
+func watchedServerEmpty(t *testing.T) *pgtest.Database {
+	t.Helper()
+	server := pgtest.ServerWith(t, pg.EmbeddedOptions{InMemory: true, NoFsync: true, Config: map[string]string{"shared_preload_libraries": "pg_stat_statements",
+		"logging_collector": "on", "log_destination": "csvlog", "max_connections": "50", "autovacuum": "off"}})
+	db := server.DB(t)
+	db.Exec(t, "CREATE EXTENSION pg_stat_statements")
 	return db
 }
 

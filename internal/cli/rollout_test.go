@@ -59,6 +59,8 @@ type desk struct {
 	lines map[string]string // public keys
 	dbs   []*pgtest.Database
 	app   string
+	// config is ringfence.yaml; empty: the shop's.
+	config string
 }
 
 func newDesk(t *testing.T) *desk {
@@ -81,13 +83,16 @@ func newDesk(t *testing.T) *desk {
 }
 
 // papers writes keys, a plan for staging, and the sealed approvers.
-func (d *desk) papers() {
+func (d *desk) papers(more ...string) {
 	t := d.t
 	for _, who := range []string{"root", "tess", "dora", "sven", "olga", "axel", "ci"} {
 		d.lines[who] = writeKey(t, who)
 	}
-	write(t, "ringfence.yaml", fmt.Sprintf("tenant_columns: [tenant_id]\ncontext: app.tenant_id\nroles:\n  application: [%s]\n", d.app))
-	if code, _, errs := d.do("plan", d.env["STAGING_DSN"], "-o", "out", "-q"); code != 0 {
+	if d.config == "" {
+		d.config = fmt.Sprintf("tenant_columns: [tenant_id]\ncontext: app.tenant_id\nroles:\n  application: [%s]\n", d.app)
+	}
+	write(t, "ringfence.yaml", d.config)
+	if code, _, errs := d.do(append([]string{"plan", d.env["STAGING_DSN"], "-o", "out", "-q"}, more...)...); code != 0 {
 		t.Fatalf("planning: %d\n%s", code, errs)
 	}
 	people := "people:\n"

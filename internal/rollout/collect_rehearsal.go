@@ -96,7 +96,9 @@ func (r *rehearsal) run(ctx context.Context, t *Target) (err error) {
 		return nil
 	}
 	began = time.Now()
-	_, r.undoErr = apply.Rollback(ctx, o)
+	back := o
+	back.Allow = dangers(t.Plan)
+	_, r.undoErr = apply.Rollback(ctx, back)
 	if r.undone = time.Since(began); r.undoErr != nil {
 		return nil
 	}
@@ -126,6 +128,15 @@ BEGIN
   END LOOP;
 END $$`)
 	return err
+}
+
+// dangers are all that a roll-back asks for by name: on a copy they harm nobody.
+func dangers(p *plan.Plan) []string {
+	var out []string
+	for _, s := range p.Steps {
+		out = append(out, s.UndoDanger...)
+	}
+	return out
 }
 
 // undone returns an error where a step is not in place.

@@ -28,7 +28,7 @@ do not see what is theirs. Exact, so that it needs no test.`,
 			}
 			rate := min(1, float64(before.Rows)/float64(before.Calls))
 			for _, span := range v.Spans {
-				d := span.delta(k)
+				d := span.across(k)
 				if expected := rate * float64(d.Calls); expected < expectedRows || d.Rows > 0 {
 					continue
 				}

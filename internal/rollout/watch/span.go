@@ -22,6 +22,21 @@ func (s *Span) delta(k Key) Delta {
 	return Delta{Statement: to, Calls: to.Calls - from.Calls, Rows: to.Rows - from.Rows, Blocks: to.Blocks - from.Blocks, Millis: to.Millis - from.Millis}
 }
 
+// across is what a statement did in the span whoever ran it: a plan may give the application another role.
+func (s *Span) across(k Key) Delta {
+	if d := s.delta(k); d.Calls > 0 {
+		return d
+	}
+	out := Delta{Statement: Statement{Key: k}}
+	for other := range s.To.Statements {
+		if other.ID == k.ID {
+			d := s.delta(other)
+			out.Calls, out.Rows, out.Blocks, out.Millis = out.Calls+d.Calls, out.Rows+d.Rows, out.Blocks+d.Blocks, out.Millis+d.Millis
+		}
+	}
+	return out
+}
+
 // sum is over all statements.
 func (s *Span) sum() (calls, rows int64, millis float64) {
 	for k := range s.To.Statements {
@@ -46,8 +61,9 @@ const maxSeries = 120
 
 // The least that a span has to hold to be judged by.
 const (
-	leastCalls   = 10
-	criticalMost = 10 // statements called most before
+	leastCalls    = 10
+	criticalMost  = 10 // statements called most before
+	criticalLeast = 5  // calls of each, and a hundredth of all
 )
 
 // enough reports whether the span holds calls enough: of all statements, and of half of those that were called most before.
@@ -61,7 +77,7 @@ func (s *Span) enough(base *Reading, least int64) (ok bool, why string) {
 	}
 	critical, called := critical(base), 0
 	for _, k := range critical {
-		if s.delta(k).Calls > 0 {
+		if s.across(k).Calls > 0 {
 			called++
 		}
 	}
@@ -75,7 +91,7 @@ func (s *Span) enough(base *Reading, least int64) (ok bool, why string) {
 func critical(r *Reading) []Key {
 	var keys []Key
 	for k, s := range r.Statements {
-		if s.Calls > 0 && s.Rows*5 >= s.Calls {
+		if s.Calls >= max(criticalLeast, total(r)/100) && s.Rows*5 >= s.Calls {
 			keys = append(keys, k)
 		}
 	}
