@@ -51,7 +51,7 @@ ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE slow ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON orders USING (tenant_id = (SELECT NULLIF(current_setting('app.tenant_id', true), '')::int));
 CREATE FUNCTION mine(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
-  FOR i IN 1..20 LOOP PERFORM current_setting('app.tenant_id'); END LOOP;
+  FOR i IN 1..100 LOOP PERFORM current_setting('app.tenant_id'); END LOOP;
   RETURN $1 = current_setting('app.tenant_id')::int; END $$;
 CREATE POLICY p ON slow USING (mine(tenant_id));
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO app_role;
