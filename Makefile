@@ -42,11 +42,12 @@ check: ## formatting, vet, staticcheck, and that generated files are fresh
 gen: ## write the lists and docs/ from the code
 	go run ./internal/gen
 
-bench: system-deps ## what a tenant context, a gateway's check and its relay cost beside the usual ways, into docs/figures.md
+bench: system-deps ## what a tenant context, a gateway's check and its relay cost beside the usual ways, and how the tools scale, into docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkContext' -benchtime 3s -count 3 . | go run ./internal/bench/figures -section context docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkCheck' -benchtime 1s -count 3 ./gateway | go run ./internal/bench/figures -section check docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkRelay' -benchtime 3000x -count 3 ./gateway | go run ./internal/bench/figures -section relay docs/figures.md
 	go test -tags system -run '^$$' -bench '^Benchmark(Revocation|Idle)' -benchtime 200x ./internal/e2e | go run ./internal/bench/figures -section fleet docs/figures.md
+	go test -run '^$$' -bench '^BenchmarkScale' -benchtime 3x -timeout 30m ./internal/e2e | go run ./internal/bench/figures -section scale docs/figures.md
 
 bench-all: ## every benchmark there is
 	go test -run '^$$' -bench . -benchmem ./...

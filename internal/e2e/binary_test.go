@@ -70,8 +70,9 @@ type process struct {
 // start runs the program in an empty environment, so that nothing of this machine's PG* variables reaches it.
 func start(t testing.TB, dir string, change func(*exec.Cmd), args ...string) *process {
 	t.Helper()
+	program := binary(t) // built by the first who asks, on no one's time
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	p := &process{Cmd: exec.CommandContext(ctx, binary(t), args...), ended: make(chan struct{})}
+	p := &process{Cmd: exec.CommandContext(ctx, program, args...), ended: make(chan struct{})}
 	p.Dir = dir
 	p.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C"}
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
