@@ -43,7 +43,7 @@ Nothing is left behind: the server and its files go when the demo ends.`,
 			if f.format == "text" {
 				o.Say = func(format string, args ...any) { fmt.Fprintf(w.Stdout, format+"\n", args...) }
 			}
-			bar := w.progress(f.quiet, "apply", 0)
+			bar := w.progress(f.quiet, "step", 0)
 			o.Step = func(done, total int, what string) { bar.at(int64(done), int64(total), what) }
 			story, err := demo.Run(cmd.Context(), o)
 			bar.done()

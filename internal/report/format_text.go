@@ -185,23 +185,33 @@ func (p *printer) findings(same []audit.Finding) {
 	p.line("")
 }
 
+// mostObjects is how many objects of one detail a terminal is given.
+const mostObjects = 40
+
 // places writes where one rule found something: an object and its detail each; many objects with one detail share it.
 func (p *printer) places(same []audit.Finding) {
-	if len(same) > 3 && !slices.ContainsFunc(same, func(f audit.Finding) bool { return f.Detail != same[0].Detail || len(f.Path) > 0 }) {
-		var objects []string
-		for _, f := range same {
-			objects = append(objects, safe(f.Object))
+	for _, s := range sitesOf(same) {
+		shown := s.Objects
+		if len(shown) > mostObjects {
+			shown = append(slices.Clone(shown[:mostObjects]), fmt.Sprintf("and %d more (--format json or html lists all)", len(s.Objects)-mostObjects))
 		}
-		p.wrapped("    ", strings.Join(objects, ", "))
-		p.wrapped("      ", safe(same[0].Detail))
-		return
+		if len(shown) > 3 {
+			p.wrapped("    ", safe(strings.Join(shown, ", ")))
+			p.site(s)
+			continue
+		}
+		for _, object := range shown {
+			p.line("    %s", p.paint("bold", safe(object)))
+			p.site(s)
+		}
 	}
-	for _, f := range same {
-		p.line("    %s", p.paint("bold", safe(f.Object)))
-		p.wrapped("      ", safe(f.Detail))
-		if f.Role != "" && len(f.Path) > 0 {
-			p.wrapped("      ", "way: "+way(f.Role, f.Path, f.Command))
-		}
+}
+
+// site writes what was found at a site, under its objects.
+func (p *printer) site(s site) {
+	p.wrapped("      ", safe(s.Detail))
+	if s.Way != "" {
+		p.wrapped("      ", "way: "+s.Way)
 	}
 }
 
