@@ -12,14 +12,13 @@ import (
 
 // A change is what the plan does to one table's row security.
 type change struct {
-	table    *tenancy.Table // nil where the model does not know it
-	rel      *catalog.Relation
-	shape    *plan.PolicyShape // the policy that is made; nil: none
-	dropped  map[string]bool   // policies that go, by name
-	enabled  bool              // row security afterwards
-	forced   bool
-	newRole  string // the role that the plan makes for the application; ""
-	nowOwner bool   // newRole takes the place of an application that is the owner today
+	table   *tenancy.Table // nil where the model does not know it
+	rel     *catalog.Relation
+	shape   *plan.PolicyShape // the policy that is made; nil: none
+	dropped map[string]bool   // policies that go, by name
+	enabled bool              // row security afterwards
+	forced  bool
+	newRole string // the role that the plan makes for the application; ""
 }
 
 // changes lists what the plan does, by table, sorted. Tables whose row security stays as it is are left out.
