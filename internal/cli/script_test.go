@@ -123,6 +123,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`"system_identifier": "\d*"`), `"system_identifier": "0"`},
 	{regexp.MustCompile(`PostgreSQL \d+\.\d+`), `PostgreSQL N`},
 	{regexp.MustCompile(`go1\.[0-9.]+`), `goN`},
+	{regexp.MustCompile(`wrote \d+ pages`), `wrote N pages`},
 }
 
 // stable gives what was printed with what changes from run to run taken out.
