@@ -31,6 +31,15 @@ RACE_PACKAGES := . ./trail ./gateway/... ./internal/bus ./internal/revocation ./
 race-packages:
 	@echo $(RACE_PACKAGES)
 
+FUZZTIME ?= 1m
+FUZZ ?= .
+
+fuzz: ## every fuzz target of the module whose name matches FUZZ, for FUZZTIME each
+	@targets=$$(git grep -hoE '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | sed 's/^func //' | grep -E '$(FUZZ)'); \
+	[ -n "$$targets" ] || { echo "no fuzz target matches $(FUZZ)"; exit 1; }; \
+	for f in $$targets; do d=$$(dirname "$$(git grep -lE "^func $$f\(" -- '*_test.go')"); \
+	  echo "$$f of ./$$d, $(FUZZTIME)"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$d || exit 1; done
+
 check: ## formatting, vet, staticcheck, and that generated files are fresh
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
@@ -61,4 +70,4 @@ release: ## dist/ringfence-OS-ARCH for linux, macOS and windows
 	  GOOS=$${t%/*} GOARCH=$${t#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o dist/ringfence-$${t%/*}-$${t#*/}$$([ $${t%/*} = windows ] && echo .exe) ./cmd/ringfence || exit 1; done
 	@cd dist && sha256sum ringfence-* > SHA256SUMS && cat SHA256SUMS
 
-.PHONY: help build test system-deps test-system test-long race check gen bench bench-all demo release race-packages
+.PHONY: help build test system-deps test-system test-long race fuzz check gen bench bench-all demo release race-packages
