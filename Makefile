@@ -53,6 +53,7 @@ gen: ## write the lists and docs/ from the code
 
 bench: system-deps ## what a tenant context, a gateway's check and its relay cost beside the usual ways, and how the tools scale, into docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkContext' -benchtime 3s -count 3 . | go run ./internal/bench/figures -section context docs/figures.md
+	go test -run '^$$' -bench '^BenchmarkTrail$$' -benchtime 1s -count 3 ./trail | go run ./internal/bench/figures -section trail docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkCheck' -benchtime 1s -count 3 ./gateway | go run ./internal/bench/figures -section check docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkRelay' -benchtime 3000x -count 3 ./gateway | go run ./internal/bench/figures -section relay docs/figures.md
 	go test -tags system -run '^$$' -bench '^Benchmark(Revocation|Idle)' -benchtime 200x ./internal/e2e | go run ./internal/bench/figures -section fleet docs/figures.md
