@@ -38,8 +38,8 @@ type Beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// CheckNames are the eight checks in their order.
-var CheckNames = []string{"table", "columns", "indexes", "severity check", "row security", "policies", "insert, read, no delete", "query plans"}
+// checkNames are the eight checks in their order.
+var checkNames = []string{"table", "columns", "indexes", "severity check", "row security", "policies", "insert, read, no delete", "query plans"}
 
 // Check asks a database whether the trail's table is as it must be: what the catalogue says, that an event can be stored and read
 // and not be deleted (all in a transaction that is rolled back), and that the two common queries find their indexes. What the
@@ -51,7 +51,7 @@ func Check(ctx context.Context, db Beginner) []CheckResult {
 	}
 	out := make([]CheckResult, len(checks))
 	for i, check := range checks {
-		out[i] = CheckResult{Name: CheckNames[i]}
+		out[i] = CheckResult{Name: checkNames[i]}
 		state, detail, err := inRolledBack(ctx, db, check)
 		if err != nil {
 			state, detail = unknownUnless(err)

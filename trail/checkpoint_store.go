@@ -14,8 +14,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// CheckpointKeeper is where checkpoints stay, and from where a chain's tree is taken up again: *Postgres.
-type CheckpointKeeper interface {
+// checkpointKeeper is where checkpoints stay, and from where a chain's tree is taken up again: *Postgres.
+type checkpointKeeper interface {
 	AddCheckpoint(ctx context.Context, c Checkpoint) error
 	chainTail(ctx context.Context, node string, epoch, upTo int64) (chainTail, error)
 }
@@ -39,7 +39,7 @@ type CheckpointOptions struct {
 // wrong with a checkpoint holds events up: it is logged, and the next one covers the same events. Safe for concurrent use.
 type Checkpointer struct {
 	store  Store
-	keeper CheckpointKeeper
+	keeper checkpointKeeper
 	signer note.Signer
 	o      CheckpointOptions
 

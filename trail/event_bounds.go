@@ -27,8 +27,8 @@ const (
 	maxDetailValue = 512
 )
 
-// MaxEncoded is the most that a canonical encoding takes, in bytes.
-const MaxEncoded = 16 << 10
+// maxEncoded is the most that a canonical encoding takes, in bytes.
+const maxEncoded = 16 << 10
 
 // moreDetails is the key that tells how many facts were left out.
 const moreDetails = "_more"

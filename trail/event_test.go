@@ -137,7 +137,7 @@ func TestDetailIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzClean: whatever a client sends, the cleaned event keeps its bounds, is encoded within MaxEncoded, and decodes to
+// FuzzClean: whatever a client sends, the cleaned event keeps its bounds, is encoded within maxEncoded, and decodes to
 // itself.
 func FuzzClean(f *testing.F) {
 	f.Add("a", "b", "k", "v")
@@ -154,7 +154,7 @@ func FuzzClean(f *testing.F) {
 		})
 		e.Hash = e.Digest()
 		b := e.AppendCanonical(nil)
-		if len(b) > MaxEncoded {
+		if len(b) > maxEncoded {
 			t.Fatalf("%d bytes", len(b))
 		}
 		got, err := Decode(b)

@@ -39,7 +39,7 @@ func frameAt(b []byte) (payload []byte, ok bool) {
 		return nil, false
 	}
 	n := int(binary.BigEndian.Uint32(b[4:]))
-	if n > MaxEncoded || len(b) < frameHeader+n {
+	if n > maxEncoded || len(b) < frameHeader+n {
 		return nil, false
 	}
 	payload = b[frameHeader : frameHeader+n]

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"github.com/ringfencehq/ringfence/examples/callcenter/api"
 	"github.com/ringfencehq/ringfence/examples/callcenter/start"
 	"github.com/ringfencehq/ringfence/ringfencetest"
+	securitytrail "github.com/ringfencehq/ringfence/trail"
 )
 
 const (
@@ -38,17 +40,20 @@ var (
 	seed          = []byte("an Ed25519 seed, of 32 bytes....")
 )
 
-// trail keeps events in memory.
+// trail is the real one, journal and table, and keeps what it is told in memory as well.
 type trail struct {
+	*securitytrail.Trail
+	dir string
+
 	mu     sync.Mutex
 	events []ringfence.Event
 }
 
-func (l *trail) Record(_ context.Context, e ringfence.Event) error {
+func (l *trail) Record(ctx context.Context, e ringfence.Event) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.events = append(l.events, e)
-	return nil
+	l.mu.Unlock()
+	return l.Trail.Record(ctx, e)
 }
 
 func (l *trail) all() []ringfence.Event {
@@ -78,8 +83,15 @@ func open(t *testing.T) *center {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &center{system: system, trail: &trail{}, log: &bytes.Buffer{}, users: map[string]string{}}
+	c := &center{system: system, trail: &trail{dir: t.TempDir()}, log: &bytes.Buffer{}, users: map[string]string{}}
 	t.Cleanup(func() { _ = system.Close() })
+	store := securitytrail.NewPostgres(func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, system.TrailDSN()) })
+	t.Cleanup(func() { _ = store.Close(context.Background()) })
+	c.trail.Trail, err = securitytrail.Open(securitytrail.Options{Dir: c.trail.dir, Node: "callcenter-1", Store: store, SelfTestEvery: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.trail.Close(context.Background()) })
 	c.observer = ringfencetest.Observe(t, system.DSN(), api.Setting)
 	logger := slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.Server, err = api.New(t.Context(), api.Config{DSN: c.observer.DSN(), Recorder: c.trail, Key: ed25519.NewKeyFromSeed(seed),
@@ -253,6 +265,7 @@ func TestCallCenter(t *testing.T) {
 	t.Run("webhook", func(t *testing.T) { c.takesWebhooks(t) })
 	t.Run("members", func(t *testing.T) { c.asksForMembership(t) })
 	t.Run("bodies", func(t *testing.T) { c.takesNoOtherOrganization(t, own) })
+	t.Run("rows", func(t *testing.T) { c.reachesTheTable(t) })
 	t.Run("secrets", func(t *testing.T) { c.tellsNoSecret(t) })
 }
 
@@ -287,6 +300,41 @@ func (c *center) refusalsAreOnTheTrail(t *testing.T) {
 		if got[kind] != n {
 			t.Errorf("%s: %d recorded, %d refused", kind, got[kind], n)
 		}
+	}
+}
+
+// reachesTheTable holds that every occurrence that was told is in the table when the trail is closed: as rows and their counts, type by
+// type, with nothing lost or doubled, and chains that verify.
+func (c *center) reachesTheTable(t *testing.T) {
+	if err := c.trail.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := map[ringfence.EventType]int64{}
+	for _, e := range c.trail.all() {
+		want[e.Type]++
+	}
+	got := map[ringfence.EventType]int64{}
+	for e, err := range securitytrail.ReadEvents(t.Context(), c.system.Super(), securitytrail.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Type != ringfence.NodeStarted && e.Type != ringfence.SelfTest {
+			got[e.Type] += e.Count
+		}
+	}
+	if !maps.Equal(got, want) || want[ringfence.TokenMissing] < 90 || want[ringfence.ServiceCall] == 0 {
+		t.Errorf("told %v\nrows %v", want, got)
+	}
+	v, err := securitytrail.VerifyTable(t.Context(), c.system.Super(), securitytrail.VerifyOptions{})
+	if err != nil || len(v.Findings) > 0 {
+		t.Errorf("%v: %+v", err, v)
+	}
+	account, err := securitytrail.Reconcile(t.Context(), c.system.Super(), c.trail.dir)
+	if err != nil || !account.Whole() || account.Total.Backlog != 0 {
+		t.Errorf("%v: %+v", err, account)
+	}
+	if n := c.value(t, "SELECT count(*)::text FROM ringfence.security_audit_logs WHERE authenticated_organization_id = '"+orgA+"' OR authenticated_organization_id = ''"); n == "0" {
+		t.Error("the view has no row")
 	}
 }
 
@@ -391,7 +439,8 @@ func (c *center) tellsNoSecret(t *testing.T) {
 	if err != nil || len(c.trail.all()) < 100 {
 		t.Fatalf("%d events, %v", len(c.trail.all()), err)
 	}
-	told := c.log.String() + string(events) + fmt.Sprintf("%+v", c.trail.all())
+	told := c.log.String() + string(events) + fmt.Sprintf("%+v", c.trail.all()) +
+		c.value(t, "SELECT coalesce(string_agg(to_jsonb(e)::text, ' '), '') FROM ringfence.trail_event e")
 	for _, token := range c.tokens {
 		for part := range strings.SplitSeq(token, ".") {
 			if len(part) > 30 && strings.Contains(told, part[:30]) && !strings.HasPrefix(part, "eyJhbGciOi") {

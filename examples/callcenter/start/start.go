@@ -21,8 +21,11 @@ import (
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
-// Role is the role that the application connects as; the plan makes it.
-const Role = "callcenter_app"
+// Role is the role that the application connects as; the plan makes it. trailRole ships the application's events, and can do nothing else.
+const (
+	Role      = "callcenter_app"
+	trailRole = "callcenter_trail"
+)
 
 const database = "callcenter"
 
@@ -66,6 +69,9 @@ func (s *System) Close() error {
 // DSN is the application's way in.
 func (s *System) DSN() string { return s.server.DSN(database, Role) }
 
+// TrailDSN is the way in of what ships the trail's events.
+func (s *System) TrailDSN() string { return s.server.DSN(database, trailRole) }
+
 // Super is a session of the superuser, for tests: it sees all organisations' rows.
 func (s *System) Super() *pgx.Conn { return s.super }
 
@@ -86,7 +92,7 @@ func (s *System) load(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	seed := fmt.Sprintf("SET seed.organizations = %d; SET seed.events = %d;\n%s\nANALYZE;", cmp.Or(o.Organizations, 4), cmp.Or(o.Events, 400), callcenter.Seed)
-	for _, script := range []string{callcenter.Schema, seed} {
+	for _, script := range []string{callcenter.Schema, seed, "CREATE ROLE " + pg.Ident(trailRole) + " LOGIN"} {
 		if _, err := s.super.PgConn().Exec(ctx, script).ReadAll(); err != nil {
 			return fmt.Errorf("loading the reference system: %w", err)
 		}
@@ -101,6 +107,7 @@ func (s *System) harden(ctx context.Context, _ Options) error {
 	if err != nil {
 		return err
 	}
+	config.Trail = &tenancy.TrailConfig{Writer: trailRole, View: "security_audit_logs", Tenant: "organization"}
 	snap, err := catalog.Read(ctx, s.super, catalog.Options{})
 	if err != nil {
 		return err

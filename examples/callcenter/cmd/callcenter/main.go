@@ -10,15 +10,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
 	"time"
 
-	"github.com/ringfencehq/ringfence"
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ringfencehq/ringfence/examples/callcenter/api"
 	"github.com/ringfencehq/ringfence/examples/callcenter/start"
+	"github.com/ringfencehq/ringfence/trail"
 )
 
 func main() {
@@ -28,14 +29,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-}
-
-// log tells each event on stderr: where a real one keeps a trail.
-type log struct{}
-
-func (log) Record(_ context.Context, e ringfence.Event) error {
-	slog.Info("event", "type", e.Type, "tenant", e.Tenant, "address", e.Address, "detail", e.Detail)
-	return nil
 }
 
 func run(ctx context.Context) (err error) {
@@ -49,11 +42,24 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, system.Close()) }()
+	dir, err := os.MkdirTemp("", "callcenter-trail-") // a real one stays the same from start to start
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	store := trail.NewPostgres(func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, system.TrailDSN()) })
+	record, err := trail.Open(trail.Options{Dir: dir, Node: "callcenter-1", Store: store, Sinks: map[string]trail.Sink{"stderr": trail.NewLineWriter(os.Stderr, trail.AppendText)}})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, record.Close(context.WithoutCancel(ctx)), store.Close(context.WithoutCancel(ctx)))
+	}()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
 	}
-	server, err := api.New(ctx, api.Config{DSN: system.DSN(), Recorder: log{}, Key: key})
+	server, err := api.New(ctx, api.Config{DSN: system.DSN(), Recorder: record, Key: key})
 	if err != nil {
 		return err
 	}
