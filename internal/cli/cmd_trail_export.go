@@ -65,6 +65,13 @@ func (w *World) exportLines(ctx context.Context, conn *pgx.Conn, f *trailFlags) 
 	if f.output == "" {
 		return exportTo(ctx, conn, f, w.Stdout)
 	}
+	if isNoFile(f.output) {
+		to, err := os.OpenFile(f.output, os.O_WRONLY, 0)
+		if err != nil {
+			return fmt.Errorf("writing the export: %w", err)
+		}
+		return errors.Join(exportTo(ctx, conn, f, to), to.Close())
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(f.output), ".ringfence-*") // readable by its owner alone, as the events are
 	if err != nil {
 		return fmt.Errorf("writing the export: %w", err)

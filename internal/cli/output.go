@@ -8,7 +8,7 @@ import (
 )
 
 // deliver writes a whole document to stdout, or to the file asked for: all of it or nothing. A file is replaced in one step,
-// so that whoever reads it sees the old document or the new one.
+// so that whoever reads it sees the old document or the new one. What is no file (/dev/null, a FIFO) is written to, and stays what it is.
 func (w *World) deliver(file string, write func(*bytes.Buffer) error) error {
 	var doc bytes.Buffer
 	if err := write(&doc); err != nil {
@@ -17,6 +17,12 @@ func (w *World) deliver(file string, write func(*bytes.Buffer) error) error {
 	if file == "" {
 		_, err := w.Stdout.Write(doc.Bytes())
 		return err
+	}
+	if isNoFile(file) {
+		if err := os.WriteFile(file, doc.Bytes(), 0); err != nil {
+			return fmt.Errorf("writing %s: %w", file, err)
+		}
+		return nil
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(file), ".ringfence-*")
 	if err != nil {
@@ -41,4 +47,10 @@ func (w *World) deliver(file string, write func(*bytes.Buffer) error) error {
 		return fmt.Errorf("writing %s: %w", file, err)
 	}
 	return nil
+}
+
+// isNoFile reports whether something is there that a file must not be put in the place of.
+func isNoFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.Mode().IsRegular()
 }

@@ -42,9 +42,9 @@ if [ -p "$dir/join" ]; then
   rm -f "$dir/join"
   cat <&3 >/dev/null 4>&-
 fi
-kill -QUIT "$server" 2>/dev/null
+kill -QUIT "$server" 2>&-
 wait "$server"
-[ -f "$dir/data/postmaster.pid" ] && set -- $(sed -n 7p "$dir/data/postmaster.pid") && ipcrm -m "$2" 2>/dev/null
+[ -f "$dir/data/postmaster.pid" ] && set -- $(sed -n 7p "$dir/data/postmaster.pid") && ipcrm -m "$2" 2>&-
 cd / && rm -rf -- "$dir"
 `
 
