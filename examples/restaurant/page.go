@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/examples/restaurant/system"
-	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 //go:embed static
@@ -144,7 +143,7 @@ func (p *page) leave(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *page) dismiss(ctx context.Context, restaurant, user string) error {
-	conn, err := pg.Connect(ctx, p.s.system.DSN(pg.Superuser), pg.Options{})
+	conn, err := p.s.system.Connect(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -211,7 +210,7 @@ func (p *page) trail(w http.ResponseWriter, r *http.Request) {
 // this gateway is the only node here.
 func (p *page) since(ctx context.Context, conn **pgx.Conn, last string) ([]event, error) {
 	if *conn == nil || (*conn).IsClosed() {
-		fresh, err := pg.Connect(ctx, p.s.system.DSN(system.Audit), pg.Options{})
+		fresh, err := p.s.system.Connect(ctx, system.Audit)
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,6 @@ import (
 	"github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/examples/restaurant/system"
 	"github.com/ringfencehq/ringfence/examples/restaurant/voice"
-	"github.com/ringfencehq/ringfence/internal/cli"
 )
 
 // child runs what this program was started for as a process of the system, and reports whether it was: the back end, or
@@ -37,7 +36,7 @@ func child(args []string) bool {
 			os.Exit(1)
 		}
 	case "ringfence":
-		os.Exit(cli.Do(args[1:], cli.System()))
+		os.Exit(system.Command(args[1:]))
 	default:
 		return false
 	}

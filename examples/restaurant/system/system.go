@@ -23,6 +23,7 @@ import (
 	"github.com/ringfencehq/ringfence/auth/pin"
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/cli"
 	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
@@ -112,6 +113,14 @@ func (s *System) Close() error {
 
 // DSN is a role's way in.
 func (s *System) DSN(role string) string { return s.server.DSN(database, role) }
+
+// Connect opens a session as a role; "" is the server's own superuser.
+func (s *System) Connect(ctx context.Context, role string) (*pgx.Conn, error) {
+	if role == "" {
+		role = pg.Superuser
+	}
+	return pg.Connect(ctx, s.DSN(role), pg.Options{})
+}
 
 // Super is a session of the superuser, for tests: it sees all restaurants' rows.
 func (s *System) Super() *pgx.Conn { return s.super }
@@ -276,3 +285,6 @@ func (s *System) enrolPeople(ctx context.Context, pepper string) (err error) {
 	}
 	return nil
 }
+
+// Command runs the command line ringfence in this process, and returns its exit code.
+func Command(args []string) int { return cli.Do(args, cli.System()) }
