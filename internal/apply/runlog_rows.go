@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
 // Directions of a step.
@@ -131,6 +133,22 @@ func (h *history) step(id string) *stepHistory {
 		h.steps[id] = &stepHistory{}
 	}
 	return h.steps[id]
+}
+
+// Interrupted reports whether the latest run of the plan was an application that ended before its end: killed, stopped or held. To
+// apply the plan then goes on with what was begun. It needs no run log; without one nothing was.
+func Interrupted(ctx context.Context, conn *pgx.Conn, p *plan.Plan) (bool, error) {
+	id, err := PlanID(p)
+	if err != nil {
+		return false, err
+	}
+	var there, begun bool
+	if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass('ringfence.apply_run') IS NOT NULL").Scan(&there); err != nil || !there {
+		return false, err
+	}
+	const latest = `SELECT COALESCE((SELECT kind = 'apply' AND state NOT IN ('ended', 'refused') FROM ringfence.apply_run WHERE plan = $1 ORDER BY fence DESC LIMIT 1), false)`
+	err = conn.QueryRow(ctx, latest, id).Scan(&begun)
+	return begun, err
 }
 
 // readHistory reads what earlier runs of the plan did, oldest first.

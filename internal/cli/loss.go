@@ -54,6 +54,7 @@ func (w *World) writeImpact(dir string, d *impact.Document) error {
 }
 
 // lossGate stops an application that would take what nobody wants to lose, or of which that is not known. A dry run is told, and goes on.
+// One that was interrupted went through the gate when it began, and half a plan in place tells nothing of what was before.
 func (w *World) lossGate(ctx context.Context, f *readFlags, o apply.Options, dsn string, allow []string) error {
 	m, err := f.readModel(ctx, w, dsn)
 	if err != nil {
@@ -61,6 +62,10 @@ func (w *World) lossGate(ctx context.Context, f *readFlags, o apply.Options, dsn
 	}
 	if tables := impact.Observing(m.Snapshot); len(tables) > 0 && !o.DryRun {
 		return refused(fmt.Errorf("%d tables are under observation, %s first", len(tables), tables[0]), "ringfence observe remove DIR takes it away; then apply again")
+	}
+	begun, err := w.interrupted(ctx, o.Plan, dsn)
+	if err != nil || begun {
+		return err
 	}
 	chosen := *o.Plan
 	chosen.Steps = slices.DeleteFunc(slices.Clone(o.Plan.Steps), func(s plan.Step) bool {
@@ -83,6 +88,16 @@ func (w *World) lossGate(ctx context.Context, f *readFlags, o apply.Options, dsn
 		return &exitError{code: exitUnknown, err: err, hint: hintOf(err)}
 	}
 	return refused(err, hintOf(err))
+}
+
+// interrupted reports whether this application goes on with one that was begun.
+func (w *World) interrupted(ctx context.Context, p *plan.Plan, dsn string) (bool, error) {
+	conn, err := w.dial(ctx, dsn, pg.Options{})
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return apply.Interrupted(ctx, conn, p)
 }
 
 // withoutAllowances leaves out the names that lossGate understands.

@@ -58,6 +58,10 @@ func (p *planner) wantGrantGone(w Want) {
 			p.withhold(w.Kind, w.Object, who+" owns tables there and makes them by this grant: GRANT CREATE ON SCHEMA to it first", "")
 			return
 		}
+		if who := p.mayNot(n.Owner); who != "" {
+			p.withhold(w.Kind, w.Object, fmt.Sprintf("it belongs to %s, for whom %s may not act: a superuser has to take it back", n.Owner, who), "")
+			return
+		}
 	default:
 		p.withhold(w.Kind, w.Object, fmt.Sprintf("%s on it belongs to the server: a superuser has to take it back", g.Privilege), "")
 		return
@@ -103,6 +107,16 @@ func foreignGrantor(g catalog.Grant, owner string) string {
 		return ""
 	}
 	return fmt.Sprintf("it was granted by %s, who alone can take it back", g.Grantor)
+}
+
+// mayNot returns an owner of tenant tables who may not act for the role, and so cannot run its steps; "" for none.
+func (p *planner) mayNot(role string) string {
+	for _, t := range p.m.TenantTables() {
+		if owner := t.Relation.Owner; p.m.Rights != nil && !p.m.Rights.Superuser(owner) && !p.m.Rights.HasPrivsOf(owner, role) {
+			return owner
+		}
+	}
+	return ""
 }
 
 // livesBy returns an application or service role that has the privilege through PUBLIC alone, and needs it for rows; "" for none.
