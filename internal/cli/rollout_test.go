@@ -250,7 +250,9 @@ func (d *desk) tampered() {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		for _, other := range [][]byte{bytes.Replace(text, []byte("0"), []byte("1"), 1), text[:len(text)/2]} {
+		changed := bytes.Clone(text)
+		changed[len(text)/2] ^= 1
+		for _, other := range [][]byte{changed, text[:len(text)/2]} {
 			write(d.t, files[2], string(other))
 			d.must(7, "rollout", "verify", defaultRolloutDir, "-q")
 		}
