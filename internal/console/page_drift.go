@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ringfencehq/ringfence/internal/drift"
+	"github.com/ringfencehq/ringfence/internal/report"
 )
 
 var directions = []drift.Direction{drift.Widened, drift.Unknown, drift.Narrowed, drift.Neutral}
@@ -28,9 +29,16 @@ func (c *Console) drift(w http.ResponseWriter, r *http.Request) {
 			return slices.Index(directions, a.Direction) - slices.Index(directions, b.Direction)
 		})
 		own.Changes = paged(r, changes)
-		for _, d := range directions {
-			own.Counts = append(own.Counts, count{string(d), p.Drift.Summary[d]})
-		}
+		own.Counts = driftCounts(p.Drift)
 	}
 	c.render(w, r, "drift", "Drift", own)
+}
+
+// driftCounts counts the changes by direction, what widened first.
+func driftCounts(d *report.Drift) []count {
+	var out []count
+	for _, direction := range directions {
+		out = append(out, count{string(direction), d.Summary[direction]})
+	}
+	return out
 }

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"path/filepath"
 
-	"github.com/ringfencehq/ringfence/internal/audit"
-	"github.com/ringfencehq/ringfence/internal/drift"
 	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/report"
 )
@@ -26,8 +24,8 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 		Rollouts   []string
 		Trail      bool
 	}{Posture: p, Isolation: p.Prove.Summary.Isolation, Trail: c.o.Events != nil}
-	for _, s := range []audit.Severity{audit.Critical, audit.High, audit.Medium, audit.Low, audit.Info} {
-		own.Severities = append(own.Severities, count{string(s), p.Audit.Summary[string(s)]})
+	for _, s := range severities {
+		own.Severities = append(own.Severities, count{s, p.Audit.Summary[s]})
 	}
 	for _, row := range p.rows {
 		switch s := row.Worst(); {
@@ -40,9 +38,7 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if p.Drift != nil {
-		for _, d := range []drift.Direction{drift.Widened, drift.Unknown, drift.Narrowed, drift.Neutral} {
-			own.Drift = append(own.Drift, count{string(d), p.Drift.Summary[d]})
-		}
+		own.Drift = driftCounts(p.Drift)
 	}
 	for _, dir := range c.o.Rollouts {
 		own.Rollouts = append(own.Rollouts, filepath.Base(dir))
