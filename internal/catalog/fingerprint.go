@@ -93,6 +93,12 @@ func (s *Snapshot) Fingerprints() map[string]string {
 			out["role "+r.Identity()] = p.role(r)
 		}
 	}
+	for _, g := range s.Parameters {
+		g.Grants = slices.DeleteFunc(slices.Clone(g.Grants), func(g Grant) bool { return g.Grantee != "" && !met[g.Grantee] })
+		if len(g.Grants) > 0 { // those of other databases' roles are the cluster's business
+			out["parameter "+g.Name] = hash(g)
+		}
+	}
 	p.objects(out)
 	return out
 }

@@ -124,9 +124,6 @@ func (p *printer) connections(out map[string]string) {
 	for _, t := range s.EventTriggers {
 		out["event trigger "+QuoteIdent(t.Name)] = hash(t)
 	}
-	for _, g := range s.Parameters {
-		out["parameter "+g.Name] = hash(g)
-	}
 	for i, l := range s.LargeObjects {
 		out["large objects "+strconv.Itoa(i)] = hash(l.Owner, l.Grants)
 	}

@@ -1,10 +1,14 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // maxJSON is the largest file that ReadJSON takes: some forty thousand tables.
@@ -13,10 +17,15 @@ const maxJSON = 1 << 30
 // WriteJSON writes the Snapshot in its canonical form: equal Snapshots give equal bytes, and what ReadJSON reads is written
 // back byte for byte, but for Server.Offline.
 func (s *Snapshot) WriteJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
-	if err := enc.Encode(s); err != nil {
+	err := enc.Encode(s)
+	if err == nil {
+		_, err = w.Write(visible.JSON(b.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("writing the snapshot: %w", err)
 	}
 	return nil
@@ -29,13 +38,10 @@ func ReadJSON(r io.Reader) (*Snapshot, error) {
 }
 
 func readJSON(r io.Reader, limit int64) (*Snapshot, error) {
-	limited := &io.LimitedReader{R: r, N: limit + 1}
-	dec := json.NewDecoder(limited)
+	dec := json.NewDecoder(bounded.JSON(r, limit))
 	s := &Snapshot{}
 	err := dec.Decode(s)
 	switch {
-	case limited.N <= 0:
-		return nil, fmt.Errorf("reading the snapshot: it is larger than %d bytes", limit)
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("reading the snapshot: the file is empty")
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -165,7 +165,7 @@ func (r *Relation) eachTree(visit func(*Tree)) {
 	}
 }
 
-// mentionQueries read what of PostgreSQL's own is mentioned: functions, and relations with their columns.
+// mentionQueries read what of PostgreSQL's own is mentioned: functions, and relations with their columns, also by name in string bodies.
 func (b *builder) mentionQueries(m *mentions) []query {
 	var functions, relations []uint32
 	for oid := range m.functions {
@@ -182,9 +182,15 @@ func (b *builder) mentionQueries(m *mentions) []query {
 	for name := range m.names {
 		names = append(names, name)
 	}
+	schemas := []string{"pg_catalog"}
+	if m.names["information_schema"] {
+		schemas = append(schemas, "information_schema")
+	}
+	const named = `oid IN (SELECT x.oid FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace
+		WHERE x.oid = ANY ($1::oid[]) OR n.nspname = ANY ($2::text[]) AND x.relname = ANY ($3::text[]))`
 	const where = `(p.oid = ANY ($1::oid[]) OR p.proname = ANY ($2::text[]) AND p.pronamespace = 11)`
 	args := []string{oidList(functions), textList(names)}
-	queries := b.relationQueries(`oid = ANY ($1::oid[])`, oidList(relations))
+	queries := b.relationQueries(named, oidList(relations), textList(schemas), textList(names))
 	queries = append(queries, b.functionQueries(where, args...)...)
 	queries = append(queries, b.definitionQueries()...)
 	return append(queries, b.aclQuery([]aclSource{{"function", "pg_proc p WHERE " + where, "p.oid", "p.proacl", "'f'", "p.proowner"}}, args...))

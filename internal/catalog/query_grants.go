@@ -17,7 +17,7 @@ type aclSource struct {
 
 func (b *builder) aclSources(functions string) []aclSource {
 	sources := []aclSource{
-		{"relation", `pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relnamespace IN ` + userSchema,
+		{"relation", `pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.oid IN ` + readRelations,
 			"c.oid", "c.relacl", `CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END`, "c.relowner"},
 		{"function", `pg_proc p WHERE ` + functions, "p.oid", "p.proacl", "'f'", "p.proowner"},
 		{"schema", `pg_namespace n`, "n.oid", "n.nspacl", "'n'", "n.nspowner"},
@@ -58,7 +58,7 @@ func (b *builder) grantQueries() []query {
 	return []query{
 		b.aclQuery(b.aclSources(readFunctions)),
 		{name: "column grants", take: b.takeColumnGrants, sql: `SELECT a.attrelid, a.attnum, ` + expanded("a.attacl") + `
-			FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attacl IS NOT NULL AND c.relnamespace IN ` + userSchema},
+			FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attacl IS NOT NULL AND c.oid IN ` + readRelations},
 		{name: "default privileges", need: "pg_default_acl", take: b.takeDefaultPrivilege, sql: `SELECT a.oid, a.defaclrole, a.defaclnamespace, a.defaclobjtype::text, ` +
 			expanded(`x.acl`) + `
 			FROM pg_default_acl a, LATERAL (SELECT CASE WHEN a.defaclnamespace = 0

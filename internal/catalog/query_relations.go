@@ -14,7 +14,14 @@ var relationKinds = map[string]Kind{
 
 var persistences = words{"p": "permanent", "u": "unlogged", "t": "temporary"}
 
-// relationQueries read the relations of a schema filter (userSchema, or OIDs for those of the system) and their columns.
+// grantedSystem are the tables and views of pg_catalog that somebody may read since the server was made, whole or in part, which initdb
+// kept from him.
+const grantedSystem = `(SELECT r.oid FROM pg_class r WHERE r.relnamespace = 11 AND EXISTS (SELECT FROM pg_init_privs i WHERE i.objoid = r.oid AND i.classoid = 1259) AND EXISTS (
+	SELECT FROM (SELECT r.relacl AS acl UNION ALL SELECT a.attacl FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attacl IS NOT NULL) x, aclexplode(x.acl) g
+	WHERE g.grantee <> r.relowner AND NOT EXISTS (SELECT FROM pg_init_privs i, aclexplode(i.initprivs) h
+		WHERE i.objoid = r.oid AND i.classoid = 1259 AND h.grantee IN (g.grantee, 0))))`
+
+// relationQueries read the relations of a filter (readRelations, or OIDs for those of the system) and their columns.
 func (b *builder) relationQueries(where string, args ...string) []query {
 	return []query{
 		{name: "relations", take: b.takeRelation, args: args, sql: `SELECT c.oid, c.relnamespace, c.relname::text, c.relkind::text, c.relowner,
@@ -66,6 +73,9 @@ func (b *builder) takeColumn(r *row) {
 		n.Columns = append(n.Columns, c)
 	}
 }
+
+// readRelations are the relations that are always read.
+const readRelations = `(SELECT u.oid FROM pg_class u WHERE u.relnamespace IN ` + userSchema + ` UNION ALL SELECT s.oid FROM ` + grantedSystem + ` s)`
 
 // relationPartQueries read what hangs on the user's relations but for constraints, indexes and policies.
 func (b *builder) relationPartQueries() []query {

@@ -55,6 +55,12 @@ func Connect(ctx context.Context, dsn string, opts Options) (*pgx.Conn, error) {
 	return connectConfig(ctx, cfg)
 }
 
+// CheckDSN says what Connect would say of a connection string before it dials.
+func CheckDSN(dsn string) error {
+	_, err := parseConfig(dsn, Options{})
+	return err
+}
+
 // connectConfig dials; all connections of this repository start here.
 func connectConfig(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)

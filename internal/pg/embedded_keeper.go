@@ -43,7 +43,10 @@ if [ -p "$dir/join" ]; then
   cat <&3 >/dev/null 4>&-
 fi
 kill -QUIT "$server" 2>&-
+(while sleep 1; do kill -QUIT "$server"; done) 3<&- 4>&- >/dev/null 2>&1 &
+again=$!
 wait "$server"
+kill -KILL "$again" 2>&-
 [ -f "$dir/data/postmaster.pid" ] && set -- $(sed -n 7p "$dir/data/postmaster.pid") && ipcrm -m "$2" 2>&-
 cd / && rm -rf -- "$dir"
 `

@@ -38,12 +38,21 @@ func Hint(err error) string {
 	return ""
 }
 
+// ServerError gives the server's error in err's chain, or nil where the error
+// did not come from a server: the connection failed instead.
+func ServerError(err error) *pgconn.PgError {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
 // SQLState gives the five-character code of the server's error in err's chain,
 // or "" where the error did not come from a server. Decisions are taken on
 // this, never on an error's text, which is translated and changes.
 func SQLState(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
+	if e := ServerError(err); e != nil {
 		return e.Code
 	}
 	return ""

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
@@ -27,27 +28,12 @@ type fakePooler struct {
 // listen serves until the test ends, and gives a connection string.
 func (f fakePooler) listen(t *testing.T, db *pgtest.Database) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
 	socket := filepath.Join(db.Server.SocketDir(), ".s.PGSQL."+strconv.Itoa(db.Server.Port()))
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go f.serve(client, socket)
-		}
-	}()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(nettest.Serve(t, func(client net.Conn) { f.serve(client, socket) }))
 	return "host=127.0.0.1 port=" + port + " user=" + pg.Superuser + " dbname=" + db.Name + " sslmode=disable"
 }
 
 func (f fakePooler) serve(client net.Conn, socket string) {
-	defer client.Close()
 	backend := pgproto3.NewBackend(client, client)
 	first, err := backend.ReceiveStartupMessage()
 	startup, ok := first.(*pgproto3.StartupMessage)

@@ -12,7 +12,8 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
 
-// Load makes a database of n tables in the given one; see SQL.
+// Load makes n tables with 1.5 n policies in a database, two or three indexes each, foreign keys to a root and to each
+// other, and for some a view, a trigger, a check, a default that calls a function, or column grants. Roles are left alone.
 func Load(t testing.TB, db *pgtest.Database, n int) {
 	t.Helper()
 	pgtest.LoadSQL(t, db, prelude)
@@ -27,17 +28,6 @@ func Load(t testing.TB, db *pgtest.Database, n int) {
 
 // batch is how many tables one transaction makes: each holds locks until its end.
 const batch = 100
-
-// SQL is a script that makes n tables with 1.5 n policies, two or three indexes each, foreign keys to a root and to each
-// other, and for some a view, a trigger, a check, a default that calls a function, or column grants. Roles are left alone.
-func SQL(n int) string {
-	var b strings.Builder
-	b.WriteString(prelude)
-	for i := 1; i <= n; i++ {
-		table(&b, i)
-	}
-	return b.String()
-}
 
 const prelude = `
 CREATE SCHEMA app; CREATE SCHEMA "other app";
