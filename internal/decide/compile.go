@@ -25,11 +25,16 @@ type compiler struct {
 	stack     []*catalog.Relation
 	recursion *catalog.Relation
 	caseArgs  []*node
-	over      *aggregation // the sub-query whose targets are being compiled, where it computes over its rows
-	next      *aggregation // … for the query that is compiled next
-	subCols   []*node
-	calls     int
-	nodes     int
+	// domainValues are the values that the domain checks being compiled are about.
+	domainValues []*node
+	over         *aggregation // the sub-query whose targets are being compiled, where it computes over its rows
+	next         *aggregation // … for the query that is compiled next
+	subCols      []*node
+	set          *expr.Call // the call of the target at hand that returns a set, and one of its elements
+	setElem      *node
+	queries      []sharedQuery // sub-queries that were compiled
+	calls        int
+	nodes        int
 }
 
 // maxNodes bounds a program: what is larger is not decided.
@@ -127,6 +132,9 @@ func (c *compiler) compileNode(e expr.Expr, s *scope) *node {
 	case *expr.SubLink:
 		return c.subLink(e, s)
 	case *expr.Param:
+		if e.Kind == "domain" && len(c.domainValues) > 0 {
+			return c.domainValues[len(c.domainValues)-1]
+		}
 		if c.args && e.Kind == "extern" {
 			return c.argument(e)
 		}
@@ -279,7 +287,7 @@ func (c *compiler) freeVariable(e expr.Expr, s *scope, what string) (int, bool) 
 		return true
 	})
 	key := "free/"
-	if volatile || c.m.Reader == nil || len(c.caseArgs) > 0 || len(c.subCols) > 0 {
+	if volatile || c.m.Reader == nil || len(c.caseArgs)+len(c.domainValues)+len(c.subCols) > 0 {
 		c.calls++
 		key += "#" + strconv.Itoa(c.calls)
 	} else {

@@ -28,14 +28,15 @@ func overAll(e *expr.SubLink, q *expr.Query, exists *node) *aggregation {
 	if n != 1 {
 		return nil
 	}
-	single := !q.Grouped && q.Having == nil && !q.Limit
+	single := !q.Grouped && q.Having == nil && (q.Some || !q.Limit)
 	return &aggregation{exists: exists, single: single, exact: exact && single}
 }
 
-// picks reports whether an aggregate of one row is that row's value, and of many the value of one of them; array_agg is an array of it.
+// picks reports whether an aggregate of one row is that row's value, and of many the value of one of them; array_agg is an array of
+// it, count says whether it is there.
 func picks(name string) bool {
 	switch name {
-	case "max", "min", "bool_or", "bool_and", "every", "any_value", "array_agg":
+	case "max", "min", "bool_or", "bool_and", "every", "any_value", "array_agg", "count":
 		return true
 	}
 	return false
@@ -51,16 +52,32 @@ func (c *compiler) aggregate(e *expr.Aggregate, s *scope) *node {
 	switch {
 	case e.Func.Name == "array_agg" && len(e.Args) == 1 && t.kind == kindArray:
 		return c.collected(e, s, c.over.exists, c.compile(e.Args[0], s), constant(null), t)
-	case picks(e.Func.Name) && e.Func.Name != "array_agg" && len(e.Args) == 1:
+	case picks(e.Func.Name) && e.Func.Name != "array_agg" && e.Func.Name != "count" && len(e.Args) == 1:
 		out = operation(opCase, c.over.exists, c.compile(e.Args[0], s), constant(null))
 	case e.Func.Name == "count" && c.over.single:
-		out = operation(opCase, c.over.exists, c.free(e, s, describe(e)), constant(number(0)))
+		out = operation(opCase, c.over.exists, c.counted(e, s, t), constant(number(0)))
 	default:
 		return c.free(e, s, describe(e))
 	}
 	out.t = t
 	return out
 }
+
+// counted is count of at least one row: any number in a proof; in a refutation, where the row found is the only one, whether what is counted
+// is not NULL.
+func (c *compiler) counted(e *expr.Aggregate, s *scope, t sqlType) *node {
+	n := &node{op: opCall, fn: &countFunction, args: c.all(e.Args, s), t: t, stand: -1}
+	n.stand, _ = c.freeVariable(e, s, describe(e))
+	c.p.vars[n.stand].notNull = true
+	return n
+}
+
+var countFunction = function{name: "count of one", args: -1, run: func(v []value) (value, outcome) {
+	if len(v) > 0 && v[0].null {
+		return number(0), done
+	}
+	return number(1), done
+}}
 
 // collected is an array of what a sub-query's rows hold, none where there is no row.
 func (c *compiler) collected(e expr.Expr, s *scope, exists, elem, none *node, t sqlType) *node {

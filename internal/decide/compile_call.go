@@ -20,10 +20,14 @@ func (c *compiler) call(e *expr.Call, s *scope) *node {
 		return c.userCall(e, s)
 	}
 	switch {
+	case e == c.set:
+		return c.setElem
 	case f.Name == "current_setting":
 		return c.settingRead(e, s)
 	case clocks[f.Name]:
 		return c.clock(e, s)
+	case f.Name == "current_query":
+		return c.chosenText("$current_query")
 	case f.Name == "pg_has_role":
 		if n := c.holdsRole(e, s); n != nil {
 			return n
@@ -36,6 +40,9 @@ func (c *compiler) call(e *expr.Call, s *scope) *node {
 		return n
 	}
 	if fn := functionNamed(f.Name, len(args)); fn != nil && !e.Variadic {
+		return c.run(fn, e, args, s)
+	}
+	if fn := jsonFunction(f.Name, args); fn != nil {
 		return c.run(fn, e, args, s)
 	}
 	return c.free(e, s, describe(e))
@@ -97,6 +104,7 @@ func (c *compiler) clock(e expr.Expr, s *scope) *node {
 	f := function{name: "now", clock: true, run: func([]value) (value, outcome) { return value{k: kindOther, s: present}, done }}
 	n := &node{op: opCall, fn: &f, t: t, stand: -1}
 	n.stand, _ = c.freeVariable(e, s, describe(e))
+	c.p.vars[n.stand].notNull = true
 	return n
 }
 
@@ -113,12 +121,23 @@ func momentOf(t sqlType, day string) string {
 	return ""
 }
 
-// argument is a parameter of the function that a way leads through.
+// argument is a parameter of the function that a way leads through, or a column, of no number, that the caller writes.
 func (c *compiler) argument(e *expr.Param) *node {
-	name := "$" + strconv.Itoa(e.ID)
+	name := e.Name
+	if e.ID > 0 {
+		name = "$" + strconv.Itoa(e.ID)
+	}
 	t := c.typeOf(e.TypeOID, -1)
 	i := c.p.variable("argument/"+name, func() variable { return variable{class: classArgument, name: name, row: -1, t: t} })
 	return &node{op: opVar, v: i, t: t, stand: -1}
+}
+
+// chosenText is a text of the session's own choosing that is no setting: what it sends.
+func (c *compiler) chosenText(name string) *node {
+	i := c.p.variable("argument/"+name, func() variable {
+		return variable{class: classArgument, name: name, row: -1, t: textType, notNull: true}
+	})
+	return &node{op: opVar, v: i, t: textType, stand: -1}
 }
 
 // isTypeName reports whether a function of pg_catalog with that name converts to the type of that name.
@@ -175,7 +194,7 @@ func (c *compiler) convertNode(arg *node, to sqlType, explicit bool, e expr.Expr
 		n.stand, _ = c.freeVariable(e, s, "a cast to "+to.format)
 		free := to
 		free.length, free.domain = 0, false
-		c.p.vars[n.stand].t = free
+		c.p.vars[n.stand].t, c.p.vars[n.stand].notNull = free, !to.domain
 	}
 	return n
 }
@@ -196,6 +215,12 @@ func (c *compiler) cast(e *expr.Cast, s *scope) *node {
 	case "io":
 		return c.convertNode(arg, to, true, e, s)
 	case "domain":
+		if plain := to; to.domain {
+			plain.domain = false
+			if n := c.inDomain(e.TypeOID, c.convertNode(arg, plain, false, e, s)); n != nil {
+				return n
+			}
+		}
 		return c.convertNode(arg, to, false, e, s)
 	case "array":
 		if arg.t.kind == kindArray && to.kind == kindArray {
@@ -240,11 +265,27 @@ func refusal(args []*node, t sqlType) *node {
 
 // run makes a node of a function this evaluator can run. In a proof it may be anything, unless its arguments are constant.
 func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
-	if k := c.snapCollation(collationOf(e)); k != nil && !k.Deterministic && (f.pattern || f.hash) {
+	if k := c.snapCollation(collationOf(e)); k != nil && !k.Deterministic && (f.pattern || f.hash || f.holds) {
 		if f.refuses && c.snap.Server.VersionNum < 180000 {
 			return refusal(args, c.typeOf(e.Type(), -1))
 		}
 		return c.free(e, s, describe(e)+" under a collation that is not deterministic")
+	}
+	if f.name == "string_to_array" && len(args) == 2 && args[1].op == opConst && !args[1].val.null {
+		g := *f
+		g.strict, f = true, &g
+	}
+	if f.name == "textcat" {
+		for i, a := range args {
+			if a.op == opConst && !a.val.null && a.val.s == "" && args[1-i].t.kind == kindText {
+				return args[1-i] // nothing is added
+			}
+		}
+	}
+	if f.like && neverLike(args) {
+		n := operation(opCase, &node{op: opIsNull, args: args[:1], stand: -1}, constant(null), constant(f.unlike()))
+		n.t = boolType
+		return n
 	}
 	n := &node{op: opCall, fn: f, args: args, t: c.typeOf(e.Type(), -1), stand: -1}
 	if folded := fold(n); folded != n {

@@ -40,8 +40,8 @@ func (c *compiler) jsonOperator(name string, e expr.Expr, args []*node, s *scope
 
 // member is what stands at a path of a document; NULL where nothing does. As text, a string loses its quotes.
 func member(doc value, path []string, asText bool) (value, outcome) {
-	var x any
-	if err := json.Unmarshal([]byte(doc.s), &x); err != nil {
+	x, ok := document(doc.s)
+	if !ok {
 		return null, raised
 	}
 	for _, step := range path {
@@ -81,8 +81,12 @@ func member(doc value, path []string, asText bool) (value, outcome) {
 
 // elementsOf are the members of an array document as text.
 func elementsOf(doc value) ([]value, bool) {
-	var x []any
-	if doc.null || json.Unmarshal([]byte(doc.s), &x) != nil {
+	if doc.null {
+		return nil, false
+	}
+	read, _ := document(doc.s)
+	x, ok := read.([]any)
+	if !ok {
 		return nil, false
 	}
 	out := make([]value, len(x))

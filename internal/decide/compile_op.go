@@ -32,6 +32,12 @@ func (c *compiler) operator(e *expr.Operation, s *scope) *node {
 			return compare(cmp, args[0], args[1])
 		}
 	}
+	if n := c.inRange(e, s); n != nil {
+		return n
+	}
+	if n := c.shifted(e, s); n != nil {
+		return n
+	}
 	args := c.all(e.Args, s)
 	switch e.Kind {
 	case "distinct", "nullif":
@@ -50,8 +56,20 @@ func (c *compiler) operator(e *expr.Operation, s *scope) *node {
 	if n := c.comparison(e.Op, e.OID, e.Collation, args); n != nil {
 		return c.guard(n, e, s)
 	}
+	if e.Op != nil && e.Op.Extension == "ltree" {
+		_, name, _ := strings.Cut(functionName(e.Op.Function), ".")
+		if f, ok := treeFunctions[name]; ok {
+			return c.run(&f, e, args, s)
+		}
+	}
 	if e.Op != nil && e.Op.System {
+		if n := c.heldIn(functionName(e.Op.Function), e.Collation, args); n != nil {
+			return n
+		}
 		if f := functionNamed(functionName(e.Op.Function), len(args)); f != nil {
+			return c.run(f, e, args, s)
+		}
+		if f := jsonFunction(functionName(e.Op.Function), args); f != nil {
 			return c.run(f, e, args, s)
 		}
 		if j := c.jsonOperator(functionName(e.Op.Function), e, args, s); j != nil {
@@ -74,7 +92,7 @@ func (c *compiler) comparison(o *catalog.Operator, oid uint32, collation uint32,
 		return nil
 	}
 	left, right := c.operandKind(o.Left, args[0]), c.operandKind(o.Right, args[1])
-	if left != right || left == kindJSON {
+	if left != right || left == kindJSON && (o.Left != "jsonb" || cmp != cmpEQ && cmp != cmpNE) {
 		return nil
 	}
 	c.settle(args[0], args[1])
@@ -133,7 +151,7 @@ func (c *compiler) operandKind(name string, arg *node) kind {
 	if strings.HasSuffix(name, "citext") {
 		return kindCitext
 	}
-	if name == "anyenum" {
+	if name == "anyenum" || strings.HasSuffix(name, "ltree") && arg.t.tree {
 		return kindText
 	}
 	return kindOther
@@ -143,6 +161,7 @@ func (c *compiler) operandKind(name string, arg *node) kind {
 func (c *compiler) guard(n *node, e expr.Expr, s *scope) *node {
 	if n.folded || wholeArrays(n) {
 		n.stand, _ = c.freeVariable(e, s, describe(e))
+		c.p.vars[n.stand].notNull = !wholeArrays(n)
 		return n
 	}
 	if n.cmp == cmpEQ || n.cmp == cmpNE {
@@ -151,6 +170,8 @@ func (c *compiler) guard(n *node, e expr.Expr, s *scope) *node {
 	for _, a := range n.args {
 		if a.t.kind != kindNum && a.t.kind != kindUUID && a.t.kind != kindBool || a.t.labels != nil {
 			n.stand, _ = c.freeVariable(e, s, describe(e))
+			c.p.vars[n.stand].notNull = true
+			c.p.orders = append(c.p.orders, n)
 			return n
 		}
 	}

@@ -3,7 +3,6 @@ package decide
 import (
 	"strconv"
 
-	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
@@ -32,7 +31,20 @@ func (c *compiler) subLink(e *expr.SubLink, s *scope) *node {
 	if len(q.Unknown) > 0 {
 		return c.free(e, s, "a sub-query with "+q.Unknown[0])
 	}
-	return c.foundRow(e, q, s)
+	return c.shared(e, s, func() *node { return c.foundRow(e, q, s) })
+}
+
+// anyAggregate reports whether a query computes over rows, in a window or not.
+func anyAggregate(q *expr.Query) bool {
+	found := false
+	for _, t := range q.Targets {
+		expr.Walk(t.Expr, func(x expr.Expr) bool {
+			_, ok := x.(*expr.Aggregate)
+			found = found || ok
+			return !found
+		})
+	}
+	return found
 }
 
 // aggregates reports whether a query's result is computed over all of its rows, so that there is a row even of none.
@@ -136,231 +148,6 @@ func (c *compiler) quantifiedSub(e *expr.SubLink, s *scope, n int, where *node, 
 	sub.cond, sub.test = where, &node{op: opIsNull, args: []*node{test}, stand: -1}
 	c.p.vars[sub.found].notNull = false
 	return conjunction(where, test), out
-}
-
-// queryBody compiles FROM and WHERE of a query into what its row fulfils, and its targets.
-func (c *compiler) queryBody(q *expr.Query, s *scope) (*node, []*node) {
-	if q.RunAs != "" {
-		defer func(as string) { c.as = as }(c.as)
-		c.as = q.RunAs
-	}
-	over := c.next
-	c.next = nil
-	inner := c.newScope(s, q)
-	var conds []*node
-	for i := range q.From {
-		conds = append(conds, c.fromItem(&q.From[i], inner, -1))
-	}
-	if q.Where != nil {
-		conds = append(conds, c.compile(q.Where, inner))
-	}
-	if q.Limit || q.Having != nil || q.Group {
-		c.p.subs[c.sub].exact = false
-	}
-	var targets []*node
-	c.over = over
-	defer func() { c.over = nil }()
-	for _, t := range q.Targets {
-		if t.Junk {
-			continue
-		}
-		if elem, where, ok := c.unfolded(t.Expr, inner); ok {
-			targets, conds = append(targets, elem), append(conds, where)
-			continue
-		}
-		targets = append(targets, c.compile(t.Expr, inner))
-	}
-	return conjunction(conds...), targets
-}
-
-// fromItem binds an item of FROM; present is the variable of an outer join's optional side, or -1.
-func (c *compiler) fromItem(f *expr.FromItem, s *scope, present int) *node {
-	if f.RTE > 0 {
-		return c.rangeEntry(f.RTE, s, present)
-	}
-	left, right := present, present
-	if f.Join == "left" || f.Join == "full" {
-		right = c.presence()
-	}
-	if f.Join == "right" || f.Join == "full" {
-		left = c.presence()
-	}
-	conds := []*node{c.fromItem(f.Left, s, left), c.fromItem(f.Right, s, right)}
-	on := constant(trueV)
-	if f.On != nil {
-		on = c.compile(f.On, s)
-	}
-	if f.Join != "inner" && f.Join != "" {
-		c.p.subs[c.sub].exact = false // "no partner" is not checked against the rows that are there
-		present := constant(trueV)
-		for _, v := range []int{left, right} {
-			if v >= 0 {
-				present = conjunction(present, &node{op: opVar, v: v, stand: -1})
-			}
-		}
-		on = operation(opOr, operation(opNot, present), on)
-	}
-	return conjunction(append(conds, on)...)
-}
-
-func (c *compiler) presence() int {
-	c.calls++
-	return c.p.variable("present/"+strconv.Itoa(c.calls), func() variable {
-		return variable{class: classPresent, name: "an outer join's row", row: -1, t: boolType, notNull: true}
-	})
-}
-
-// rangeEntry binds one range table entry and returns what its row fulfils.
-func (c *compiler) rangeEntry(rte int, s *scope, present int) *node {
-	if rte < 1 || rte > len(s.query.Range) {
-		return nil
-	}
-	e := &s.query.Range[rte-1]
-	switch {
-	case e.Kind == "relation" && e.Relation != nil:
-		return c.relationEntry(e.Relation, rte, s, present)
-	case e.Kind == "subquery" && e.Subquery != nil && e.Subquery.SetOp == nil && !aggregates(e.Subquery) && present < 0:
-		where, targets := c.queryBody(e.Subquery, s)
-		s.bindings[rte] = binding{row: -1, targets: targets}
-		return where
-	case e.Kind == "cte":
-		if q := c.cte(e, s); q != nil && q.SetOp == nil && !aggregates(q) && present < 0 {
-			where, targets := c.queryBody(q, s)
-			s.bindings[rte] = binding{row: -1, targets: targets}
-			return where
-		}
-	case e.Kind == "function" && len(e.Funcs) == 1 && present < 0:
-		if where, ok := c.functionEntry(e.Funcs[0], rte, s); ok {
-			return where
-		}
-	case e.Kind == "values" && present < 0 && len(e.Values) > 0:
-		return c.valuesEntry(e.Values, rte, s)
-	}
-	c.calls++
-	c.p.subs[c.sub].exact, c.p.subs[c.sub].known = false, false
-	s.bindings[rte] = binding{row: -1, free: c.calls}
-	return nil
-}
-
-func (c *compiler) cte(e *expr.RangeEntry, s *scope) *expr.Query {
-	at := s
-	for range e.CTELevel {
-		if at = at.outer; at == nil {
-			return nil
-		}
-	}
-	if at.query == nil {
-		return nil
-	}
-	for i := range at.query.CTEs {
-		if x := &at.query.CTEs[i]; x.Name == e.CTE && !x.Recursive && x.Query != nil && x.Query.Command == "select" {
-			return x.Query
-		}
-	}
-	return nil
-}
-
-// relationEntry adds a row of a relation, bound by the row security that the reader meets there.
-func (c *compiler) relationEntry(rel *catalog.Relation, rte int, s *scope, present int) *node {
-	r := len(c.p.rows)
-	c.p.rows = append(c.p.rows, row{rel: rel, found: c.p.subs[c.sub].found, present: present, source: "sub", sub: c.sub})
-	c.p.subs[c.sub].rows = append(c.p.subs[c.sub].rows, r)
-	s.bindings[rte] = binding{row: r}
-	if rel.Kind != catalog.Table && rel.Kind != catalog.Partitioned {
-		c.p.subs[c.sub].exact, c.p.subs[c.sub].known = false, false
-	}
-	if _, ok := c.p.trusted[rel]; !ok {
-		c.p.trusted[rel] = c.as
-	}
-	if c.p.uniqueOf(rel) {
-		c.p.addUnique(rel)
-	}
-	visible := c.visible(rel, r)
-	if present >= 0 && visible != nil {
-		return operation(opOr, operation(opNot, &node{op: opVar, v: present, stand: -1}), visible)
-	}
-	return visible
-}
-
-// unfolded is a target that returns a set: some element of it.
-func (c *compiler) unfolded(e expr.Expr, s *scope) (elem, where *node, ok bool) {
-	call, ok := e.(*expr.Call)
-	if !ok || !call.Set || call.Func == nil || call.Func.Schema != "pg_catalog" || len(call.Args) != 1 {
-		return nil, nil, false
-	}
-	elem, where = c.element(call.Func.Name, c.compile(call.Args[0], s))
-	return elem, where, elem != nil
-}
-
-// functionEntry is FROM unnest(array), or the elements of a JSON array: some element.
-func (c *compiler) functionEntry(f expr.Expr, rte int, s *scope) (*node, bool) {
-	call, ok := f.(*expr.Call)
-	if !ok || call.Func == nil || call.Func.Schema != "pg_catalog" || len(call.Args) != 1 {
-		return nil, false
-	}
-	arg := c.compile(call.Args[0], s)
-	elem, where := c.element(call.Func.Name, arg)
-	if elem == nil {
-		return nil, false
-	}
-	s.bindings[rte] = binding{row: -1, targets: []*node{elem}}
-	return where, true
-}
-
-// element is a variable that is one of an array's elements, and what says so; nil where the function does not unfold.
-func (c *compiler) element(name string, arg *node) (elem, where *node) {
-	var t sqlType
-	switch {
-	case name == "unnest" && arg.t.kind == kindArray && arg.t.elem != nil:
-		t = *arg.t.elem
-	case name == "jsonb_array_elements_text" || name == "json_array_elements_text":
-		t = textType
-		f := function{name: name, strict: true, extract: true, run: func(v []value) (value, outcome) {
-			elems, ok := elementsOf(v[0])
-			if !ok {
-				return null, raised
-			}
-			return value{k: kindArray, elems: elems}, done
-		}}
-		elem := textType
-		arg = &node{op: opCall, fn: &f, args: []*node{arg}, stand: -1, t: sqlType{kind: kindArray, elem: &elem}}
-	default:
-		return nil, nil
-	}
-	c.calls++
-	r := len(c.p.rows)
-	c.p.rows = append(c.p.rows, row{found: c.p.subs[c.sub].found, present: -1, source: "sub", sub: c.sub})
-	elem = c.columnOf(r, 1, "element", t)
-	where = &node{op: opQuant, cmp: cmpEQ, args: []*node{elem, arg}, stand: -1}
-	return elem, where
-}
-
-// valuesEntry is FROM (VALUES …): one of the rows.
-func (c *compiler) valuesEntry(rows [][]expr.Expr, rte int, s *scope) *node {
-	r := len(c.p.rows)
-	c.p.rows = append(c.p.rows, row{found: c.p.subs[c.sub].found, present: -1, source: "sub", sub: c.sub})
-	var targets []*node
-	var some []*node
-	for i, vals := range rows {
-		var all []*node
-		for j, x := range vals {
-			v := c.compile(x, s)
-			if i == 0 {
-				targets = append(targets, c.columnOf(r, int16(j+1), "value", v.t))
-			}
-			if j < len(targets) {
-				d := operation(opDistinct, targets[j], v)
-				d.cmp, d.not = cmpEQ, true
-				all = append(all, d)
-			}
-		}
-		some = append(some, conjunction(all...))
-	}
-	s.bindings[rte] = binding{row: -1, targets: targets}
-	if len(some) == 1 {
-		return some[0]
-	}
-	return operation(opOr, some...)
 }
 
 // setOperation is UNION in a sub-query: a row of one side or of the other.

@@ -48,6 +48,7 @@ const (
 	OtherSetting    Reason = "other_setting"     // a second setting or flag opens it
 	LiteralTenant   Reason = "literal_tenant"    // a fixed tenant
 	Undecidable     Reason = "undecidable"       // opaque
+	Unclassified    Reason = "unclassified"      // nobody said whether the table's rows belong to tenants
 )
 
 // A Witness is a row and a context for which the predicate is true though the row is foreign. Values are in text form; nil is
@@ -73,14 +74,15 @@ type Decision struct {
 
 // A Decider judges ways over one model. It is safe for concurrent use and decides each shape of predicate once.
 type Decider struct {
-	m      *tenancy.Model
-	shapes sync.Map // shape → *core
-	exprs  sync.Map // nodeKey → *verdict
-	plains sync.Map // expression → bool
-	writes sync.Map // *catalog.Relation → []reach.Way that write it
-	makes  sync.Map // application role → []string: schemas in which it may make objects
-	waysTo func(*tenancy.Model, ...*catalog.Relation) []reach.Way
-	fault  mutant
+	m       *tenancy.Model
+	shapes  sync.Map // shape → *core
+	exprs   sync.Map // nodeKey → *verdict
+	guesses sync.Map // shape → []*env
+	plains  sync.Map // expression → bool
+	writes  sync.Map // *catalog.Relation → []reach.Way that write it
+	makes   sync.Map // application role → []string: schemas in which it may make objects
+	waysTo  func(*tenancy.Model, ...*catalog.Relation) []reach.Way
+	fault   mutant
 
 	calledOnce sync.Once
 	called     map[string]bool // functions that policies call

@@ -71,6 +71,8 @@ func (c *policyCase) sql(table, app string) string {
 // A suite is the case file loaded into a database.
 type suite struct {
 	cases []policyCase
+	db    *pgtest.Database
+	app   string
 	model *tenancy.Model
 }
 
@@ -83,20 +85,30 @@ func loadCases(t *testing.T) *suite {
 	if err != nil {
 		t.Fatal(err)
 	}
+	group := db.Role(t, "group", "NOLOGIN")
+	db.Exec(t, "GRANT "+group+" TO "+app)
 	db.Exec(t, strings.ReplaceAll(string(setup), "<app>", app))
 	for i := range cases {
-		db.Exec(t, cases[i].sql(fmt.Sprintf("s.t%03d", i), app))
+		db.Exec(t, strings.ReplaceAll(cases[i].sql(fmt.Sprintf("s.t%03d", i), app), "<group>", group))
 	}
-	snap, err := catalog.Read(t.Context(), db.Super, catalog.Options{})
+	s := &suite{cases: cases, db: db, app: app}
+	s.read(t, func(*catalog.Snapshot) {})
+	return s
+}
+
+// read makes the model of the database as change leaves its snapshot.
+func (s *suite) read(t *testing.T, change func(*catalog.Snapshot)) {
+	t.Helper()
+	snap, err := catalog.Read(t.Context(), s.db.Super, catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := tenancy.Infer(snap, tenancy.Options{AppRoles: []string{app}, TenantColumns: []string{"tenant_id"}, Context: "app.tid"})
+	change(snap)
+	s.model, err = tenancy.Infer(snap, tenancy.Options{AppRoles: []string{s.app}, TenantColumns: []string{"tenant_id"}, Context: "app.tid"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Sentinels = nil // one case's shared rows are another's hole
-	return &suite{cases, m}
+	s.model.Sentinels = nil // one case's shared rows are another's hole
 }
 
 func (s *suite) ways(i int) []reach.Way {

@@ -41,7 +41,7 @@ func (d *Decider) guarded(way reach.Way) *catalog.Function {
 		if h.Via != "function" {
 			continue
 		}
-		if f := d.m.Snapshot.Function(h.Name); f != nil && d.m.Reader.RefusesCallers(f) {
+		if f := d.m.Snapshot.Function(h.Name); f != nil && (way.Asked || d.m.Reader.RefusesUnfollowed(f)) {
 			return f
 		}
 	}
@@ -55,7 +55,7 @@ func (d *Decider) pure(way reach.Way) *verdict {
 	case way.Opaque != "":
 		return &verdict{verdict: Undecided, reason: Undecidable, why: way.Opaque}
 	case t == nil || t.Class == tenancy.Unclassified:
-		return &verdict{verdict: Undecided, reason: Undecidable, why: unclassified}
+		return &verdict{verdict: Undecided, reason: Unclassified, why: unclassified}
 	case t.Class == tenancy.Infrastructure && d.byPolicyFunction(way):
 		return &verdict{verdict: Proved, why: "only what policies call reads it", notes: []string{"the functions that policies call give away nothing of " + way.Relation.Identity() + " but the tenant"}}
 	case t.Class == tenancy.Infrastructure:
@@ -246,7 +246,7 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 		}
 		c.findContexts(k)
 		c.findLists(k)
-		if !pred.made {
+		if !pred.made || len(t.Key) == 0 || t.Class == tenancy.Root {
 			c.findOwn(k, t)
 		}
 		if way.Command == reach.Select && !pred.made {
@@ -255,15 +255,18 @@ func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q que
 	}
 	c.tableChecks()
 	c.p.addUnique(way.Relation)
+	c.p.pin()
 	if c.p.root.op != opConst {
 		markPositive(c.p.root)
+		c.p.markNever(c.p.root)
 	}
 	c.p.early = c.p.planned()
-	c.group(k)
-	c.findMembers(k)
+	c.p.stands = c.p.stoodFor()
 	if q == ownRow {
 		c.findCousins(k, t)
 	}
+	c.group(k)
+	c.findMembers(k)
 	if d.fault.program != nil {
 		d.fault.program(c, k)
 	}
@@ -275,10 +278,11 @@ func (c *compiler) inlined(e expr.Expr) expr.Expr {
 	if c.m.Reader == nil || c.asContext || !callsUser(e) || callsVerifier(e) {
 		return e
 	}
-	for _, f := range c.m.Reader.Inlined(e) {
+	e, used := c.m.Reader.Inlined(e)
+	for _, f := range used {
 		c.p.functions[f] = true
 	}
-	return c.m.Reader.Inline(e)
+	return e
 }
 
 // callsUser reports whether an expression calls any function that is not PostgreSQL's own.
@@ -345,7 +349,14 @@ func (c *compiler) group(k *claim) {
 		together[0] = append(together[0], x.v)
 	}
 	together[0] = append(together[0], c.memberKeys()...) // the claim compares them with the key, even where the predicate does not
-	c.p.joinGroups(roots, together)
+	alike := c.p.sameColumns()
+	for _, x := range k.cousins {
+		together[0] = append(together[0], x.keys...)
+		for _, pair := range x.pairs {
+			alike = append(alike, pair[:])
+		}
+	}
+	c.p.joinGroups(roots, together, alike)
 	for _, x := range k.contexts {
 		if g := c.p.groups[c.p.vars[x.v].group]; x.path != nil && len(g.paths) == 0 {
 			g.paths = append(g.paths, x.path) // nothing reads the document: one that names a tenant is made all the same

@@ -9,11 +9,16 @@ import (
 // documents are JSON documents that hold the members a predicate asks for: each alone and together, with the values of the
 // group, and none. Where none is asked for, they are any that differ.
 func (g *group) documents() []value {
-	if len(g.paths) == 0 && !g.elems {
+	if len(g.paths) == 0 && !g.elems && len(g.literals) == 0 {
 		return g.anyDocuments()
 	}
 	names := g.memberValues()
 	out := []value{{s: "{}"}}
+	for _, x := range g.literals {
+		if b, err := json.Marshal(x); err == nil {
+			out = append(out, value{s: string(b)})
+		}
+	}
 	leaves := leafPaths(g.paths)
 	if len(leaves) == 0 {
 		leaves = [][]string{nil}
@@ -97,10 +102,30 @@ func (g *group) memberValues() []memberValue {
 			}
 		}
 	}
+	for _, x := range g.literals {
+		out = append(out, memberValue{x: x})
+	}
+	if g.jsonNumbers {
+		g.numberValues(func(s string, fresh int) { out = append(out, memberValue{json.Number(s), uint8(fresh)}) })
+	}
 	if g.boolean {
 		out = append(out, memberValue{x: true})
 	}
 	return out
+}
+
+// wholePath is the path of a member from the document's root on, also where a member is taken out as text and read as a document again.
+func wholePath(n *node) []string {
+	path := n.fn.path
+	for at := n.args[0]; ; at = at.args[0] {
+		switch {
+		case at.op == opCall && at.fn.path != nil:
+			path = append(append([]string(nil), at.fn.path...), path...)
+		case at.op == opConvert && at.to.kind == kindJSON && len(at.args) == 1, at.op == opNullif:
+		default:
+			return path
+		}
+	}
 }
 
 // leafPaths leaves out what is only a step on the way to another path.

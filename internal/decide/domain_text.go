@@ -57,6 +57,14 @@ func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 			add("0"+g.numbers[i], i+1)
 		}
 	}
+	if g.wide && !setting {
+		add(strings.Repeat(g.words[0], 8), 0)
+	}
+	if g.wide && setting {
+		for _, s := range append(g.marked(), ".*", "_", "a") {
+			add(s, 0)
+		}
+	}
 	if g.pattern {
 		add("%", 0)
 		if g.uuid && setting {
@@ -71,11 +79,10 @@ func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 
 // lossyTexts adds strings that a hash takes for one.
 func (g *group) lossyTexts(add func(string)) {
-	if !g.hash {
-		return
-	}
-	for _, s := range collisions.words() {
-		add(s)
+	for _, h := range g.hashes {
+		for _, s := range h.words() {
+			add(s)
+		}
 	}
 }
 
@@ -106,6 +113,9 @@ func (g *group) variants(s string, add func(string)) {
 	if g.citext || g.pattern {
 		add(strings.ToUpper(s))
 		add(strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):])
+	}
+	if g.tree {
+		add(s + ".x")
 	}
 	if g.pattern {
 		add(s + "x")
@@ -151,6 +161,9 @@ func (g *group) structured(add func(string, int)) {
 		add("{"+names[0]+","+names[1]+"}", 0)
 		add("{"+names[0]+"}", 0)
 		add("{"+names[1]+"}", 0)
+		if g.folded {
+			add("{"+names[0]+"\u00e9}", 0)
+		}
 	}
 }
 

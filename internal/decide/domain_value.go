@@ -21,8 +21,8 @@ func (g *group) uuidValues(add func(s string, fresh int)) {
 	if g.pattern {
 		add("0"+g.uuids[0][1:], 0)
 	}
-	if g.hash {
-		for _, s := range collisions.uuids() {
+	for _, h := range g.hashes {
+		for _, s := range h.uuids() {
 			add(s, 0)
 		}
 	}
@@ -54,14 +54,19 @@ func (g *group) numberValues(add func(s string, fresh int)) {
 			add(strconv.FormatInt(n+step, 10), 0)
 		}
 	}
+	if g.wide {
+		for _, s := range g.nearNumbers() {
+			add(s, 0)
+		}
+	}
 	for _, n := range g.cuts {
-		if n < 9 {
+		if 0 < n && n < 9 {
 			add("1"+strings.Repeat("0", n), 0)
 			add("1"+strings.Repeat("0", n-1)+"1", 0)
 		}
 	}
-	if g.hash {
-		for _, s := range collisions.numbers() {
+	for _, h := range g.hashes {
+		for _, s := range h.numbers() {
 			add(s, 0)
 		}
 	}

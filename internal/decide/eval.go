@@ -51,8 +51,13 @@ func (e *env) get(i int) result {
 // eval evaluates n. Deciding is a matter of many small evaluations, so this is one switch.
 func (e *env) eval(n *node) result {
 	e.evals++
-	if n.stand >= 0 && e.mode.proof {
-		return e.standIn(n)
+	if e.mode.proof {
+		switch {
+		case n.never:
+			return is(falseV)
+		case n.stand >= 0:
+			return e.standIn(n)
+		}
 	}
 	switch n.op {
 	case opConst:
@@ -102,11 +107,54 @@ func (e *env) eval(n *node) result {
 
 // standIn is the value of a node that a proof does not run: NULL and errors come through, the rest is open.
 func (e *env) standIn(n *node) result {
+	if n.op == opCompare || n.op == opDistinct {
+		return e.compareIn(n)
+	}
 	if n.op == opConvert || n.op == opCall && n.fn.strict {
 		for _, a := range n.args {
-			if r := e.eval(a); r.st != known || r.v.null {
+			r := e.eval(a)
+			if r.st != known || r.v.null {
 				return r
 			}
+			if n.op == opConvert && n.to.length > 0 {
+				return e.cut(n, r.v)
+			}
+		}
+	}
+	return e.get(n.stand)
+}
+
+// cut is what is left of a text in a type of limited length: of one that stands for others, itself or any that is as long as the type
+// allows.
+func (e *env) cut(n *node, v value) result {
+	if v.fresh == 0 && (v.k == kindText || v.k == kindBpchar) {
+		switch out, how := convert(v, n.to, n.explicit); how {
+		case done:
+			return is(out)
+		case raised:
+			return result{st: raises}
+		}
+	}
+	r := e.get(n.stand)
+	if r.st == known && r.v.fresh == 0 && !r.v.null && len(r.v.s) < n.to.length && r.v.s != v.s {
+		return result{st: raises} // a choice that no text leads to
+	}
+	return r
+}
+
+// compareIn is a comparison that a proof does not run: of NULL, and of values that are the same to the letter, its outcome is known.
+func (e *env) compareIn(n *node) result {
+	a, b := e.eval(n.args[0]), e.eval(n.args[1])
+	switch {
+	case a.st != known:
+		return a
+	case b.st != known:
+		return b
+	case a.v.k == kindRow, b.v.k == kindRow:
+		return e.get(n.stand)
+	case a.v.null || b.v.null, a.v.k == b.v.k && equal(a.v, b.v):
+		if v, how := applyValues(n, []value{a.v, b.v}); how == done {
+			return is(v)
 		}
 	}
 	return e.get(n.stand)

@@ -9,8 +9,13 @@ type function struct {
 	pattern bool // matches more than one value: LIKE, prefix, …
 	lossy   bool // maps different values to one
 	refuses bool // before 18 it raises under a collation that is not deterministic ("nondeterministic collations are not supported for …")
+	tree    bool // looks at labels parted by dots
+	like    bool // LIKE: its pattern's letters stand for themselves
 	hash    bool // a hash short enough to collide
+	// collide are texts of which a hash begins alike, of a short one all of it.
+	collide *collisions
 	cuts    bool // its last argument says how many characters are kept
+	holds   bool // asks whether one argument holds the other, or a part of it
 	clock   bool // has another value each time
 	step    bool // values that lie its last argument apart are alike
 	rounds  bool // takes the fraction away

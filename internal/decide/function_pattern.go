@@ -1,5 +1,7 @@
 package decide
 
+import "strings"
+
 // like is LIKE with the default escape, matched after fold; ASCII only where fold changes letters.
 func like(fold func(string) string, want bool) func([]value) (value, outcome) {
 	return func(v []value) (value, outcome) {
@@ -51,21 +53,52 @@ func likeMatch(s, p []rune) (bool, outcome) {
 	return len(s) == 0, done
 }
 
-// regex is ~ for the two patterns whose meaning needs no engine: the empty one and ".*"; each matches everything. A pattern
-// of letters and digits alone is a search for itself.
+// regex is ~ for the patterns whose meaning needs no engine: the empty one and ".*", which match everything, and letters and digits, which
+// are a search for themselves, at the beginning after ^ and at the end before $.
 func regex(want bool) func([]value) (value, outcome) {
 	return func(v []value) (value, outcome) {
-		switch p := v[1].s; {
-		case v[0].k != kindText || v[1].k != kindText:
+		if v[0].k != kindText || v[1].k != kindText {
 			return null, opaque
-		case p == "" || p == ".*":
-			return boolean(want), done
-		case isWord(p):
-			r, how := position(v)
-			return boolean((r.s != "0") == want), how
 		}
-		return null, opaque
+		p, first := strings.CutPrefix(v[1].s, "^")
+		p, last := strings.CutSuffix(p, "$")
+		if p == ".*" {
+			p, first, last = "", false, false
+		}
+		if p != "" && !isWord(p) {
+			return null, opaque
+		}
+		hit := strings.Contains(v[0].s, p)
+		switch {
+		case first && last:
+			hit = v[0].s == p
+		case first:
+			hit = strings.HasPrefix(v[0].s, p)
+		case last:
+			hit = strings.HasSuffix(v[0].s, p)
+		}
+		return boolean(hit == want), done
 	}
+}
+
+// foldedRegex is ~*, of ASCII.
+func foldedRegex(want bool) func([]value) (value, outcome) {
+	match := regex(want)
+	return func(v []value) (value, outcome) {
+		if v[0].k != kindText || v[1].k != kindText || !ascii(v[0].s) || !ascii(v[1].s) {
+			return null, opaque
+		}
+		return match([]value{text(strings.ToLower(v[0].s)), text(strings.ToLower(v[1].s))})
+	}
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 func isWord(s string) bool {
@@ -76,4 +109,33 @@ func isWord(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// alphabets are the characters of a type's text form.
+var alphabets = map[kind]string{kindUUID: "0123456789abcdef-", kindBool: "truefals"}
+
+const digits = "-0123456789"
+
+// neverLike reports whether a pattern asks for a character that the text of what it is held against never has: the text of a number has
+// no letters.
+func neverLike(args []*node) bool {
+	subject, pattern := args[0], args[1]
+	if subject.op != opConvert || subject.to.kind != kindText || pattern.op != opConst || pattern.val.null {
+		return false
+	}
+	from := subject.args[0].t
+	letters := alphabets[from.kind]
+	if from.kind == kindNum && from.bits > 0 {
+		letters = digits
+	}
+	if letters == "" || strings.Contains(pattern.val.s, `\`) {
+		return false
+	}
+	return strings.Trim(pattern.val.s, letters+"%_") != ""
+}
+
+// unlike is what LIKE, or NOT LIKE, says where nothing matches.
+func (f *function) unlike() value {
+	v, _ := f.run([]value{text("a"), text("b")})
+	return v
 }

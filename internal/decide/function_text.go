@@ -20,18 +20,20 @@ var functions = map[string]function{
 	"rtrim":           {name: "rtrim", args: 1, strict: true, lossy: true, exact: true, run: mapText(func(s string) string { return strings.TrimRight(s, " ") })},
 	"length":          {name: "length", args: 1, strict: true, lossy: true, run: textLength},
 	"char_length":     {name: "char_length", args: 1, strict: true, lossy: true, run: textLength},
-	"md5":             {name: "md5", args: 1, strict: true, run: hashText(func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) })},
-	"hashtext":        {name: "hashtext", args: 1, strict: true, lossy: true, hash: true, run: hashText32},
+	"md5":             {name: "md5", args: 1, strict: true, collide: collidingMD5, run: hashText(func(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToString(h[:]) })},
+	"hashtext":        {name: "hashtext", args: 1, strict: true, lossy: true, hash: true, collide: collidingText, run: hashText32},
 	"textcat":         {name: "textcat", args: 2, strict: true, run: concatenate},
-	"textlike":        {name: "textlike", args: 2, strict: true, pattern: true, refuses: true, run: like(func(s string) string { return s }, true)},
-	"textnlike":       {name: "textnlike", args: 2, strict: true, pattern: true, refuses: true, run: like(func(s string) string { return s }, false)},
+	"textlike":        {name: "textlike", args: 2, strict: true, pattern: true, like: true, refuses: true, run: like(func(s string) string { return s }, true)},
+	"textnlike":       {name: "textnlike", args: 2, strict: true, pattern: true, like: true, refuses: true, run: like(func(s string) string { return s }, false)},
 	"texticlike":      {name: "texticlike", args: 2, strict: true, pattern: true, refuses: true, run: like(strings.ToLower, true)},
 	"texticnlike":     {name: "texticnlike", args: 2, strict: true, pattern: true, refuses: true, run: like(strings.ToLower, false)},
-	"like":            {name: "like", args: 2, strict: true, pattern: true, refuses: true, run: like(func(s string) string { return s }, true)},
-	"notlike":         {name: "notlike", args: 2, strict: true, pattern: true, refuses: true, run: like(func(s string) string { return s }, false)},
+	"like":            {name: "like", args: 2, strict: true, pattern: true, like: true, refuses: true, run: like(func(s string) string { return s }, true)},
+	"notlike":         {name: "notlike", args: 2, strict: true, pattern: true, like: true, refuses: true, run: like(func(s string) string { return s }, false)},
 	"starts_with":     {name: "starts_with", args: 2, strict: true, pattern: true, refuses: true, run: startsWith},
-	"textregexeq":     {name: "textregexeq", args: 2, strict: true, pattern: true, run: regex(true)},
-	"textregexne":     {name: "textregexne", args: 2, strict: true, pattern: true, run: regex(false)},
+	"textregexeq":     {name: "textregexeq", args: 2, strict: true, pattern: true, refuses: true, run: regex(true)},
+	"textregexne":     {name: "textregexne", args: 2, strict: true, pattern: true, refuses: true, run: regex(false)},
+	"texticregexeq":   {name: "texticregexeq", args: 2, strict: true, pattern: true, refuses: true, run: foldedRegex(true)},
+	"texticregexne":   {name: "texticregexne", args: 2, strict: true, pattern: true, refuses: true, run: foldedRegex(false)},
 	"initcap":         {name: "initcap", args: 1, strict: true, lossy: true, run: mapASCII(titled)},
 	"translate":       {name: "translate", args: 3, strict: true, lossy: true, run: translated},
 	"left":            {name: "left", args: 2, strict: true, lossy: true, pattern: true, cuts: true, run: leftText},
@@ -46,22 +48,27 @@ var functions = map[string]function{
 	"string_to_array": {name: "string_to_array", args: 2, run: stringToArray},
 	"array_length":    {name: "array_length", args: 2, strict: true, run: arrayLength},
 	"cardinality":     {name: "cardinality", args: 1, strict: true, run: cardinality},
-	"array_position":  {name: "array_position", args: 2, run: arrayPosition},
-	"arraycontains":   {name: "arraycontains", args: 2, strict: true, run: arrayContains},
-	"arraycontained":  {name: "arraycontained", args: 2, strict: true, run: swapped(arrayContains)},
-	"arrayoverlap":    {name: "arrayoverlap", args: 2, strict: true, run: arrayOverlap},
+	"array_position":  {name: "array_position", args: 2, holds: true, run: arrayPosition},
+	"arraycontains":   {name: "arraycontains", args: 2, strict: true, holds: true, run: arrayContains},
+	"arraycontained":  {name: "arraycontained", args: 2, strict: true, holds: true, run: swapped(arrayContains)},
+	"arrayoverlap":    {name: "arrayoverlap", args: 2, strict: true, holds: true, run: arrayOverlap},
 	"array_remove":    {name: "array_remove", args: 2, run: arrayRemove},
 	"booleq":          {name: "booleq", args: 2, strict: true, run: func(v []value) (value, outcome) { return boolean(v[0].s == v[1].s), done }},
 	"int4pl":          {name: "int4pl", args: 2, strict: true, run: arithmetic((*big.Int).Add, 32)},
 	"int4mi":          {name: "int4mi", args: 2, strict: true, run: arithmetic((*big.Int).Sub, 32)},
 	"int4mod":         {name: "int4mod", args: 2, strict: true, lossy: true, step: true, run: arithmetic((*big.Int).Rem, 32)},
 	"int4div":         {name: "int4div", args: 2, strict: true, lossy: true, run: arithmetic((*big.Int).Quo, 32)},
+	"int4and":         {name: "int4and", args: 2, strict: true, lossy: true, run: bitwise((*big.Int).And)},
+	"int8and":         {name: "int8and", args: 2, strict: true, lossy: true, run: bitwise((*big.Int).And)},
+	"int4or":          {name: "int4or", args: 2, strict: true, lossy: true, run: bitwise((*big.Int).Or)},
+	"int8or":          {name: "int8or", args: 2, strict: true, lossy: true, run: bitwise((*big.Int).Or)},
 	"int8pl":          {name: "int8pl", args: 2, strict: true, run: arithmetic((*big.Int).Add, 64)},
 	"int8mi":          {name: "int8mi", args: 2, strict: true, run: arithmetic((*big.Int).Sub, 64)},
 	"int8mod":         {name: "int8mod", args: 2, strict: true, lossy: true, step: true, run: arithmetic((*big.Int).Rem, 64)},
+	"round":           {name: "round", args: 1, strict: true, lossy: true, rounds: true, run: rounded},
 	"floor":           {name: "floor", args: 1, strict: true, lossy: true, rounds: true, run: whole},
 	"trunc":           {name: "trunc", args: 1, strict: true, lossy: true, rounds: true, run: whole},
-	"sha256hex":       {name: "sha256hex", args: 1, strict: true, run: hashText(func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) })},
+	"sha256hex":       {name: "sha256hex", args: 1, strict: true, collide: collidingSHA256, run: hashText(func(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) })},
 }
 
 func mapText(f func(string) string) func([]value) (value, outcome) {
@@ -237,6 +244,15 @@ func whole(v []value) (value, outcome) {
 	return value{k: kindNum, s: s}, done
 }
 
+// rounded is a number without its fraction, half away from zero.
+func rounded(v []value) (value, outcome) {
+	out, how := roundTo(v[0].s, sqlType{bits: 64})
+	if v[0].k != kindNum || how != done {
+		return null, opaque
+	}
+	return out, done
+}
+
 func arithmetic(f func(z, x, y *big.Int) *big.Int, bits int) func([]value) (value, outcome) {
 	return func(v []value) (value, outcome) {
 		x, okX := new(big.Int).SetString(v[0].s, 10)
@@ -253,5 +269,18 @@ func arithmetic(f func(z, x, y *big.Int) *big.Int, bits int) func([]value) (valu
 			return null, raised
 		}
 		return value{k: kindNum, s: z.String()}, done
+	}
+}
+
+// bitwise makes an operator on the bits of two numbers, which fits where they do.
+func bitwise(f func(z, x, y *big.Int) *big.Int) func([]value) (value, outcome) {
+	return func(v []value) (value, outcome) {
+		x, okX := new(big.Int).SetString(v[0].s, 10)
+		y, okY := new(big.Int).SetString(v[1].s, 10)
+		if !okX || !okY {
+			return null, opaque
+		}
+		var z big.Int
+		return value{k: kindNum, s: f(&z, x, y).String()}, done
 	}
 }

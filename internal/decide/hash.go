@@ -1,6 +1,8 @@
 package decide
 
 import (
+	"crypto/md5"
+	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
 	"strconv"
@@ -64,23 +66,43 @@ func hashText32(v []value) (value, outcome) {
 	return number(int64(int32(hashAny([]byte(v[0].s))))), done
 }
 
-// collisions holds, for words, numbers and uuids, two that hashtext takes for one; looked for once, when a predicate hashes.
-var collisions = struct{ words, numbers, uuids func() [2]string }{
-	words:   sync.OnceValue(func() [2]string { return collide(func(i int) string { return "t" + strconv.FormatInt(int64(i), 36) }) }),
-	numbers: sync.OnceValue(func() [2]string { return collide(func(i int) string { return strconv.Itoa(1000 + i) }) }),
-	uuids: sync.OnceValue(func() [2]string {
-		return collide(func(i int) string {
+// collisions holds, for words, numbers and uuids, two that a hash takes for one, or of which it begins alike; looked for once, when a
+// predicate hashes.
+type collisions struct{ words, numbers, uuids func() [2]string }
+
+// collidingText are those of hashtext; collidingMD5 and collidingSHA256 begin with the same eight digits.
+var (
+	collidingText   = collisionsOf(hashAny)
+	collidingMD5    = collisionsOf(func(k []byte) uint32 { h := md5.Sum(k); return binary.BigEndian.Uint32(h[:]) })
+	collidingSHA256 = collisionsOf(func(k []byte) uint32 { h := sha256.Sum256(k); return binary.BigEndian.Uint32(h[:]) })
+)
+
+func collisionsOf(hash func([]byte) uint32) *collisions {
+	pair := func(name func(int) string) func() [2]string {
+		return sync.OnceValue(func() [2]string { return collide(hash, name) })
+	}
+	return &collisions{
+		words:   pair(threeLetters),
+		numbers: pair(func(i int) string { return strconv.Itoa(1000 + i) }),
+		uuids: pair(func(i int) string {
 			n := strconv.FormatInt(int64(0x100000+i), 16)
 			return "cccccccc-cccc-4ccc-8ccc-cccccc" + n[len(n)-6:]
-		})
-	}),
+		}),
+	}
+}
+
+// threeLetters numbers the words of three letters and digits: so short that they fit into nearly any column.
+func threeLetters(i int) string {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	n := len(letters)
+	return string([]byte{letters[i%n], letters[i/n%n], letters[i/n/n%n]})
 }
 
 // collide finds two of a series that have one hash; by the birthday bound some eighty thousand are looked at.
-func collide(name func(int) string) [2]string {
+func collide(hash func([]byte) uint32, name func(int) string) [2]string {
 	seen := make(map[uint32]int, 1<<17)
 	for i := range 1 << 20 {
-		h := hashAny([]byte(name(i)))
+		h := hash([]byte(name(i)))
 		if k, ok := seen[h]; ok {
 			return [2]string{name(k), name(i)}
 		}

@@ -2,6 +2,8 @@ package decide
 
 import (
 	"testing"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
 )
 
 // nodes visits all nodes of a program.
@@ -189,6 +191,54 @@ func TestMutants(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := New(s.model)
 			d.fault = fault
+			for i := range s.cases {
+				if verdicts(d, s.ways(i), s.cases[i].want) != s.cases[i].want {
+					return
+				}
+			}
+			t.Error("no case sees it")
+		})
+	}
+}
+
+// policies changes every policy of a snapshot.
+func policies(change func(rel *catalog.Relation, p *catalog.Policy)) func(*catalog.Snapshot) {
+	return func(s *catalog.Snapshot) {
+		for i := range s.Relations {
+			for k := range s.Relations[i].Policies {
+				change(&s.Relations[i], &s.Relations[i].Policies[k])
+			}
+		}
+	}
+}
+
+// readMutants are faults of what composes the effective predicate, planted in what it reads: a composer that has the fault sees the
+// catalogue as it is changed here.
+var readMutants = map[string]func(*catalog.Snapshot){
+	"WITH CHECK does not fall back": policies(func(rel *catalog.Relation, p *catalog.Policy) {
+		if p.Check == nil && p.Using != nil && p.Command != "SELECT" && p.Command != "DELETE" {
+			always := *p.Using
+			always.Node = "{CONST :consttype 16 :consttypmod -1 :constcollid 0 :constlen 1 :constbyval true :constisnull false :location -1 :constvalue 1 [ 1 0 0 0 0 0 0 0 ]}"
+			p.Check = &always
+		}
+	}),
+	"a role edge is ignored":              func(s *catalog.Snapshot) { s.Memberships = nil },
+	"restrictive policies are ignored":    policies(func(_ *catalog.Relation, p *catalog.Policy) { p.Permissive = true }),
+	"a policy for one command is for all": policies(func(_ *catalog.Relation, p *catalog.Policy) { p.Command = "ALL" }),
+	"row security is taken for off": func(s *catalog.Snapshot) {
+		for i := range s.Relations {
+			s.Relations[i].RowSecurity = false
+		}
+	},
+}
+
+// TestReadMutants plants each mutant of the reading and wants some case to be decided differently.
+func TestReadMutants(t *testing.T) {
+	s := loadCases(t)
+	for name, fault := range readMutants {
+		t.Run(name, func(t *testing.T) {
+			s.read(t, fault)
+			d := New(s.model)
 			for i := range s.cases {
 				if verdicts(d, s.ways(i), s.cases[i].want) != s.cases[i].want {
 					return

@@ -91,7 +91,8 @@ func (g *grammar) other() string { return g.setting("app.flag") }
 
 // tenant is a comparison that people mean to isolate.
 func (g *grammar) tenant() string {
-	switch g.pick("equal", "equal", "equal", "textual", "distinct", "anylist", "anyarray", "inlist", "between", "row", "claim", "nestedclaim", "member", "memberin", "memberscalar", "memberarray", "notnot", "subquery", "claimlist") {
+	switch g.pick("equal", "equal", "equal", "textual", "distinct", "anylist", "anyarray", "inlist", "between", "row", "claim", "nestedclaim", "member", "memberin", "memberscalar", "memberarray", "notnot", "subquery", "claimlist", "claimholds",
+		"claimcontains", "claimjson", "held", "range", "memberdistinct", "membercount", "memberouter", "unnested", "concatenated", "caught") {
 	case "equal":
 		return "tenant_id = " + g.context() + "::" + g.keyCast()
 	case "textual":
@@ -107,7 +108,7 @@ func (g *grammar) tenant() string {
 	case "between":
 		return "(tenant_id BETWEEN " + g.context() + "::" + g.keyCast() + " AND " + g.context() + "::" + g.keyCast() + ")"
 	case "row":
-		return "(tenant_id, n) = (" + g.context() + "::" + g.keyCast() + ", 7)"
+		return "(tenant_id, n) " + g.pick("=", "=", ">") + " (" + g.context() + "::" + g.keyCast() + ", 7)"
 	case "claim":
 		return "tenant_id = (" + g.setting("app.claims") + "::json ->> 'tenant')::" + g.keyCast()
 	case "nestedclaim":
@@ -122,6 +123,29 @@ func (g *grammar) tenant() string {
 		return "tenant_id::text = (SELECT m.tenant_id FROM o.members m WHERE m.who = " + g.setting("app.uid") + " LIMIT 1)"
 	case "memberarray":
 		return "tenant_id::text = ANY (ARRAY(SELECT m.tenant_id FROM o.members m WHERE m.who = " + g.setting("app.uid") + "))"
+	case "claimholds":
+		return g.setting("app.claims") + "::jsonb -> 'tenants' ? tenant_id::text"
+	case "claimcontains":
+		return g.setting("app.claims") + "::jsonb -> 'tenants' @> to_jsonb(tenant_id::text)"
+	case "claimjson":
+		return "to_jsonb(tenant_id::text) = " + g.setting("app.claims") + "::jsonb -> 'tenant'"
+	case "held":
+		return "ARRAY[tenant_id::text] " + g.pick("<@", "&&") + " string_to_array(" + g.context() + ", ',')"
+	case "range":
+		return "int4range(" + g.other() + "::int, " + g.pick("8", "NULL") + ", '" + g.pick("[]", "[)", "()") + "') @> n"
+	case "memberdistinct":
+		return "tenant_id::text IN (SELECT DISTINCT m.tenant_id FROM o.members m WHERE m.who = " + g.setting("app.uid") + ")"
+	case "membercount":
+		return "(SELECT count(" + g.pick("*", "m.who") + ") FROM o.members m WHERE m.who = " + g.setting("app.uid") + " AND m.tenant_id = t.tenant_id::text) > 0"
+	case "memberouter":
+		return "EXISTS (SELECT 1 FROM o.members m LEFT JOIN o.projects p ON p.tenant_id = m.tenant_id WHERE m.who = " + g.setting("app.uid") + " AND m.tenant_id = t.tenant_id::text AND " +
+			g.pick("p.id IS NULL", "p.id = 7") + ")"
+	case "unnested":
+		return "tenant_id::text IN (SELECT upper(unnest(string_to_array(" + g.context() + ", ','))))"
+	case "concatenated":
+		return "tenant_id::text || '' = " + g.context()
+	case "caught":
+		return "tenant_id::text = o.number_or(" + g.context() + ", " + g.pick("NULL", "tenant_id::text") + ")"
 	case "notnot":
 		return "(NOT (tenant_id <> " + g.context() + "::" + g.keyCast() + "))"
 	}
@@ -137,7 +161,7 @@ func (g *grammar) literal() string {
 // atom is a small predicate.
 func (g *grammar) atom() string {
 	switch g.pick("tenant", "tenant1", "tenant2", "keynull", "keynotnull", "ctxnull", "ctxempty", "flag", "flagbool", "column", "columnbool", "number", "numberctx", "literal", "share", "const",
-		"like", "prefix", "lower", "trunc", "pad", "order", "notin", "notexists", "parent", "ctxlen", "values", "greatest", "domain", "unknownfn") {
+		"like", "prefix", "lower", "trunc", "pad", "order", "notin", "notexists", "parent", "ctxlen", "regex", "between", "path", "jsonflag", "position", "digest", "time", "values", "greatest", "domain", "unknownfn") {
 	case "keynull":
 		return "tenant_id IS NULL"
 	case "keynotnull":
@@ -184,6 +208,20 @@ func (g *grammar) atom() string {
 		return "EXISTS (SELECT 1 FROM o.projects p WHERE p.id = t.n AND p.tenant_id = " + g.context() + ")"
 	case "ctxlen":
 		return "length(" + g.context() + ") > 3"
+	case "regex":
+		return "tenant_id::text " + g.pick("~", "!~", "~*") + " " + g.pick(g.context(), "('^' || "+g.context()+")", "'^a'", "'x$'")
+	case "between":
+		return "n NOT BETWEEN 7 AND " + g.other() + "::int"
+	case "path":
+		return "(tenant_id::text)::ltree <@ " + g.context() + "::ltree"
+	case "jsonflag":
+		return g.setting("app.claims") + "::jsonb " + g.pick("@> '{\"tenants\": [\"acme\"]}'", "? 'tenants'", "-> 'meta' = '7'")
+	case "position":
+		return "position(" + g.context() + " IN tenant_id::text) > 0"
+	case "digest":
+		return "sha256(convert_to(tenant_id::text, 'UTF8')) = sha256(convert_to(" + g.context() + ", 'UTF8'))"
+	case "time":
+		return "now() - interval '1 day' IS NOT NULL"
 	case "values":
 		return "tenant_id IN (VALUES (" + g.literal() + "), (" + g.literal() + "))"
 	case "greatest":

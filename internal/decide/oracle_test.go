@@ -22,12 +22,13 @@ import (
 )
 
 var (
-	oraclePolicies = flag.Int("oracle.policies", 2500, "random predicates that the oracle compares with PostgreSQL")
+	oraclePolicies = flag.Int("oracle.policies", 700, "random predicates that TestOracle compares with PostgreSQL")
 	oracleSeed     = flag.Uint64("oracle.seed", 1, "seed of the oracle's grammar")
 )
 
-// decidedFloor is the share of the oracle's predicates that must be decided. It is only ever raised.
-const decidedFloor = 0.94
+// decidedFloor is the share of the oracle's predicates that must be decided, and sampleFloor that of TestOracle's fewer ones. They are
+// only ever raised.
+const decidedFloor, sampleFloor = 0.95, 0.945
 
 // An oraclePredicate is one random predicate with what was decided of it.
 type oraclePredicate struct {
@@ -91,10 +92,10 @@ const pgtestSuperuser = ""
 func castOf(key string) string { return (&grammar{key: key}).keyCast() }
 
 // generate writes predicates and reads their trees back through views.
-func (o *oracle) generate(t testing.TB, n int, used map[string]int) []*oraclePredicate {
+func (o *oracle) generate(t testing.TB, n int, seed uint64, used map[string]int) []*oraclePredicate {
 	t.Helper()
 	const perView = 100
-	r := rand.New(rand.NewPCG(*oracleSeed, 7))
+	r := rand.New(rand.NewPCG(seed, 7))
 	var out []*oraclePredicate
 	for len(out) < n {
 		key := keyTypes[r.IntN(len(keyTypes))]
@@ -189,10 +190,19 @@ func (o *oracle) decide(d *Decider, p *oraclePredicate) Decision {
 // TestOracle compares verdicts with what PostgreSQL does: on every row of a small table in every one of many contexts for
 // what is proved, on the witness for what is refuted.
 func TestOracle(t *testing.T) {
+	holdOracle(t, *oraclePolicies, *oracleSeed, sampleFloor)
+}
+
+// holdOracle decides so many random predicates and holds each to what PostgreSQL does. It returns the productions of the grammar that were
+// used, the kinds of node that came of them, and the number of cases that were compared.
+func holdOracle(t *testing.T, policies int, seed uint64, floor float64) (used map[string]int, ops map[opcode]bool, cases int) {
+	t.Helper()
 	o := newOracle(t)
-	used := map[string]int{}
-	all := o.generate(t, *oraclePolicies, used)
+	used = map[string]int{}
+	all := o.generate(t, policies, seed, used)
 	d := New(o.model)
+	ops = map[opcode]bool{}
+	d.fault.program = func(c *compiler, _ *claim) { c.nodesOf(func(n *node) { ops[n.op] = true }) }
 	count := map[Verdict]int{}
 	secret := 0
 	why := map[string]int{}
@@ -206,7 +216,7 @@ func TestOracle(t *testing.T) {
 			}
 		}
 	}
-	bad, cases := 0, 0
+	bad := 0
 	for _, p := range all {
 		var fault string
 		switch p.out.Verdict {
@@ -224,20 +234,18 @@ func TestOracle(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range unusedProductions(used) {
-		t.Errorf("the grammar never produced %s", s)
-	}
 	// what depends on who knows a secret is no matter of logic: a share token is meant to open a row
 	decided := 1 - float64(count[Undecided]-secret)/float64(len(all)-secret)
 	t.Logf("%d predicates, %d cases: %v, %d by a secret; decided %.1f %%", len(all), cases, count, secret, 100*decided)
-	if decided < decidedFloor {
-		t.Errorf("decided %.1f %%, the floor is %.1f %%", 100*decided, 100*decidedFloor)
+	if decided < floor {
+		t.Errorf("decided %.1f %%, the floor is %.1f %%", 100*decided, 100*floor)
 	}
 	if testing.Verbose() {
 		for _, k := range slices.SortedFunc(maps.Keys(why), func(a, b string) int { return why[b] - why[a] })[:min(25, len(why))] {
 			t.Logf("%5d %s", why[k], k)
 		}
 	}
+	return used, ops, cases
 }
 
 // unset replaces the names of settings that a context does not set by names that nobody ever set in the session: a setting
@@ -434,19 +442,6 @@ func complete(rel string, row map[string]*string) map[string]*string {
 		if out[c] == nil {
 			v := fill[c]
 			out[c] = &v
-		}
-	}
-	return out
-}
-
-// unusedProductions lists what a grammar has and a run never used.
-func unusedProductions(used map[string]int) []string {
-	var out []string
-	for _, name := range []string{"and", "or", "not", "istrue", "isnotfalse", "isunknown", "case", "coalesce", "casearg", "boolnullif", "missing", "nullif", "strict", "wrapped", "coalesced",
-		"equal", "textual", "distinct", "anylist", "anyarray", "inlist", "between", "row", "claim", "nestedclaim", "claimlist", "member", "memberin", "memberscalar", "memberarray", "notnot", "subquery",
-		"keynull", "ctxnull", "ctxempty", "flag", "flagbool", "column", "columnbool", "number", "numberctx", "literal", "share", "const", "like", "prefix", "lower", "trunc", "pad", "order", "notin", "notexists", "parent", "ctxlen", "values", "greatest", "domain", "unknownfn"} {
-		if used[name] == 0 {
-			out = append(out, name)
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -52,8 +53,10 @@ type subquery struct {
 	bound map[int]bool
 	ties  []int // the settings that tie them: where all are unset there is no principal
 	// exact is false where the row found stands for less than the sub-query asks (GROUP BY, LIMIT, …): good for proofs, not
-	// for refutations. known is false where it reads what is not a table: then it may find rows when its tables are empty.
+	// for refutations. known is false where it reads what is not a table, a set that its target returns too: then it may find rows when
+	// its tables are empty.
 	exact, known bool
+	limited      bool   // it takes some of the rows that it might find: exact where there is one
 	as           string // whose rights it uses
 }
 
@@ -66,6 +69,8 @@ type program struct {
 	groups []*group
 	byKey  map[string]int // variable by what it stands for
 	early  []*node        // what the planner evaluates
+	stands []*node        // functions and conversions that a proof does not run
+	orders []*node        // comparisons by an order that is the server's to tell
 	checks []*node        // table constraints of the judged row: not FALSE
 	unique []uniqueKey
 	premises
@@ -93,6 +98,21 @@ func (p *program) variable(key string, mk func() variable) int {
 	p.vars = append(p.vars, v)
 	p.byKey[key] = len(p.vars) - 1
 	return len(p.vars) - 1
+}
+
+// stoodFor lists the functions and conversions that have a stand-in.
+func (p *program) stoodFor() []*node {
+	var out []*node
+	visit := func(n *node) {
+		if n.stand >= 0 && (n.op == opCall || n.op == opConvert) && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	walkNodes(p.root, visit)
+	for i := range p.subs {
+		walkNodes(p.subs[i].where, visit)
+	}
+	return out
 }
 
 // A uniqueKey is a set of columns of which a relation has no two rows alike.

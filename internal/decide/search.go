@@ -1,6 +1,9 @@
 package decide
 
-import "slices"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // A search looks for an assignment under which the predicate is true of a row that does not belong.
 type search struct {
@@ -12,7 +15,8 @@ type search struct {
 	accept func(*env) bool // whether a refutation counts
 	steps  int
 	budget int
-	used   []int // per group, the highest fresh rank in use
+	order  *rand.Rand // shuffles what is tried; nil: in the domain's order
+	used   []int      // per group, the highest fresh rank in use
 
 	over    bool     // the budget ran out
 	notes   []string // what would have to be known, from branches that were given up
@@ -32,7 +36,7 @@ func newSearch(k *claim, m mode, budget int) *search {
 // run reports whether there is such an assignment.
 func (s *search) run() bool {
 	s.steps++
-	if s.steps > s.budget || s.env.evals > s.budget*evalsPerStep {
+	if s.spent() > s.budget {
 		s.over = true
 		return false
 	}
@@ -46,6 +50,9 @@ func (s *search) run() bool {
 	return ok
 }
 
+// spent is how much of a budget a search has used.
+func (s *search) spent() int { return max(s.steps, s.env.evals/evalsPerStep) }
+
 func (s *search) branch(i int) bool {
 	v := &s.k.p.vars[i]
 	g := v.group
@@ -58,13 +65,20 @@ func (s *search) branch(i int) bool {
 	case v.class != classFound && v.class != classPresent:
 		dom = s.k.p.groups[g].domain(i, v)
 	}
+	if x, ok := s.forced(i); ok {
+		dom = []value{x}
+	}
+	if s.order != nil {
+		dom = slices.Clone(dom)
+		s.order.Shuffle(len(dom), func(a, b int) { dom[a], dom[b] = dom[b], dom[a] })
+	}
 	for _, x := range dom {
 		if s.world != nil && !s.world(i, x) {
 			continue
 		}
 		before := s.used[g]
 		if !s.k.p.groups[g].ordered {
-			if int(x.fresh) > before+1 {
+			if s.order == nil && int(x.fresh) > before+1 {
 				continue // another value of no meaning of its own: tried already, under another name
 			}
 			s.used[g] = max(before, int(x.fresh))
@@ -132,7 +146,7 @@ func (s *search) look() (bool, int) {
 		return false, -1
 	}
 	if s.env.mode.proof {
-		return true, -1
+		return s.ordersAgree() && s.functionsAgree() && (s.accept == nil || s.accept(&s.env)), -1
 	}
 	return s.confirm()
 }
@@ -201,7 +215,9 @@ func (s *search) confirm() (bool, int) {
 		if !s.env.set[sub.found] {
 			continue
 		}
-		if there := !s.env.val[sub.found].isFalse(); there && !sub.exact || !there && (!sub.known || s.populated(i)) {
+		found := s.env.val[sub.found]
+		there, none := !found.isFalse(), !found.isTrue() // NULL is both: a row whose test is NULL is there, and none whose test is TRUE
+		if there && (!sub.exact || sub.limited && s.populated(i)) || none && (!sub.known || s.populated(i)) {
 			s.inexact = true
 			return false, -1
 		}

@@ -97,6 +97,7 @@ func (j *judgement) shape() string {
 		s := &p.subs[i]
 		b.flag(s.exact)
 		b.flag(s.known)
+		b.flag(s.limited)
 		b.int(s.found)
 		b.int(s.ties...)
 		b.node(s.where)
@@ -157,6 +158,7 @@ func (b *shapeWriter) relation(rel *catalog.Relation) int {
 func (b *shapeWriter) sqlType(t *sqlType) {
 	b.int(int(t.oid), int(t.kind), t.bits, t.length)
 	b.flag(t.domain)
+	b.flag(t.tree)
 	b.flag(t.name)
 	if t.elem != nil {
 		b.sqlType(t.elem)

@@ -16,6 +16,7 @@ type sqlType struct {
 	name   bool     // type name: longer text is cut without being asked
 	labels []string // of an enum
 	jsonb  bool
+	tree   bool // ltree: a text of labels parted by dots
 	domain bool // has checks of its own, which may raise
 	format string
 }
@@ -81,6 +82,8 @@ func userType(snap *catalog.Snapshot, oid uint32, mod int32) sqlType {
 		return sqlType{oid: oid, kind: kindText, labels: t.Labels, format: t.Format}
 	case t.Name == "citext" && t.Extension != "":
 		return sqlType{oid: oid, kind: kindCitext, format: t.Format}
+	case t.Name == "ltree" && t.Extension != "":
+		return sqlType{oid: oid, kind: kindText, tree: true, format: t.Format}
 	case t.Category == "A" && t.Element != 0:
 		elem := typeOf(snap, t.Element, mod)
 		return sqlType{oid: oid, kind: kindArray, elem: &elem, format: t.Format}

@@ -122,6 +122,8 @@ func equal(a, b value) bool {
 	case a.k == kindCitext || b.k == kindCitext:
 		//lint:ignore SA6005 citext compares what lower() gives, which is not Unicode's folding
 		return strings.ToLower(a.s) == strings.ToLower(b.s)
+	case a.k == kindJSON && b.k == kindJSON:
+		return a.s == b.s || equalDocuments(a.s, b.s)
 	case a.k == kindNum && b.k == kindNum:
 		return a.s == b.s || orderNumbers(a.s, b.s) == 0
 	case a.k == kindArray && b.k == kindArray, a.k == kindRow && b.k == kindRow:

@@ -75,6 +75,14 @@ func stringOf(v value) string {
 
 func toText(v value, to sqlType, explicit bool) (value, outcome) {
 	s := stringOf(v)
+	if to.tree {
+		switch ok, sure := validTree(s); {
+		case !sure:
+			return null, opaque
+		case !ok:
+			return null, raised
+		}
+	}
 	if to.labels != nil {
 		for _, l := range to.labels {
 			if l == s {
@@ -122,7 +130,7 @@ func toNumber(v value, to sqlType) (value, outcome) {
 	}
 	if to.bits > 0 {
 		s, ok := parseInt(v.s)
-		if !ok && startsNumber(v.s) {
+		if !ok && mayBeInteger(v.s) {
 			return null, opaque // 16 and later read 0x1f and 1_000; out of range is left to the server too
 		}
 		if !ok {
@@ -168,6 +176,15 @@ func roundTo(s string, to sqlType) (value, outcome) {
 func startsNumber(s string) bool {
 	s = strings.TrimLeft(strings.Trim(s, " \t\n\v\f\r"), "+-")
 	return s != "" && s[0] >= '0' && s[0] <= '9'
+}
+
+// mayBeInteger reports whether a string may be an integer in a form that is not read here: 0x1f, 1_000, one out of range.
+func mayBeInteger(s string) bool {
+	s = strings.TrimLeft(strings.Trim(s, " \t\n\v\f\r"), "+-")
+	if len(s) > 1 && s[0] == '0' && strings.ContainsRune("xXoObB", rune(s[1])) {
+		return true
+	}
+	return s != "" && strings.Trim(s, "0123456789_") == ""
 }
 
 func toBool(v value) (value, outcome) {

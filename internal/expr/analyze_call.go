@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 
@@ -18,10 +19,11 @@ func (a *analyzer) call(n *pgquery.FuncCall) Expr {
 		}
 	}
 	types := typesOf(args)
-	for _, t := range types {
-		if t == 0 {
-			return a.follows("CALL", fmt.Sprintf("call of %s with an argument of unknown type", name), args...)
+	if slices.Contains(types, 0) {
+		if m, ok := a.takesAnything(schema, name, types); ok && named == nil {
+			return a.finishCall(n, m, args, types, m.c.result)
 		}
+		return a.follows("CALL", fmt.Sprintf("call of %s with an argument of unknown type", name), args...)
 	}
 	if t := a.castByName(schema, name, types, named); t != 0 {
 		return a.coerce(args[0], t, explicitCast)
@@ -41,6 +43,22 @@ func (a *analyzer) call(n *pgquery.FuncCall) Expr {
 		return a.unknown("CALL", fmt.Sprintf("the result type of %s does not follow", name), args...)
 	}
 	return a.finishCall(n, m, args, types, result)
+}
+
+// takesAnything finds the function that a call with arguments of unknown type must mean: the one that takes so many, and these as "any",
+// such as format's.
+func (a *analyzer) takesAnything(schema, name string, types []uint32) (match, bool) {
+	list := a.d.candidates(a.d.functions, schema, name, len(types), a.path.schemas)
+	if len(list) != 1 {
+		return match{}, false
+	}
+	for i, t := range types {
+		if t == 0 && (i >= len(list[0].args) || list[0].args[i] != anyOID) {
+			return match{}, false
+		}
+	}
+	is, _ := polymorphic(list[0].c.result)
+	return list[0], !is
 }
 
 // castByName returns the type that type(value) casts to, where there is one and no function takes exactly the value's type;

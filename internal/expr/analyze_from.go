@@ -254,6 +254,15 @@ func (a *analyzer) rangeFunction(n *pgquery.RangeFunction) (*FromItem, []*item) 
 	}
 	cols = renamed(cols, n.Alias)
 	e.Columns = columnNames(cols)
+	if !n.Ordinality {
+		var types []uint32
+		if len(n.Coldeflist) > 0 {
+			for _, c := range cols {
+				types = append(types, c.value.Type())
+			}
+		}
+		a.r.recordOf(&e, types)
+	}
 	f, it := a.entry(e, "", cols)
 	return f, []*item{it}
 }

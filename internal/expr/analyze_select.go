@@ -31,8 +31,11 @@ func (a *analyzer) statement(n *pgquery.Node) *Query {
 		b.mergeStmt(n.MergeStmt)
 	default:
 		q.Command, q.Utility = "utility", utilityTag(n)
-		b.incomplete("statement " + q.Utility)
+		if b.about(n); q.Utility != TruncateTag {
+			b.incomplete("statement " + q.Utility)
+		}
 	}
+	foldRecord(q)
 	return q
 }
 
@@ -117,6 +120,7 @@ func (a *analyzer) selectStmt(n *pgquery.SelectStmt) {
 				q.Values = append(q.Values, a.coerce(a.expr(l), 20, implicitCast))
 			}
 		}
+		q.Some = n.LimitOffset == nil && positive(q.Values[len(q.Values)-1])
 	}
 	q.RowMarks = len(n.LockingClause) > 0
 }

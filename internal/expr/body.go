@@ -8,9 +8,9 @@ import (
 	"sync"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
-	wasmquery "github.com/wasilibs/go-pgquery"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pgparse"
 )
 
 // A Body is what is known of what a function does.
@@ -26,8 +26,19 @@ type Body struct {
 	// Guards are the conditions of a PL/pgSQL body under which it raises an error or leaves, and what the variables in them were given:
 	// where one looks at the session, the body asks who calls before it goes on.
 	Guards []Expr
+	// Unfollowed are those of Guards that are not in Under.
+	Unfollowed []Expr
+	// Under says under which condition a statement of a PL/pgSQL body runs, over the session, the parameters and a trigger's rows; none:
+	// it may always run.
+	Under map[*Query]Expr
+	// Beside is true of a statement before which a guard stands that is not in its Under, though it may be in another's.
+	Beside map[*Query]bool
 	// Dynamic holds the texts of EXECUTE: what they run is not known.
 	Dynamic []string
+	// Injected are those of Dynamic into which text gets unquoted that is not the function's own.
+	Injected []string
+	// Sides says of statements how what they read comes out beside what the function returns.
+	Sides map[*Query]Side
 	// Opaque says what could not be read or resolved, and why; empty: everything was.
 	Opaque []string
 	// SearchPathMutable is true where a string body is read under the caller's search_path. Its names were resolved under the
@@ -81,6 +92,8 @@ func (r *Reader) storedBody(b *Body) error {
 		return fmt.Errorf("reading the body of %s: %w", b.Function.Identity(), err)
 	}
 	b.Statements = queries
+	r.noteRunners(b, nil, noVariables)
+	sidesOf(b)
 	r.sqlResult(b)
 	for _, q := range queries {
 		Queries(q, func(q *Query) { b.Opaque = append(b.Opaque, q.Unknown...) })
@@ -88,28 +101,14 @@ func (r *Reader) storedBody(b *Body) error {
 	return nil
 }
 
-// parseSQL parses statements. The parser is compiled at its first call, which takes seconds: nothing calls this before a
-// string body has to be read.
+// parseSQL parses statements.
 func parseSQL(text string) ([]*pgquery.RawStmt, error) {
-	parser.Lock()
-	defer parser.Unlock()
-	tree, err := wasmquery.Parse(text)
+	tree, err := pgparse.Parse(text)
 	if err != nil {
 		return nil, err
 	}
 	return tree.Stmts, nil
 }
-
-// parsePLpgSQL parses the statement that makes a PL/pgSQL function, to JSON.
-func parsePLpgSQL(text string) (string, error) {
-	parser.Lock()
-	defer parser.Unlock()
-	return wasmquery.ParsePlPgSqlToJSON(text)
-}
-
-// parser keeps calls one after the other: the library compiles another parser, for seconds, for each call that comes while
-// all it has are busy. A statement takes some twenty microseconds.
-var parser sync.Mutex
 
 // sqlBody reads a string body of LANGUAGE sql.
 func (r *Reader) sqlBody(b *Body) {
@@ -124,8 +123,25 @@ func (r *Reader) sqlBody(b *Body) {
 			b.Statements = append(b.Statements, q)
 		}
 	}
+	r.noteRunners(b, a, noVariables)
+	sidesOf(b)
 	b.take(a)
 	r.sqlResult(b)
+}
+
+// noVariables is what a body of SQL gives its variables: it has none.
+func noVariables(string) []Expr { return nil }
+
+// sidesOf notes the statements of a body of SQL that keep what they read in a setting.
+func sidesOf(b *Body) {
+	for _, s := range b.Statements {
+		if name := keeps(s); name != "" {
+			if b.Sides == nil {
+				b.Sides = map[*Query]Side{}
+			}
+			b.Sides[s] = Side{Setting: name}
+		}
+	}
 }
 
 // analyzerFor makes the analyzer of a function's string body.
@@ -185,6 +201,7 @@ func (r *Reader) queryValue(q *Query, typ uint32) Expr {
 		return r.asType(shift(v, -1), typ)
 	}
 	first := *q
+	first.Some = first.Some || !first.Limit
 	first.Limit = true
 	return r.asType(&SubLink{Kind: "scalar", Query: &first, TypeOID: q.Targets[0].Expr.Type()}, typ)
 }

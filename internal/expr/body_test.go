@@ -136,6 +136,8 @@ CREATE FUNCTION p.trg() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO
 CREATE TRIGGER trg AFTER UPDATE ON p.log FOR EACH ROW EXECUTE FUNCTION p.trg();
 CREATE FUNCTION p.clash() RETURNS int LANGUAGE plpgsql AS $$ DECLARE id int; BEGIN RETURN (SELECT count(*) FROM p.log WHERE id = 3); END $$;
 CREATE FUNCTION p.atomic() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM p.log; END;
+CREATE FUNCTION p.opens(refcursor) RETURNS refcursor LANGUAGE plpgsql AS $$ BEGIN OPEN $1 FOR SELECT * FROM p.log; RETURN $1; END; $$;
+CREATE FUNCTION p.opens_named(c refcursor) RETURNS refcursor LANGUAGE plpgsql AS $$ DECLARE n int; BEGIN OPEN c FOR SELECT * FROM p.log; RETURN c; END $$;
 CREATE FUNCTION p.rowtype() RETURNS int LANGUAGE plpgsql AS $$ DECLARE r p.log%ROWTYPE; BEGIN SELECT * INTO r FROM p.log; r.id := 3; RETURN r.id; END $$;`)
 	got := map[string]bodyFacts{}
 	for i := range r.Snapshot().Functions {
@@ -159,12 +161,14 @@ CREATE FUNCTION p.rowtype() RETURNS int LANGUAGE plpgsql AS $$ DECLARE r p.log%R
 		"unqualified": {Reads: log, Calls: count, Temp: []string{"log"}, Statements: 1, Mutable: true, Value: true},
 		"ambiguous":   {Reads: []string{}, Calls: count, Opaque: []string{`relation "twin" is not known`}, Temp: []string{"twin"}, Statements: 1, Mutable: true, Value: true},
 		"qualified":   {Reads: log, Calls: count, Statements: 1, Mutable: true, Rows: true},
-		"dynrows":     {Reads: []string{}, Calls: count, Dynamic: []string{"'SELECT * FROM p.log'"}, Mutable: true},
+		"dynrows":     {Reads: log, Calls: count, Statements: 1, Mutable: true}, // EXECUTE of a constant is a statement like any other
 		"two":         {Reads: log, Calls: count, Statements: 2, Mutable: true},
 		"out":         {Reads: []string{}, Calls: count, Statements: 1, Mutable: true, Value: true},
 		"trg":         {Reads: log, Calls: count, Statements: 1, Mutable: true},
 		"clash":       {Reads: log, Calls: count, Opaque: []string{`"id" is a column and a variable`}, Statements: 1, Mutable: true, Value: true},
 		"atomic":      {Reads: log, Calls: count, Statements: 1, Value: true},
+		"opens":       {Reads: log, Calls: count, Statements: 1, Mutable: true, Value: true},
+		"opens_named": {Reads: log, Calls: count, Statements: 1, Mutable: true, Value: true},
 		"rowtype":     {Reads: log, Calls: count, Statements: 1, Mutable: true, Value: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -188,5 +192,49 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports regexp", name)
 			}
 		}
+	}
+}
+
+// TestInjected tells the texts into which somebody else's text gets from those that hold what is quoted, or cannot hurt.
+func TestInjected(t *testing.T) {
+	r := fixture(t, `CREATE SCHEMA p;
+CREATE TYPE p.mood AS ENUM ('up', 'down');
+CREATE FUNCTION p.whole(q text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE q; END $$;
+CREATE FUNCTION p.built(q text) RETURNS void LANGUAGE plpgsql AS $$ DECLARE s text := 'SELECT '; BEGIN s := s || q; EXECUTE s; END $$;
+CREATE FUNCTION p.pattern(q text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SELECT %I, %2$s', 'a', q); END $$;
+CREATE FUNCTION p.setting() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'SELECT ''' || current_setting('app.x') || ''''; END $$;
+CREATE FUNCTION p.xml(q text) RETURNS xml LANGUAGE sql AS $$ SELECT query_to_xml(lower(q), true, false, '') $$;
+CREATE FUNCTION p.named(t regclass) RETURNS xml LANGUAGE sql AS $$ SELECT table_to_xml(t, true, false, '') $$;
+CREATE FUNCTION p.quoted(q text) RETURNS void LANGUAGE plpgsql AS $$ DECLARE s text := 'SELECT '; BEGIN s := s || quote_literal(q); EXECUTE s; END $$;
+CREATE FUNCTION p.verbs(q text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SELECT %I, %L, 5 %% 2', q, q); END $$;
+CREATE FUNCTION p.number(n int, m p.mood, u uuid[]) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SELECT %s, %s, %s', n, m, u); END $$;
+CREATE FUNCTION p.looped(q text) RETURNS text[] LANGUAGE plpgsql AS $$ DECLARE part record; kept text; gone text[] := '{}'; BEGIN
+  FOR part IN SELECT relname FROM pg_class WHERE relname ~ q LOOP
+    kept := 'old_' || substr(part.relname, 3);
+    EXECUTE format('ALTER TABLE p.%I RENAME TO %I', part.relname, kept);
+    gone := gone || part.relname::text;
+  END LOOP; RETURN gone; END $$;
+CREATE FUNCTION p.looped_plain(q text) RETURNS void LANGUAGE plpgsql AS $$ DECLARE part record; BEGIN
+  FOR part IN SELECT relname FROM pg_class WHERE relname ~ q LOOP EXECUTE 'ALTER TABLE p.' || part.relname || ' RENAME TO x'; END LOOP; END $$;
+CREATE FUNCTION p.passed(q text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'SELECT $1' USING q; END $$;
+CREATE FUNCTION p.constant() RETURNS xml LANGUAGE sql AS $$ SELECT query_to_xml('SELECT id FROM s.acc', true, false, '') $$;`)
+	got := map[string]int{}
+	for i := range r.snap.Functions {
+		f := &r.snap.Functions[i]
+		if f.Schema != "p" {
+			continue
+		}
+		b, err := r.Body(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[f.Name] = len(b.Injected)
+		if f.Name == "constant" && (len(b.Dynamic) > 0 || len(b.Statements) != 2) {
+			t.Errorf("a constant text is no statement: %d statements, dynamic %q", len(b.Statements), b.Dynamic)
+		}
+	}
+	want := map[string]int{"whole": 1, "built": 1, "pattern": 1, "setting": 1, "xml": 1, "named": 1, "quoted": 0, "verbs": 0, "number": 0, "looped": 0, "looped_plain": 1, "passed": 0, "constant": 0}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("injected texts (-want +got):\n%s", diff)
 	}
 }

@@ -80,14 +80,3 @@ func (e *SubLink) Children() []Expr {
 	}
 	return []Expr{e.Test}
 }
-
-// Walk calls visit for e and everything below it, parents first; sub-queries are not entered. Where visit returns false the
-// node's children are left out.
-func Walk(e Expr, visit func(Expr) bool) {
-	if e == nil || !visit(e) {
-		return
-	}
-	for _, c := range e.Children() {
-		Walk(c, visit)
-	}
-}

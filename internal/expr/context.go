@@ -27,7 +27,7 @@ func (c Context) Key() string {
 
 // ContextOf recognises an expression that is a read of the context and nothing else: current_setting with a constant name,
 // a JSON claim over one, current_user and session_user, also alone in a scalar sub-query. Only PostgreSQL's own functions
-// and operators count. Inside a JSON path, casts to JSON and NULLIF(…, ”) are looked through, for they change nothing that
+// and operators count. Inside a JSON path, casts to JSON and NULLIF with the empty string are looked through, for they change nothing that
 // the path can see; outside they are left to the caller. Helpers are recognised after Inline.
 func ContextOf(e Expr) (Context, bool) {
 	switch e := Unwrap(e).(type) {
@@ -251,7 +251,7 @@ func claim(document Expr, steps []string, json bool) (Context, bool) {
 	return c, true
 }
 
-// documentContext is ContextOf for what a path is applied to: casts to JSON and NULLIF(…, ”) are looked through.
+// documentContext is ContextOf for what a path is applied to: casts to JSON and NULLIF with the empty string are looked through.
 func documentContext(e Expr) (Context, bool) {
 	switch e := Unwrap(e).(type) {
 	case *Cast:

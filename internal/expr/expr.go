@@ -256,6 +256,7 @@ type Query struct {
 	Grouped    bool // GROUP BY
 	Having     Expr
 	Limit      bool // LIMIT or OFFSET
+	Some       bool // … that leaves a row wherever there is one: LIMIT of a positive constant, without OFFSET
 	SetOp      *SetOp
 	CTEs       []CTE
 	OnConflict *OnConflict
@@ -284,6 +285,7 @@ type RangeEntry struct {
 	Values   [][]Expr
 	JoinVars []Expr // join: the underlying expression of each output column
 	Columns  []string
+	record   bool // the one row of a document's members
 	// Perm is what is checked on the relation, and as whom: requiredPerms (as words) and checkAsUser (0: who runs it).
 	Perms       []string
 	CheckAsUser uint32

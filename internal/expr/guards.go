@@ -3,17 +3,34 @@ package expr
 import "github.com/ringfencehq/ringfence/internal/catalog"
 
 // RefusesCallers reports whether a PL/pgSQL function raises an error or leaves under a condition that looks at the session, itself or in
-// a function that it calls for nothing else: whom it lets on is more than can be read of it. It is safe for concurrent use.
+// a function that it calls for nothing else. It is safe for concurrent use.
 func (r *Reader) RefusesCallers(f *catalog.Function) bool {
-	if v, ok := r.refusing.Load(f); ok {
+	return r.refusal(f, false)
+}
+
+// RefusesUnfollowed is RefusesCallers for conditions that do not stand in Body.Under: whom the function lets on is more than can be read
+// of it.
+func (r *Reader) RefusesUnfollowed(f *catalog.Function) bool {
+	return r.refusal(f, true)
+}
+
+type refusalKey struct {
+	f          *catalog.Function
+	unfollowed bool
+}
+
+func (r *Reader) refusal(f *catalog.Function, unfollowed bool) bool {
+	key := refusalKey{f, unfollowed}
+	if v, ok := r.refusing.Load(key); ok {
 		return v.(bool)
 	}
-	out := r.refuses(f, map[*catalog.Function]bool{})
-	r.refusing.Store(f, out)
+	out := r.refuses(f, unfollowed, map[*catalog.Function]bool{})
+	r.refusing.Store(key, out)
 	return out
 }
 
-func (r *Reader) refuses(f *catalog.Function, seen map[*catalog.Function]bool) bool {
+// refuses looks at a function's own conditions, all or the unfollowed ones, and at all of the functions that it calls for nothing else.
+func (r *Reader) refuses(f *catalog.Function, unfollowed bool, seen map[*catalog.Function]bool) bool {
 	if f.System || f.Extension != "" || seen[f] {
 		return false
 	}
@@ -22,8 +39,12 @@ func (r *Reader) refuses(f *catalog.Function, seen map[*catalog.Function]bool) b
 	if err != nil {
 		return false
 	}
-	for _, e := range b.Guards {
-		if r.asksSession(e, map[*catalog.Function]bool{}) {
+	guards := b.Guards
+	if unfollowed {
+		guards = b.Unfollowed
+	}
+	for _, e := range guards {
+		if r.asksSession(e) {
 			return true
 		}
 	}
@@ -32,7 +53,7 @@ func (r *Reader) refuses(f *catalog.Function, seen map[*catalog.Function]bool) b
 			continue
 		}
 		for _, t := range s.Targets {
-			if c, ok := t.Expr.(*Call); ok && c.Func != nil && r.refuses(c.Func, seen) {
+			if c, ok := t.Expr.(*Call); ok && c.Func != nil && r.refuses(c.Func, false, seen) {
 				return true
 			}
 		}
@@ -41,24 +62,28 @@ func (r *Reader) refuses(f *catalog.Function, seen map[*catalog.Function]bool) b
 }
 
 // asksSession reports whether an expression looks at the session, in the bodies of the functions that it calls too.
-func (r *Reader) asksSession(e Expr, seen map[*catalog.Function]bool) bool {
-	found := false
-	WalkDeep(e, func(e Expr, _ int) bool {
-		if _, ok := ContextOf(e); ok {
-			found = true
+func (r *Reader) asksSession(e Expr) bool { return len(r.ContextsAsked(e)) > 0 }
+
+// ContextsAsked lists what of the session an expression looks at, in the bodies of the functions that it calls too.
+func (r *Reader) ContextsAsked(e Expr) []Context {
+	var out []Context
+	seen := map[*catalog.Function]bool{}
+	var look func(Expr, int) bool
+	look = func(e Expr, _ int) bool {
+		if c, ok := ContextOf(e); ok {
+			out = append(out, c)
+			return false
 		}
 		if c, ok := e.(*Call); ok && c.Func != nil && !c.Func.System && !seen[c.Func] {
 			seen[c.Func] = true
 			if b, err := r.Body(c.Func); err == nil {
 				for _, s := range b.Statements {
-					WalkQuery(s, func(e Expr, _ int) bool {
-						found = found || r.asksSession(e, seen)
-						return false // asksSession goes inside itself
-					})
+					WalkQuery(s, look)
 				}
 			}
 		}
-		return !found
-	})
-	return found
+		return true
+	}
+	WalkDeep(e, look)
+	return out
 }

@@ -26,14 +26,6 @@ func (r *Reader) QueryIdentity(q *Query) string {
 	return p.b.String()
 }
 
-// Identity is Reader.Identity without a Snapshot at hand: types and collations that are not PostgreSQL's own are written by
-// number. It serves within one Snapshot; between two, use the Reader's.
-func Identity(e Expr) string {
-	p := &printer{sorted: true}
-	p.expr(e)
-	return p.b.String()
-}
-
 // Equal reports whether two expressions have the same structure, nothing reordered.
 func Equal(a, b Expr) bool {
 	pa, pb := &printer{}, &printer{}

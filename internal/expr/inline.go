@@ -28,12 +28,12 @@ func (r *Reader) InlineQuery(q *Query) *Query {
 	return in.query(q)
 }
 
-// Inlined returns the functions whose bodies Inline puts into e, through all levels, each once. What holds of the result
+// Inlined is Inline, with the functions whose bodies it put into e, through all levels, each once. What holds of the result
 // holds only as long as these are what they are: see Body.SearchPathMutable and Body.TempShadowed.
-func (r *Reader) Inlined(e Expr) []*catalog.Function {
+func (r *Reader) Inlined(e Expr) (Expr, []*catalog.Function) {
 	in := &inliner{r: r}
-	in.expr(e)
-	return in.used
+	e = in.expr(e)
+	return e, in.used
 }
 
 type inliner struct {

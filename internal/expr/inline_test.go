@@ -50,15 +50,16 @@ func TestInline(t *testing.T) {
 			t.Fatal(err)
 		}
 		var text strings.Builder
-		text.WriteString(wrap(r.Identity(r.Inline(e))) + "\n")
-		for _, f := range r.Inlined(e) {
+		whole, used := r.Inlined(e)
+		text.WriteString(wrap(r.Identity(whole)) + "\n")
+		for _, f := range used {
 			b, err := r.Body(f)
 			if err != nil {
 				t.Fatal(err)
 			}
 			text.WriteString("by " + f.Identity() + when(b.SearchPathMutable, " mutable") + when(len(b.TempShadowed) > 0, " temp "+strings.Join(b.TempShadowed, ",")) + "\n")
 		}
-		for _, c := range Contexts(r.Inline(e)) {
+		for _, c := range Contexts(whole) {
 			text.WriteString("reads " + c.Key() + "\n")
 		}
 		got[p.Name] = text.String()

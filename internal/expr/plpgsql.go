@@ -1,12 +1,14 @@
 package expr
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pgparse"
 )
 
 // A plNode is one node of the parser's JSON for PL/pgSQL: the kind, and its fields.
@@ -68,10 +70,13 @@ func (n plNode) query(name string) string { return n.sub(name).text("query") }
 // plpgsqlBody reads a body of LANGUAGE plpgsql: every static statement, the texts of the dynamic ones, and, where it only
 // decides and returns, its value.
 func (r *Reader) plpgsqlBody(b *Body) {
-	p := &plReader{a: r.analyzerFor(b), body: b, given: map[string][]Expr{}}
-	text, err := parsePLpgSQL(definitionOf(b.Function))
-	if err != nil { // the parser has no catalogue: it takes a row type for a plain one, and refuses its fields
-		if again, e := parsePLpgSQL(withoutRowTypes(definitionOf(b.Function))); e == nil {
+	p := &plReader{a: r.analyzerFor(b), body: b, given: map[string][]Expr{}, telling: newTelling()}
+	text, err := pgparse.ParsePLpgSQL(definitionOf(b.Function))
+	for _, mended := range []func(*catalog.Function) string{withoutRowTypes, withCursors} { // the parser has no catalogue
+		if err == nil {
+			break
+		}
+		if again, e := pgparse.ParsePLpgSQL(mended(b.Function)); e == nil {
 			text, err = again, nil
 		}
 	}
@@ -87,13 +92,45 @@ func (r *Reader) plpgsqlBody(b *Body) {
 	p.a.declared = !strings.Contains(strings.ToLower(b.Function.Source), "#variable_conflict use_column")
 	fn := plOf(parsed[0])
 	p.declare(fn.list("datums"))
+	p.settle(fn.sub("action"))
 	p.collect(fn.sub("action"))
+	p.fix()
+	p.telling.finish(b)
+	for i, e := range p.dynamics {
+		if in := (injection{r: r, given: p.allGiven, seen: map[string]bool{}}); in.reaches(e) {
+			b.Injected = append(b.Injected, b.Dynamic[i])
+		}
+	}
+	r.noteRunners(b, p.a, p.allGiven)
 	b.take(p.a)
 	r.plpgsqlValue(b, p, fn)
 }
 
+// withCursors declares the parameters that are cursors as variables: the parser does not know a parameter's type, and opens nothing else.
+func withCursors(f *catalog.Function) string {
+	g := *f
+	g.Definition, g.ArgumentNames = "", slices.Clone(f.ArgumentNames)
+	body := strings.TrimRight(f.Source, "; \t\r\n")
+	for i, typ := range f.Arguments {
+		if typ != "refcursor" {
+			continue
+		}
+		name := catalog.QuoteIdent(argumentName(f, i+1))
+		if argumentName(f, i+1) == "" {
+			name = fmt.Sprintf("cursor_%d", i+1)
+			body = strings.ReplaceAll(body, fmt.Sprintf("$%d", i+1), name)
+		} else {
+			g.ArgumentNames[slices.Index(g.ArgumentNames, argumentName(f, i+1))] = ""
+		}
+		body = "DECLARE " + name + " refcursor; BEGIN " + body + "; END"
+	}
+	g.Source = body
+	return definitionOf(&g)
+}
+
 // withoutRowTypes writes record for table%ROWTYPE, whose fields the parser then takes as they come.
-func withoutRowTypes(text string) string {
+func withoutRowTypes(f *catalog.Function) string {
+	text := definitionOf(f)
 	var b strings.Builder
 	for {
 		at := strings.Index(strings.ToLower(text), "%rowtype")
@@ -145,6 +182,98 @@ type plReader struct {
 	args  []bool
 	given map[string][]Expr // what each variable was given
 	twice bool              // two variables share a name: what a name means depends on the block
+
+	fixed   map[string]Expr // variables that are given one value once and for all
+	changed map[string]bool // the roots of what the body assigns, in lower case
+	when    Expr            // what is known to hold where the reader is; nil: nothing
+	lost    bool            // a guard before it is not in when
+
+	dynamics []Expr // of the body's Dynamic, as expressions
+	telling  *telling
+}
+
+// settle says before the body is read what it changes, and which variables are given one value once and for all: where they are declared,
+// or by the assignments that the body begins with.
+func (p *plReader) settle(action plNode) {
+	p.body.Under, p.body.Beside = map[*Query]Expr{}, map[*Query]bool{}
+	p.changed, p.fixed = map[string]bool{}, map[string]Expr{}
+	times := map[int]int{}
+	for _, at := range p.assigned(action) {
+		times[at]++
+		if at < len(p.names) {
+			name, _, _ := strings.Cut(cmp.Or(p.telling.name[at], p.names[at]), ".")
+			p.changed[strings.ToLower(name)] = true
+		}
+	}
+	first := slices.Clone(p.inits)
+	for _, n := range action.list("body") {
+		if n.kind != "stmt_assign" {
+			break
+		}
+		at := n.number("varno")
+		if target, text := assignment(n.query("expr")); at < len(first) && times[at] == 1 && first[at] == "" && !strings.ContainsAny(target, ".[") {
+			first[at], times[at] = text, 0
+		}
+	}
+	for i, text := range first {
+		if text == "" || times[i] > 0 || p.args[i] || p.twice || p.types[i] == 0 {
+			continue
+		}
+		if e := p.expression(text); stable(e) && len(variablesIn(e)) == 0 {
+			p.fixed[p.names[i]] = p.a.r.asType(e, p.types[i])
+			if _, none := p.fixed[p.names[i]].(*Unknown); none && e.Type() == textOID { // PL/pgSQL reads a text as any type
+				p.fixed[p.names[i]] = &Cast{Kind: "io", Arg: e, TypeOID: p.types[i], TypeMod: -1}
+			}
+		}
+	}
+}
+
+// fix puts into the body's statements the values of variables that are given one once and for all: a part of the session that the
+// function takes up, such as the tenant of its caller. A body that sets settings itself may have read them before, and what stood in its
+// conditions need not hold any more.
+func (p *plReader) fix() {
+	if len(p.body.Dynamic) > 0 || slices.ContainsFunc(p.body.Statements, changesSettings) {
+		p.body.Under, p.body.Unfollowed = nil, p.body.Guards
+		return
+	}
+	if len(p.fixed) == 0 {
+		return
+	}
+	for _, q := range p.body.Statements {
+		*q = *RewriteQuery(q, p.withFixed)
+	}
+}
+
+// withFixed replaces a variable that is given one value once and for all by it.
+func (p *plReader) withFixed(e Expr, _ int) (Expr, bool) {
+	v, ok := e.(*Param)
+	if !ok || v.Kind != "variable" || p.fixed[v.Name] == nil {
+		return nil, false
+	}
+	return p.fixed[v.Name], true
+}
+
+// changesSettings reports whether a query sets a setting, or calls what may.
+func changesSettings(q *Query) bool {
+	found := false
+	WalkQuery(q, func(e Expr, _ int) bool {
+		c, ok := e.(*Call)
+		found = found || ok && (c.Func == nil || c.Func.Name == "set_config" || !c.Func.System && c.Func.Volatility == "volatile")
+		return !found
+	})
+	return found || q.Command == "utility"
+}
+
+// allGiven returns what a variable, or the record that it is a field of, is given anywhere in the body.
+func (p *plReader) allGiven(name string) []Expr {
+	record, _, _ := strings.Cut(name, ".")
+	out := append(slices.Clone(p.given[name]), p.given[record]...)
+	for i, n := range p.names {
+		if n == name && p.inits[i] != "" {
+			out = append(out, p.expression(p.inits[i]))
+		}
+	}
+	return out
 }
 
 // declare reads the variables. Parameters are known to the analyzer already.
@@ -156,9 +285,10 @@ func (p *plReader) declare(datums []plNode) {
 		if d.kind == "rec" {
 			typ = rec[name]
 		}
-		isArg := i < len(p.a.fn.ArgumentOIDs) && d.kind == "var" && p.a.findVariable([]string{name}) != nil
+		isArg := i < len(p.a.fn.ArgumentOIDs) && (d.kind == "var" || p.scalar(p.a.fn.ArgumentOIDs[i])) && p.a.findVariable([]string{name}) != nil
 		p.names, p.types, p.args = append(p.names, name), append(p.types, typ), append(p.args, isArg)
 		p.inits = append(p.inits, d.query("default_val"))
+		p.telling.field(p, i, d)
 		if d.kind != "var" && d.kind != "rec" || isArg {
 			continue
 		}
@@ -170,6 +300,12 @@ func (p *plReader) declare(datums []plNode) {
 	if p.a.fn.ResultOID == triggerOID {
 		p.declareTrigger()
 	}
+}
+
+// scalar reports whether a type that the parser takes for a row's, as it has no catalogue, is an enum or a domain.
+func (p *plReader) scalar(oid uint32) bool {
+	t := p.a.t.typeOf(oid)
+	return t != nil && (t.Kind == "enum" || t.Kind == "domain")
 }
 
 // triggerVariables are what every trigger's function finds declared, with their types (name, text, oid, text[]); the parser does not

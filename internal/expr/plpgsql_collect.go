@@ -7,49 +7,50 @@ import (
 
 // collect takes the static statements, the expressions and the texts of dynamic statements, block by block.
 func (p *plReader) collect(n plNode) {
+	if n.kind == "stmt_if" || n.kind == "stmt_case" && n.query("t_expr") == "" {
+		p.branches(n)
+		return
+	}
 	switch n.kind {
 	case "stmt_execsql":
 		q := p.fields(n.sub("target"), p.statement(n.query("sqlstmt")))
 		p.keep(q)
 		if n.flag("into") && q != nil {
 			p.give(n, &SubLink{Kind: "scalar", Query: q})
+			p.telling.takes(p, n, q, nil)
 		}
 	case "stmt_call":
 		p.keep(p.statement(n.query("expr")))
 	case "stmt_perform":
 		p.keep(p.statement(n.query("expr")))
 	case "stmt_return_query", "stmt_open", "stmt_fors":
-		p.dynamic(n.query("dynquery"))
+		p.dynamic(n, "dynquery")
 		if text := n.query("query"); text != "" {
-			p.keep(p.fields(n.sub("var"), p.statement(text)))
+			q := p.fields(n.sub("var"), p.statement(text))
+			p.keep(q)
+			p.telling.takes(p, n, q, nil)
 		}
 	case "stmt_forc":
 		p.a.notes.add(&p.a.notes.opaque, "a loop over a cursor")
 	case "stmt_dynexecute", "stmt_dynfors":
-		p.dynamic(n.query("query"))
+		p.dynamic(n, "query")
 	case "stmt_assign":
 		_, text := assignment(n.query("expr"))
-		p.keepExpr(text)
-		p.give(n, p.expression(text))
+		e := p.expression(text)
+		p.telling.takes(p, n, p.keepExpr(text), e)
+		p.give(n, e)
+	case "stmt_raise":
+		p.telling.raised(p, n)
+		return
 	default:
 		for _, name := range []string{"cond", "expr", "t_expr", "lower", "upper", "step"} {
 			p.keepExpr(n.query(name))
 		}
 	}
-	if n.kind == "stmt_if" && refuses(n.list("then_body")) {
-		p.guard(p.expression(n.query("cond")))
-	}
 	for _, e := range n.list("params") {
 		p.keepExpr(e.text("query"))
 	}
-	p.nested(n)
-}
-
-// nested goes into what a statement holds.
-func (p *plReader) nested(n plNode) {
-	for _, s := range inside(n) {
-		p.collect(s)
-	}
+	p.inner(n)
 }
 
 // fields declares the fields of a record that takes a query's rows.
@@ -65,15 +66,20 @@ func (p *plReader) fields(rec plNode, q *Query) *Query {
 }
 
 func (p *plReader) keep(q *Query) {
-	if q != nil {
-		p.body.Statements = append(p.body.Statements, q)
+	if q == nil {
+		return
 	}
+	p.body.Statements = append(p.body.Statements, q)
+	if p.when != nil {
+		p.body.Under[q] = p.when
+	}
+	p.body.Beside[q] = p.lost
 }
 
-// keepExpr keeps an expression that reads or calls something as a select without FROM.
-func (p *plReader) keepExpr(text string) {
+// keepExpr keeps an expression that reads or calls something as a select without FROM, and returns it.
+func (p *plReader) keepExpr(text string) *Query {
 	if text == "" || plain(text) {
-		return
+		return nil
 	}
 	e := p.expression(text)
 	found := false
@@ -84,9 +90,12 @@ func (p *plReader) keepExpr(text string) {
 		}
 		return !found
 	})
-	if found {
-		p.keep(&Query{Command: "select", CanSetTag: true, Targets: []Target{{Expr: shift(e, 1), Num: 1}}})
+	if !found {
+		return nil
 	}
+	q := &Query{Command: "select", CanSetTag: true, Targets: []Target{{Expr: shift(e, 1), Num: 1}}}
+	p.keep(q)
+	return q
 }
 
 // plain reports whether a text is one word, which neither reads nor calls anything that is kept.
@@ -98,11 +107,23 @@ func plain(text string) bool {
 	return false
 }
 
-func (p *plReader) dynamic(text string) {
-	if text != "" && !slices.Contains(p.body.Dynamic, text) {
-		p.body.Dynamic = append(p.body.Dynamic, text)
-		p.keepExpr(text)
+// dynamic keeps the text of an EXECUTE; a constant that is given no values is a statement like any other.
+func (p *plReader) dynamic(n plNode, field string) {
+	text := n.query(field)
+	if text == "" || slices.Contains(p.body.Dynamic, text) {
+		return
 	}
+	e := p.expression(text)
+	if k, ok := e.(*Const); ok && k.Known && len(n.list("params")) == 0 {
+		if q := p.statement(k.Text); q != nil {
+			p.keep(q)
+			p.telling.takes(p, n, q, nil)
+			return
+		}
+	}
+	p.body.Dynamic = append(p.body.Dynamic, text)
+	p.keepExpr(text)
+	p.dynamics = append(p.dynamics, e)
 }
 
 // assignment splits target := value.
@@ -140,14 +161,16 @@ func refuses(list []plNode) bool {
 	return last.kind == "stmt_return" || last.kind == "stmt_raise" && (last.number("elog_level") >= 21 || last.number("elog_level") == 0)
 }
 
-// guard keeps a condition with what its variables were given.
-func (p *plReader) guard(cond Expr) {
-	p.body.Guards = append(p.body.Guards, cond)
+// guard keeps a condition with what its variables were given, and returns what it keeps.
+func (p *plReader) guard(cond Expr) []Expr {
+	kept := []Expr{cond}
 	Walk(cond, func(e Expr) bool {
 		if v, ok := e.(*Param); ok && v.Kind == "variable" {
 			name, _, _ := strings.Cut(v.Name, ".")
-			p.body.Guards = append(p.body.Guards, p.given[name]...)
+			kept = append(kept, p.given[name]...)
 		}
 		return true
 	})
+	p.body.Guards = append(p.body.Guards, kept...)
+	return kept
 }

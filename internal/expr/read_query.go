@@ -20,6 +20,7 @@ func (b *builder) query(n *node) *Query {
 	in.setOps(n.get("setOperations"), q)
 	in.onConflict(n.get("onConflict"), q)
 	in.mergeActions(n, q)
+	foldRecord(q)
 	return q
 }
 
@@ -117,6 +118,15 @@ func (b *builder) ctes(n *node, q *Query) {
 	}
 }
 
+// positive reports whether an expression is a constant above zero.
+func positive(e Expr) bool {
+	if c, ok := e.(*Call); ok && c.Func != nil && c.Func.System && c.Func.Name == "int8" && len(c.Args) == 1 {
+		e = c.Args[0]
+	}
+	k, ok := e.(*Const)
+	return ok && k.Known && !k.Null && k.Text != "0" && !strings.HasPrefix(k.Text, "-")
+}
+
 // tail reads what follows the joins: grouping, order, limit, locks.
 func (b *builder) tail(n *node, q *Query) {
 	q.Group = n.get("hasAggs").bool() || len(n.get("groupClause").items) > 0 || len(n.get("distinctClause").items) > 0 ||
@@ -124,9 +134,11 @@ func (b *builder) tail(n *node, q *Query) {
 	q.Grouped = len(n.get("groupClause").items) > 0 || len(n.get("groupingSets").items) > 0
 	q.Limit = !n.get("limitOffset").null() || !n.get("limitCount").null()
 	q.RowMarks = len(n.get("rowMarks").items) > 0
+	values := len(q.Values)
 	for _, name := range [...]string{"limitOffset", "limitCount"} {
 		if e := b.expr(n.get(name)); e != nil {
 			q.Values = append(q.Values, e)
+			q.Some = name == "limitCount" && len(q.Values) == values+1 && positive(e)
 		}
 	}
 	for _, w := range n.get("windowClause").items {

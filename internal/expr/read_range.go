@@ -84,6 +84,13 @@ func (b *builder) rangeBody(n *node, e *RangeEntry, q *Query) {
 		for _, f := range n.get("functions").items {
 			e.Funcs = append(e.Funcs, b.must(f.get("funcexpr")))
 		}
+		var types []uint32
+		for _, f := range n.get("functions").items {
+			for _, t := range f.get("funccoltypes").items {
+				types = append(types, t.oid())
+			}
+		}
+		b.r.recordOf(e, types)
 	case "table_function":
 		e.Funcs = []Expr{b.unknown(n.get("tablefunc"))}
 	case "values":

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -37,6 +38,21 @@ func (r *Reader) defaultPath() string {
 		}
 	}
 	return value
+}
+
+// PinPath returns a search_path under which the function's names go on meaning what they mean, for every caller: the one that it sets,
+// else the database's and the function's own schema; pg_temp last. Left out are schemas that are not there and, of the database's path,
+// those that shut says others make objects in.
+func (r *Reader) PinPath(f *catalog.Function, shut func(schema string) bool) []string {
+	p := r.pathOf(f)
+	if p.mutable {
+		p.schemas = slices.DeleteFunc(p.schemas, func(s string) bool { return s != f.Schema && shut(s) })
+	}
+	if p.mutable && !slices.Contains(p.schemas, f.Schema) {
+		p.schemas = append(p.schemas, f.Schema)
+	}
+	p.schemas = slices.DeleteFunc(p.schemas, func(s string) bool { return s != "pg_catalog" && r.snap.Namespace(s) == nil })
+	return append(p.schemas, "pg_temp")
 }
 
 // newSearchPath reads a setting's value. $user is the owner under SECURITY DEFINER, else nobody can say who.

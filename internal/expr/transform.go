@@ -223,12 +223,6 @@ func shift(e Expr, n int) Expr {
 	})
 }
 
-// WalkDeep calls visit for e and everything below it, sub-queries included; depth counts the queries between. Where visit
-// returns false the node's children are left out.
-func WalkDeep(e Expr, visit func(e Expr, depth int) bool) {
-	rewrite(e, func(e Expr, depth int) (Expr, bool) { return e, !visit(e, depth) })
-}
-
 // maxNodes bounds how large an expression may grow by inlining or by following PL/pgSQL.
 const maxNodes = 50_000
 
@@ -240,46 +234,4 @@ func outgrows(e Expr, limit int) bool {
 		return n <= limit
 	})
 	return n > limit
-}
-
-// WalkQuery calls visit for every expression of q, sub-queries included.
-func WalkQuery(q *Query, visit func(e Expr, depth int) bool) {
-	w := &rewriter{f: func(e Expr, depth int) (Expr, bool) { return e, !visit(e, depth) }}
-	w.query(q, 0)
-}
-
-// Queries calls visit for q and for every query inside it, outermost first.
-func Queries(q *Query, visit func(*Query)) {
-	if q == nil {
-		return
-	}
-	visit(q)
-	in := func(s *Query) *Query { Queries(s, visit); return s }
-	mapQuery(q, func(e Expr) Expr {
-		Walk(e, func(e Expr) bool {
-			if s, ok := e.(*SubLink); ok {
-				Queries(s.Query, visit)
-			}
-			return true
-		})
-		return e
-	}, in)
-}
-
-// stable reports whether an expression has one value throughout a statement, for one row: nothing in it is volatile,
-// unknown or a sub-query.
-func stable(e Expr) bool {
-	ok := true
-	Walk(e, func(e Expr) bool {
-		switch e := e.(type) {
-		case *Call:
-			ok = ok && e.Func != nil && e.Func.Volatility != "volatile"
-		case *SubLink:
-			ok = false
-		case *Unknown:
-			ok = ok && e.Stable
-		}
-		return ok
-	})
-	return ok
 }

@@ -1,4 +1,5 @@
 CREATE EXTENSION citext;
+CREATE EXTENSION ltree;
 CREATE SCHEMA o;
 GRANT USAGE ON SCHEMA o TO <app>;
 CREATE DOMAIN o.word AS text CHECK (VALUE <> 'x');
@@ -6,6 +7,12 @@ CREATE COLLATION o.fold (provider = icu, locale = 'und-u-ks-level2', determinist
 CREATE TABLE o.members (who text NOT NULL, tenant_id text NOT NULL);
 CREATE TABLE o.projects (id int PRIMARY KEY, tenant_id text NOT NULL);
 GRANT SELECT ON o.members, o.projects TO <app>;
+CREATE FUNCTION o.number_or(value text, otherwise text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN value::int::text;
+EXCEPTION WHEN OTHERS THEN
+  RETURN otherwise;
+END $$;
 
 -- Runs a predicate on every row of a table in each of some contexts, and returns where it is TRUE. Where the scan raises,
 -- each row is tried alone: an error hides the rows of its own statement only.
