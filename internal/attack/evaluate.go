@@ -33,10 +33,11 @@ var ErrNeedsRows = errors.New("the witness rests on rows in other tables")
 type Evaluation struct {
 	Role     string
 	Relation *catalog.Relation
-	Expr     string             // as pg_get_expr prints it under search_path = pg_catalog (catalog.Tree.Text)
-	Query    string             // a query for one boolean, where not empty in place of Expr and Row
-	Row      map[string]*string // values in text form; columns that are absent are NULL
-	Context  map[string]*string // settings; nil: unset, as in a session that never set it
+	Expr     string               // as pg_get_expr prints it under search_path = pg_catalog (catalog.Tree.Text)
+	Query    string               // a query for one boolean, where not empty in place of Expr and Row
+	Row      map[string]*string   // values in text form; columns that are absent are NULL
+	Rows     []map[string]*string // where not empty in place of Row: is it true of any of them?
+	Context  map[string]*string   // settings; nil: unset, as in a session that never set it
 	// Others are rows that other tables must hold: identity → row. With AllowWrites they are made and undone.
 	Others      map[string]map[string]*string
 	AllowWrites bool
@@ -122,18 +123,30 @@ func evaluationSQL(e Evaluation) (string, error) {
 	if e.Query != "" {
 		return e.Query, nil
 	}
-	row := map[string]*string{}
-	for name, v := range e.Row {
-		if e.Relation.ColumnByName(name) != nil {
-			row[name] = v
+	format, rows := "SELECT (%s) FROM pg_catalog.json_populate_record(NULL::%s, %s) AS %s", any(ofRelation(e.Relation, e.Row))
+	if len(e.Rows) > 0 {
+		many := make([]map[string]*string, len(e.Rows))
+		for i, row := range e.Rows {
+			many[i] = ofRelation(e.Relation, row)
 		}
+		format, rows = "SELECT pg_catalog.bool_or(%s) FROM pg_catalog.json_populate_recordset(NULL::%s, %s) AS %s", many
 	}
-	document, err := json.Marshal(row)
+	document, err := json.Marshal(rows)
 	if err != nil {
 		return "", fmt.Errorf("writing the row: %w", err)
 	}
-	return fmt.Sprintf("SELECT (%s) FROM pg_catalog.json_populate_record(NULL::%s, %s) AS %s", e.Expr, tableName(e.Relation),
-		pg.Literal(string(document)), pg.Ident(e.Relation.Name)), nil
+	return fmt.Sprintf(format, e.Expr, tableName(e.Relation), pg.Literal(string(document)), pg.Ident(e.Relation.Name)), nil
+}
+
+// ofRelation is a row without what is no column of the relation.
+func ofRelation(rel *catalog.Relation, row map[string]*string) map[string]*string {
+	out := map[string]*string{}
+	for name, v := range row {
+		if rel.ColumnByName(name) != nil {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // truth runs a query for one boolean.

@@ -39,14 +39,11 @@ func EvaluateMany(ctx context.Context, conn *pgx.Conn, snap *catalog.Snapshot, l
 	out := make([]Reply, len(all))
 	for i, e := range all {
 		out[i] = s.reply(ctx, tx, e)
-		if _, err := query(ctx, tx, "ROLLBACK TO SAVEPOINT witness"); err != nil {
-			return nil, fmt.Errorf("evaluating witnesses: %w", err)
-		}
 	}
 	return out, nil
 }
 
-// reply works out one predicate; what it set stays until the caller goes back to its savepoint.
+// reply works out one predicate; what it set stays until the next begins.
 func (s *session) reply(ctx context.Context, tx pgx.Tx, e Evaluation) Reply {
 	if len(e.Others) > 0 {
 		return Reply{Err: ErrNeedsRows}
@@ -76,10 +73,10 @@ func (s *session) reply(ctx context.Context, tx pgx.Tx, e Evaluation) Reply {
 	return out
 }
 
-// prepareSQL becomes the role with the settings of the context, and ends in a query whether those to be unset are so.
+// prepareSQL goes back to the savepoint and becomes the role with the settings of the context, and ends in a query whether those to be unset are so.
 func (s *session) prepareSQL(e Evaluation) (sql, unset string) {
 	var b strings.Builder
-	b.WriteString("SET LOCAL search_path = DEFAULT; SET LOCAL row_security = on; ")
+	b.WriteString("ROLLBACK TO SAVEPOINT witness; SET LOCAL search_path = DEFAULT; SET LOCAL row_security = on; ")
 	for _, set := range s.defaults(e.Role) {
 		if _, given := e.Context[set.Name]; !given && strings.Contains(set.Name, ".") {
 			fmt.Fprintf(&b, "SELECT pg_catalog.set_config(%s, %s, true); ", pg.Literal(set.Name), pg.Literal(set.Value))

@@ -8,14 +8,7 @@ func All() []Probe {
 		copyTo, explain, errorChannel, leakyFunction, leakproof,
 		insertForged, updateByKey, blindUpdate, moveRow, stealRow, blindMove, deleteByKey, blindDelete, copyFrom, returning,
 		merge, onConflictUpdate, onConflictWhere, onConflictNothing, uniqueOracle, exclusion,
-		fkReference, fkCascade, fkUpdate, partition, parent, view, viewWrite, function, rule, trigger, escalate, shadow, sequence, activity, advisoryLock, preparedTransaction, statementLeft, largeObject,
+		fkReference, fkCascade, fkUpdate, partition, parent, view, viewWrite, viewUpsert, function, functionNoContext, rule, trigger, escalate, shadow, sequence, serverFiles, notify, activity, advisoryLock, preparedTransaction, statementLeft, largeObject,
 		matview, statistics, truncate, triggerTap, ddl, dropOwned,
 	}
-}
-
-// Core returns the probes that tell most for their time: reading, forging, changing, destroying and moving, and the four
-// states of a context. Verification after a change runs these.
-func Core() []Probe {
-	return []Probe{noContext, emptyContext, malformedContext, othersContext, read, insertForged, updateByKey, blindUpdate,
-		moveRow, stealRow, blindMove, deleteByKey, blindDelete}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -57,7 +58,7 @@ func (w *world) read(t *testing.T, script string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.model = &tenancy.Model{Snapshot: snap, Roles: []tenancy.Role{{Name: w.app, Kind: tenancy.Application}}}
+	w.model = &tenancy.Model{Snapshot: snap, Reader: expr.NewReader(snap), Roles: []tenancy.Role{{Name: w.app, Kind: tenancy.Application}}}
 	header := headers(script)
 	byName := map[string]*tenancy.Table{}
 	for i := range snap.Relations {

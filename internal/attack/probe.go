@@ -35,6 +35,7 @@ type Probe struct {
 	Writes  bool   // refused where writes are
 	Blind   bool   // touches every row of the relation: refused on large tables outside a clone
 	Clone   bool   // run on a clone only
+	Commits bool   // what it looks for comes with COMMIT: it needs Ways and Applies, which look at the table alone, and Target.commit
 	DDL     bool   // fires event triggers: refused where one reaches out of the transaction
 	// Stranger is the state of the stranger's context; Proper, the zero value, is the other tenant's own context.
 	Stranger State
@@ -78,7 +79,8 @@ type Target struct {
 	vacate   bool              // Spare is the row itself: it has to be taken away before it is made again
 	stored   *catalog.Relation // where the row is stored: a partition, or the table
 
-	trusted []*catalog.Relation // tables that policies look tenants up in
+	commit  func(ctx context.Context, tx pgx.Tx) error // ends the transaction of a probe that Commits, its rows taken away again
+	trusted []*catalog.Relation                        // tables that policies look tenants up in
 	make    func(ctx context.Context, tx pgx.Tx, rel *catalog.Relation, tenant Tenant) (map[string]*string, error)
 
 	seen  *catalog.Relation // the view that is asked in place of the table

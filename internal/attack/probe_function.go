@@ -20,24 +20,27 @@ var function = Probe{
 A SECURITY DEFINER function acts as its owner. One that takes the tenant or a row's id as an argument, or pastes a text into a
 query, answers whoever asks. It is called with the row in place and without it: an answer that differs depends on the row.`,
 	Command: "SELECT", Kind: "isolation", Quiet: true, Writes: true,
-	Ways: func(t *Target) []*Target {
-		var out []*Target
-		for i := range t.s.snap.Functions {
-			f := &t.s.snap.Functions[i]
-			if f.System || f.Extension != "" || !f.SecurityDefiner || f.Kind != "function" || len(f.Arguments) > 5 ||
-				!t.s.touches(f, t.Table.Relation) || f.Result == "trigger" || f.Result == "event_trigger" || outside(t.s.snap, f) != "" {
-				continue
-			}
-			u := *t
-			if f.Result == "boolean" || f.Result == "void" {
-				u.kind = "inference" // a yes or no tells that the row is there, and no more
-			}
-			u.call, u.Path = f, Path{{"function", f.Identity()}}
-			out = append(out, &u)
+	Ways: throughDefiners,
+	Try:  tryFunction,
+}
+
+// throughDefiners are the SECURITY DEFINER functions that touch the table and can be called.
+func throughDefiners(t *Target) []*Target {
+	var out []*Target
+	for i := range t.s.snap.Functions {
+		f := &t.s.snap.Functions[i]
+		if f.System || f.Extension != "" || !f.SecurityDefiner || f.Kind != "function" || len(f.Arguments) > 5 ||
+			!t.s.touches(f, t.Table.Relation) || f.Result == "trigger" || f.Result == "event_trigger" || outside(t.s.snap, f) != "" {
+			continue
 		}
-		return out
-	},
-	Try: tryFunction,
+		u := *t
+		if f.Result == "boolean" || f.Result == "void" {
+			u.kind = "inference" // a yes or no tells that the row is there, and no more
+		}
+		u.call, u.Path = f, Path{{"function", f.Identity()}}
+		out = append(out, &u)
+	}
+	return out
 }
 
 // maxCalls bounds the combinations of arguments that one function is called with.

@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,7 +15,7 @@ var leakyFunction = Probe{
 
 A function that is cheap and tells what it sees is worked out on hidden rows wherever the filter is not a security barrier.`,
 	Command: "SELECT", Kind: "isolation", Writes: true, DDL: true,
-	Applies: func(t *Target) bool { return len(t.Key) > 0 },
+	Applies: func(t *Target) bool { return t.telling() != "" },
 	Try: func(ctx context.Context, tx pgx.Tx, t *Target) (bool, error) {
 		for _, sql := range []string{
 			`CREATE FUNCTION pg_temp.ringfence_tell(seen text, sought text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 0.0000001 AS
@@ -26,7 +27,7 @@ A function that is cheap and tells what it sees is worked out on hidden rows whe
 				return false, err
 			}
 		}
-		column, value := pg.Ident(t.Key[0])+"::text", literal(t.Row[t.Key[0]])
+		column, value := pg.Ident(t.telling())+"::text", literal(t.Row[t.telling()])
 		for _, condition := range []string{
 			"pg_temp.ringfence_tell(" + column + ", " + value + ")",
 			column + " OPERATOR(pg_temp.<<<<) " + value,
@@ -41,4 +42,17 @@ A function that is cheap and tells what it sees is worked out on hidden rows whe
 		}
 		return false, nil
 	},
+}
+
+// telling is a column of the key by whose value alone the row is told from the other tenant's: the tenant's own where the key has it,
+// else the first in which the two differ. A key may begin with what both share. Empty: there is none.
+func (t *Target) telling() string {
+	for _, columns := range [][]string{t.Table.Key, t.Key} {
+		for _, c := range columns {
+			if v, mine := t.Row[c], t.Mine[c]; slices.Contains(t.Key, c) && v != nil && (mine == nil || *v != *mine) {
+				return c
+			}
+		}
+	}
+	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 var uniqueOracle = Probe{
@@ -20,7 +22,7 @@ exists; and a value that one tenant took no other can use.`,
 		}
 		for _, c := range meetings {
 			_, err := t.exec(ctx, tx, t.insert(c.row))
-			if e := pgError(err); e != nil && e.Code == uniqueViolation {
+			if e := pg.ServerError(err); e != nil && e.Code == uniqueViolation {
 				return e.ConstraintName == t.only || t.Table.Relation.PartitionBy != nil, nil // a partition's key has a name of its own
 			}
 			if err != nil {

@@ -48,7 +48,7 @@ func (d *draft) insert(ctx context.Context, tx pgx.Tx) (*made, error) {
 		if err == nil {
 			return r, nil
 		}
-		e := pgError(err)
+		e := pg.ServerError(err)
 		if e == nil {
 			return nil, &Unmade{Table: d.rel.Identity(), Why: err.Error()}
 		}

@@ -33,7 +33,7 @@ type runner struct {
 
 // Run attacks. Everything happens in one transaction, savepoint by savepoint, that is rolled back: rows are made for two
 // tenants, parents first, by the tables' owners with triggers on, and each probe runs first as the tenant that owns the row
-// and then as the stranger. The error says that the attack could not be run at all; what a single probe could not do is an
+// and then as the stranger. What shows with a COMMIT only follows, on a copy of one's own. The error says that the attack could not be run at all; what a single probe could not do is an
 // Entry. Conn must not be used by others meanwhile.
 func Run(ctx context.Context, opts Options) (*Result, error) {
 	if err := opts.validate(); err != nil {
@@ -54,6 +54,10 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if err := r.passMain(ctx, tx); err != nil {
 		return nil, err
 	}
+	rollback(ctx, tx)
+	if err := r.passCommitted(ctx); err != nil {
+		return nil, err
+	}
 	r.finish()
 	return r.result, nil
 }
@@ -69,11 +73,8 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 func newRunner(ctx context.Context, tx pgx.Tx, opts Options) (*runner, error) {
 	r := &runner{opts: opts, limits: opts.Limits.withDefaults(), result: &Result{Entries: []Entry{}, Unmade: []Unmade{},
 		Refused: []Unmade{}, Notes: []string{}, Traces: []string{}}, unset: map[unsetKey]half{}}
-	sql := fmt.Sprintf("SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d; "+
-		"SET LOCAL idle_in_transaction_session_timeout = 60000; SET CONSTRAINTS ALL DEFERRED",
-		r.limits.Statement.Milliseconds(), r.limits.Lock.Milliseconds())
-	if _, err := query(ctx, tx, sql); err != nil {
-		return nil, fmt.Errorf("setting the attack's limits: %w", err)
+	if err := r.limit(ctx, tx); err != nil {
+		return nil, err
 	}
 	var err error
 	if r.s, err = readSession(ctx, tx, opts.Model.Snapshot); err != nil {
@@ -107,8 +108,19 @@ func newRunner(ctx context.Context, tx pgx.Tx, opts Options) (*runner, error) {
 		}
 	}
 	r.discover()
-	r.s.contexts, r.s.dial = r.settings, opts.Dial
+	r.s.contexts, r.s.dial, r.s.reader = r.settings, opts.Dial, opts.Model.Reader
 	return r, nil
+}
+
+// limit sets the limits of a transaction.
+func (r *runner) limit(ctx context.Context, tx pgx.Tx) error {
+	sql := fmt.Sprintf("SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d; "+
+		"SET LOCAL idle_in_transaction_session_timeout = 60000; SET CONSTRAINTS ALL DEFERRED",
+		r.limits.Statement.Milliseconds(), r.limits.Lock.Milliseconds())
+	if _, err := query(ctx, tx, sql); err != nil {
+		return fmt.Errorf("setting the attack's limits: %w", err)
+	}
+	return nil
 }
 
 // discover takes the settings that policies read as contexts where the model names none: what each holds, a tenant or

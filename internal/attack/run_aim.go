@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -59,7 +60,7 @@ func (r *runner) settleConstraints(ctx context.Context, tx pgx.Tx, t *tenancy.Ta
 		_, err := query(ctx, sp, "SET CONSTRAINTS ALL IMMEDIATE")
 		return err
 	})
-	if e := pgError(err); e != nil {
+	if e := pg.ServerError(err); e != nil {
 		return &Unmade{Table: t.Relation.Identity(), Constraint: culprit(e), Why: "deferred constraint, SQLSTATE " + e.Code}
 	}
 	return err

@@ -14,10 +14,14 @@ import (
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
-// unsetKey names one probe of a session that never had a context.
+// unsetKey names one way of one probe of a session that never had a context.
 type unsetKey struct {
-	role, relation, probe string
-	owner                 int
+	role, relation, probe, path string
+	owner                       int
+}
+
+func unsetOf(role string, p Probe, t *Target, owner int) unsetKey {
+	return unsetKey{role, t.Table.Relation.Identity(), p.Name, fmt.Sprint(t.path()), owner}
 }
 
 // half is one run of a probe: as the owner of the row, or as the stranger.
@@ -88,11 +92,17 @@ func (r *runner) unsetHalves(ctx context.Context, tx pgx.Tx, role string, target
 			continue
 		}
 		for i, t := range targets {
-			if t == nil || (p.Applies != nil && !p.Applies(t)) {
+			if t == nil {
 				continue
 			}
-			u := t.as(role, inState(t.Other, Unset, r.settings)[0])
-			r.unset[unsetKey{role, t.Table.Relation.Identity(), p.Name, i}] = r.run(ctx, tx, p, u)
+			if why, _ := r.forbidden(p, t); why != "" {
+				continue
+			}
+			for _, way := range r.ways(p, t.as(role, t.Other)) {
+				if (p.Applies == nil || p.Applies(way)) && r.beyond(p, way) == "" {
+					r.unset[unsetOf(role, p, way, i)] = r.run(ctx, tx, p, way.as(role, inState(t.Other, Unset, r.settings)[0]))
+				}
+			}
 		}
 	}
 }

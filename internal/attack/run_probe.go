@@ -18,9 +18,14 @@ func (r *runner) probe(ctx context.Context, tx pgx.Tx, p Probe, role string, tar
 	if t.Class == tenancy.Global && (p.Command == "SELECT" || p.Kind != "isolation") {
 		return // every tenant reads what all share; only that none writes it is claimed
 	}
+	if p.Commits && r.opts.Clone {
+		return // passCommitted runs it
+	}
 	if why, code := r.forbidden(p, targets[0]); why != "" {
-		if p.Applies == nil || p.Applies(targets[0].as(role, targets[0].Other)) {
-			r.add(p, role, t, Entry{Outcome: Inconclusive, Code: code, Why: why})
+		for _, way := range r.ways(p, targets[0].as(role, targets[0].Other)) {
+			if p.Applies == nil || p.Applies(way) {
+				r.add(p, role, t, Entry{Outcome: Inconclusive, Code: code, Why: why, Path: way.path(), Kind: way.kind, Table: way.cell})
+			}
 		}
 		return
 	}
@@ -126,7 +131,7 @@ func (r *runner) duel(ctx context.Context, tx pgx.Tx, p Probe, role string, t *T
 // strangers runs the stranger's half in the probe's state; without a context it has run already.
 func (r *runner) strangers(ctx context.Context, tx pgx.Tx, p Probe, role string, t *Target, index int) []half {
 	if p.Stranger == Unset && len(r.settings) > 0 {
-		return []half{r.unset[unsetKey{role, t.Table.Relation.Identity(), p.Name, index}]}
+		return []half{r.unset[unsetOf(role, p, t, index)]}
 	}
 	if p.Stranger == Lookalike {
 		return r.alike(ctx, tx, p, role, t)
@@ -176,9 +181,12 @@ func (s *session) remove(ctx context.Context, tx pgx.Tx, t *Target) error {
 // judge turns the two halves into an outcome.
 func judge(control, stranger half) Entry {
 	e := Entry{Outcome: Inconclusive}
+	var noMember *noMemberError
 	switch {
 	case stranger.ran && stranger.reached:
 		e.Outcome = Leaked
+	case errors.As(control.err, &noMember):
+		e.Code, e.Why = Failed, noMember.Error()
 	case control.err != nil:
 		e.Code, e.SQLState = failure(control.err), state(control.err)
 		e.Why = "the owner's own try ended in " + describe(control.err)
@@ -207,7 +215,7 @@ func failure(err error) Code {
 
 // describe names an error without any value from a row.
 func describe(err error) string {
-	if e := pgError(err); e != nil {
+	if e := pg.ServerError(err); e != nil {
 		if c := culprit(e); c != "" {
 			return "SQLSTATE " + e.Code + " (" + c + ")"
 		}

@@ -2,6 +2,7 @@ package attack
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,6 +127,23 @@ func TestLesserMaker(t *testing.T) {
 				t.Errorf("%s\n%+v", diff, r)
 			}
 		})
+	}
+}
+
+// TestNoMember says what to do where the one who asks may not become the role that is to be tried.
+func TestNoMember(t *testing.T) {
+	w := load(t, shop+mine)
+	w.db.Exec(t, "RESET ROLE")
+	maker := w.db.Role(t, "maker", "LOGIN")
+	w.db.Exec(t, "GRANT "+w.owner+" TO "+maker)
+	w.read(t, shop)
+	r, err := Run(t.Context(), Options{Conn: w.db.Conn(t, maker), Model: w.model, AllowWrites: true, Probes: []Probe{read}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := maker + " may not become " + w.app + ": run GRANT"
+	if len(r.Entries) != 1 || r.Entries[0].Outcome != Inconclusive || !strings.HasPrefix(r.Entries[0].Why, want) {
+		t.Errorf("%+v; want %q", r.Entries, want)
 	}
 }
 

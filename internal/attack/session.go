@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
@@ -24,6 +25,7 @@ type session struct {
 	tables     map[string]*tenancy.Table
 	lookup     map[uint32]bool    // tables in which policies look the tenant up, by OID
 	touching   map[[2]uint32]bool // what touches found, by function and relation
+	reader     *expr.Reader
 	dial       func(ctx context.Context, role string) (*pgx.Conn, error)
 	byName     *walker  // made when first needed
 	statements []string // what the probe at hand ran
@@ -120,7 +122,7 @@ func (s *session) asRole(ctx context.Context, tx pgx.Tx, role string) error {
 	defaults := s.defaults(role)
 	if len(defaults) == 0 {
 		_, err := query(ctx, tx, fresh+verb+pg.Ident(role))
-		return err
+		return s.becoming(role, err)
 	}
 	if _, err := query(ctx, tx, fresh); err != nil {
 		return err
@@ -133,6 +135,26 @@ func (s *session) asRole(ctx context.Context, tx pgx.Tx, role string) error {
 		}
 	}
 	_, err := query(ctx, tx, verb+pg.Ident(role))
+	return s.becoming(role, err)
+}
+
+// A noMemberError says that the session may not become a role that is to be tried.
+type noMemberError struct {
+	user, role string
+	err        error
+}
+
+func (e *noMemberError) Error() string {
+	return fmt.Sprintf("%s may not become %s: run GRANT %s TO %s for as long as this takes, or use a copy (prove --clone)", e.user, e.role, pg.Ident(e.role), pg.Ident(e.user))
+}
+
+func (e *noMemberError) Unwrap() error { return e.err }
+
+// becoming tells a refusal to become a role from what is refused to the role.
+func (s *session) becoming(role string, err error) error {
+	if state(err) == insufficientPrivilege {
+		return &noMemberError{s.user, role, err}
+	}
 	return err
 }
 

@@ -3,7 +3,7 @@ package attack
 import (
 	"errors"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 // The SQLSTATEs that the room decides on.
@@ -23,22 +23,8 @@ const (
 	divisionByZero        = "22012"
 )
 
-// pgError returns the server's error in err's chain, or nil.
-func pgError(err error) *pgconn.PgError {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
-}
-
 // state returns the SQLSTATE in err's chain, or "".
-func state(err error) string {
-	if e := pgError(err); e != nil {
-		return e.Code
-	}
-	return ""
-}
+func state(err error) string { return pg.SQLState(err) }
 
 // refused reports whether the database answered no: by privilege, by policy, by a view's check option, by a context it could
 // not read, or by code that raised. None of them hands out or changes a row.

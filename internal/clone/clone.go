@@ -74,6 +74,11 @@ func (c *Clone) Connect(ctx context.Context) (*pgx.Conn, error) {
 	return pg.Connect(ctx, c.server.DSN(c.database, pg.Superuser), pg.Options{})
 }
 
+// ConnectAs opens a session of a role's own on the copy, as the application would.
+func (c *Clone) ConnectAs(ctx context.Context, role string) (*pgx.Conn, error) {
+	return pg.Connect(ctx, c.server.DSN(c.database, role), pg.Options{SimpleProtocol: true})
+}
+
 // Stop ends the copy's server and removes it.
 func (c *Clone) Stop() error { return c.server.Stop() }
 

@@ -45,6 +45,7 @@ type Cell struct {
 
 	way      *reach.Way
 	decision decide.Decision
+	decider  *decide.Decider
 }
 
 // A Witness is what shows a leak: a row and a context, and how far it was executed: rows, expression, no.
@@ -83,10 +84,12 @@ func (c *Cell) key() string {
 // Logic gives every cell its verdict by logic alone. now decides which acceptances still count.
 func Logic(m *tenancy.Model, now time.Time) []Cell {
 	ways := reach.Ways(m)
-	d := decide.New(m)
 	cells := make([]Cell, 0, len(ways))
-	for i := range ways {
-		cells = append(cells, cellOf(&ways[i], d.Decide(ways[i])))
+	d := decide.New(m)
+	for i, decision := range d.All(ways) {
+		c := cellOf(&ways[i], decision)
+		c.decider = d
+		cells = append(cells, c)
 	}
 	return settle(m, cells, now)
 }

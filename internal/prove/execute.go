@@ -11,6 +11,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/attack"
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -30,10 +31,10 @@ type Connect func(context.Context) (*pgx.Conn, error)
 
 // Execute has PostgreSQL evaluate the witness of every leak, read-only, in the role's name: the policies' own expressions on the
 // row in the context, and where row security does not bind, what makes it so. A witness that is not confirmed makes its cell
-// unproven; one that cannot be evaluated leaves the leak as it is, executed "no". The cells are changed in place. What could
-// not be evaluated is returned as notes for people.
+// unproven; one that cannot be evaluated leaves the leak as it is, executed "no". What logic left open is tried on rows and in
+// contexts that may show a leak. The cells are changed in place. What could not be evaluated is returned as notes for people.
 func Execute(ctx context.Context, m *tenancy.Model, cells []Cell, connect Connect) ([]string, error) {
-	x := &execution{m: m, conditions: newConditions(m), at: map[string]int{}, notes: map[string]int{}}
+	x := newExecution(m)
 	for i := range cells {
 		if cells[i].Verdict == Leak && cells[i].Witness != nil && cells[i].way != nil && cells[i].Witness.Executed == "no" {
 			x.ask(&cells[i])
@@ -44,6 +45,9 @@ func Execute(ctx context.Context, m *tenancy.Model, cells []Cell, connect Connec
 	}
 	for _, q := range x.questions {
 		x.settle(q)
+	}
+	if err := guess(ctx, m, cells, connect); err != nil {
+		return nil, err
 	}
 	return x.told(), nil
 }
@@ -57,6 +61,10 @@ type execution struct {
 	at          map[string]int // evaluation by its text
 	questions   []question
 	notes       map[string]int // why cells were not executed → how many
+}
+
+func newExecution(m *tenancy.Model) *execution {
+	return &execution{m: m, conditions: newConditions(m), at: map[string]int{}, notes: map[string]int{}}
 }
 
 // A question is one cell and the evaluations any of which confirms it.
@@ -82,7 +90,7 @@ func (x *execution) ask(c *Cell) {
 func (x *execution) add(e attack.Evaluation) int {
 	var k strings.Builder
 	fmt.Fprintf(&k, "%s\x00%d\x00%s\x00%s", e.Role, e.Relation.OID, e.Expr, e.Query)
-	for _, m := range []map[string]*string{e.Row, e.Context} {
+	for _, m := range append([]map[string]*string{e.Context, e.Row}, e.Rows...) {
 		k.WriteString("\x01" + fingerprint(m))
 	}
 	if i, ok := x.at[k.String()]; ok {
@@ -260,7 +268,7 @@ func reasonOf(err error) string {
 func (x *execution) told() []string {
 	var out []string
 	for why, n := range x.notes {
-		out = append(out, fmt.Sprintf("%d leaks were not executed: %s", n, why))
+		out = append(out, fmt.Sprintf("not executed: %s: %s", english.Count(n, "leak"), why))
 	}
 	slices.Sort(out)
 	return out

@@ -22,6 +22,10 @@ func unbound(w *reach.Way) ([]attack.Evaluation, string) {
 	switch {
 	case w.Planted != nil:
 		return ask(w.Role, "SELECT pg_catalog.pg_has_role(%s, p.proowner, 'MEMBER') FROM pg_catalog.pg_proc p WHERE p.oid = %d", as, w.Planted.OID)
+	case last.Via == "owner" && strings.HasPrefix(last.Name, reach.DatabaseHop):
+		return ask(w.Role, "SELECT pg_catalog.pg_has_role(%s, datdba, 'MEMBER') FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()", as)
+	case w.Below != nil:
+		return ask(w.Role, "SELECT pg_catalog.has_function_privilege(%s, %d::pg_catalog.oid, 'EXECUTE')", as, w.Below.OID)
 	case last.Via == "owner": // of the table, or of its schema
 		return ask(w.Role, "SELECT pg_catalog.pg_has_role(%s, c.relowner, 'MEMBER') OR pg_catalog.pg_has_role(%s, n.nspowner, 'MEMBER') "+
 			"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s", as, as, table)
@@ -33,7 +37,14 @@ func unbound(w *reach.Way) ([]attack.Evaluation, string) {
 		return ask(w.Role, "SELECT pg_catalog.has_table_privilege(%s, %s, %s)", as, table, pg.Literal(string(w.Command)))
 	case w.Command == reach.References:
 		return ask(w.Role, "SELECT pg_catalog.has_any_column_privilege(%s, %s, 'REFERENCES')", as, table)
-	case last.Via == "publication", last.Via == "constraint":
+	case last.Via == "constraint" && w.Kind == reach.Isolation:
+		for i := range w.Relation.Constraints {
+			if c := &w.Relation.Constraints[i]; last.Name == c.Name+" on "+w.Relation.Identity() {
+				return ask(w.Role, "SELECT pg_catalog.has_table_privilege(%[1]s, %[2]s, 'DELETE') OR pg_catalog.has_any_column_privilege(%[1]s, %[2]s, 'UPDATE')", as, pg.Literal(c.RefTable)+"::pg_catalog.regclass")
+			}
+		}
+		return nil, "the foreign key is not known"
+	case last.Via == "publication", last.Via == "constraint", w.Kind == reach.Inference && last.Via == "trigger":
 		return nil, "what is reached there no expression shows; prove --attack tries it"
 	}
 	return ask(w.As, "SELECT NOT pg_catalog.row_security_active(%s)", table)

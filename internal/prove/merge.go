@@ -7,14 +7,20 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // A Contradiction is a cell that logic proved and a probe broke: the tool is wrong somewhere, and says so.
+// What it takes to see it again elsewhere is with it: the server's version, the table with its policies, grants, constraints and
+// triggers, and the functions that these name. No row of anybody's: what was made for the probe only.
 type Contradiction struct {
-	Cell  Cell         `json:"cell"`
-	Probe attack.Entry `json:"probe"`
+	Cell       Cell                `json:"cell"`
+	Probe      attack.Entry        `json:"probe"`
+	Server     int                 `json:"server_version_num"`
+	Definition *catalog.Relation   `json:"definition"`
+	Functions  []*catalog.Function `json:"functions"`
 }
 
 // Merge lets the probes speak: leaked makes a leak, held makes an unproven cell probed, inconclusive changes nothing. A proved
@@ -41,7 +47,7 @@ func Merge(m *tenancy.Model, cells []Cell, tried []attack.Entry, now time.Time) 
 			continue
 		}
 		if c.Verdict == Proved {
-			wrong = append(wrong, Contradiction{Cell: *c, Probe: e})
+			wrong = append(wrong, contradiction(m, *c, e))
 		}
 		c.reached(e)
 	}
@@ -56,6 +62,31 @@ func Merge(m *tenancy.Model, cells []Cell, tried []attack.Entry, now time.Time) 
 		cells[i].Accepted = acceptance(m, &cells[i], now)
 	}
 	return cells, wrong
+}
+
+// contradiction puts together what a report of one needs.
+func contradiction(m *tenancy.Model, c Cell, e attack.Entry) Contradiction {
+	out := Contradiction{Cell: c, Probe: e, Server: m.Snapshot.Server.VersionNum, Definition: m.Snapshot.Relation(c.Relation), Functions: []*catalog.Function{}}
+	if out.Definition == nil {
+		return out
+	}
+	var text strings.Builder
+	for _, p := range out.Definition.Policies {
+		for _, t := range []*catalog.Tree{p.Using, p.Check} {
+			if t != nil {
+				text.WriteString(t.Text + "\n")
+			}
+		}
+	}
+	for _, g := range out.Definition.Triggers {
+		text.WriteString(g.Function + "\n")
+	}
+	for i := range m.Snapshot.Functions {
+		if f := &m.Snapshot.Functions[i]; !f.System && f.Extension == "" && strings.Contains(text.String(), f.Name) {
+			out.Functions = append(out.Functions, f)
+		}
+	}
+	return out
 }
 
 // reached makes the cell a leak that a probe executed.

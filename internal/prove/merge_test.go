@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
@@ -43,10 +44,12 @@ func TestMerge(t *testing.T) {
 		{"another command held", Unproven, []attack.Entry{entry("UPDATE", attack.Held)}, []Verdict{Unproven}, 0},
 		{"a way that logic does not list", Proved, []attack.Entry{elsewhere}, []Verdict{Proved, Leak}, 0},
 	}
+	snap := &catalog.Snapshot{}
+	snap.Reindex()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			cells := []Cell{{Role: "app", Relation: "public.t", Command: "SELECT", Kind: "isolation", Path: []reach.Hop{}, Verdict: c.logic}}
-			cells, wrong := Merge(&tenancy.Model{}, cells, c.entries, time.Now())
+			cells, wrong := Merge(&tenancy.Model{Snapshot: snap}, cells, c.entries, time.Now())
 			var got []Verdict
 			for _, cell := range cells {
 				got = append(got, cell.Verdict)

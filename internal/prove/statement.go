@@ -21,6 +21,10 @@ func statement(w *reach.Way) string {
 			sql = append(sql, "SET ROLE "+catalog.QuoteIdent(h.Name))
 		case "view", "matview", "rule", "partition", "parent", "foreign_table":
 			target = h.Name
+		case "trigger":
+			if w.Kind == reach.Inference {
+				return strings.Join(append(sql, "LISTEN …"), "; ")
+			}
 		case "function":
 			return strings.Join(append(sql, "SELECT * FROM "+h.Name), "; ")
 		}

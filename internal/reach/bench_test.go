@@ -13,7 +13,7 @@ import (
 func many(b *testing.B, n int) *catalog.Snapshot {
 	b.Helper()
 	f := load(b, "testdata/direct.txtar")
-	snap, err := catalog.Read(b.Context(), f.db.Super, catalog.Options{})
+	snap, err := catalog.Read(b.Context(), f.DB.Super, catalog.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func many(b *testing.B, n int) *catalog.Snapshot {
 			table = snap.Relations[i]
 		}
 	}
-	app := f.names["app"]
+	app := f.Role("app")
 	for k := range 2 {
 		r := *snap.Role(app)
 		r.Name, r.OID = fmt.Sprintf("%s_%d", app, k), r.OID+100000+uint32(k)

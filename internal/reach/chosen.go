@@ -15,7 +15,8 @@ func (s *scope) drop() {
 	s.dropGiven()
 }
 
-// dropChosen drops what the caller chooses: a column equal to a parameter, or to a column of a new row, that nothing else speaks of.
+// dropChosen drops what the caller chooses: a column equal to a parameter, or to a column of a new row, that nothing else speaks of; or
+// different from it, which almost any choice is.
 func (s *scope) dropChosen() {
 	counts := make(map[string]int)
 	for _, c := range s.conds {
@@ -25,7 +26,7 @@ func (s *scope) dropChosen() {
 	}
 	s.conds = slices.DeleteFunc(s.conds, func(c condition) bool {
 		o, ok := c.expr.(*expr.Operation)
-		if !ok || o.Kind != "plain" || o.Op == nil || o.Op.BTreeStrategy != 3 || len(o.Args) != 2 {
+		if !ok || o.Kind != "plain" || o.Op == nil || o.Op.BTreeStrategy != 3 && !differs(o.Op) || len(o.Args) != 2 {
 			return false
 		}
 		for i := range o.Args {
@@ -36,6 +37,30 @@ func (s *scope) dropChosen() {
 		}
 		return false
 	})
+}
+
+// choose writes the columns of NEW that the caller chooses as what they are: arguments, of no number, that have the columns' names.
+func (s *scope) choose() {
+	for i := range s.conds {
+		s.conds[i].expr = expr.Rewrite(s.conds[i].expr, func(e expr.Expr, depth int) (expr.Expr, bool) {
+			v, ok := e.(*expr.Var)
+			if !ok || v.Level != depth {
+				return nil, false
+			}
+			at := *v
+			at.Level = 0
+			name, ok := s.choice(&at)
+			if !ok {
+				return nil, false
+			}
+			return &expr.Param{Kind: "extern", Name: name, TypeOID: v.TypeOID}, true
+		})
+	}
+}
+
+// differs reports whether an operator is PostgreSQL's own <> of a type.
+func differs(o *catalog.Operator) bool {
+	return o.Schema == "pg_catalog" && o.Name == "<>" && o.Left == o.Right
 }
 
 // dropGiven drops the conditions on given rows that are tied to nothing else.

@@ -38,7 +38,10 @@ type frame struct {
 	depth   int
 	ctes    map[string]*expr.Query
 	values  bool
-	rows    bool // the query's entries 1 and 2 are OLD and NEW, which the scope holds in its places 1 and 2
+	rows    bool       // the query's entries 1 and 2 are OLD and NEW, which the scope holds in its places 1 and 2
+	self    *recursion // the recursive query that the frame is in
+	// around gives the places in the scope of the entries of the query around, for one that looks at it.
+	around map[int]int
 }
 
 // readings returns where q reads rows, its own tables in the rights of as, with current as the role that runs it. Where hard
@@ -110,40 +113,78 @@ func (f *flattener) plain(q *expr.Query, fr frame, project func(*scope, map[int1
 			place[i+1] = i + 1
 			continue
 		}
-		place[i+1] = base.add(source{entry: resolved(q.Range[i], fr.ctes), as: fr.as})
-	}
-	in := func(e expr.Expr) expr.Expr {
-		return moved(e, func(v *expr.Var) (int, int) { return 0, place[v.RTE] })
+		place[i+1] = base.add(source{entry: resolved(q.Range[i], fr), as: fr.as})
 	}
 	columns := make(map[int16]expr.Expr, len(q.Targets))
 	for _, t := range q.Targets {
-		if !t.Junk && !escapes(t.Expr) {
-			columns[t.Num] = in(t.Expr)
+		if e := placed(t.Expr, place, fr.around); !t.Junk && e != nil && !fr.self.loses(t.Expr, q, fr.ctes) {
+			columns[t.Num] = e
 		}
 	}
 	rows := fr.rows
 	fr.rows = false
+	require := func(s *scope, at int) {
+		for _, c := range conditionsFor(q, at) {
+			if !fr.self.loses(c, q, fr.ctes) {
+				s.require(placed(c, place, fr.around), !fr.barrier)
+			}
+		}
+	}
 	for _, at := range entriesOf(q) {
 		if rows && at <= 2 {
 			continue
 		}
 		s := base.clone()
-		for _, c := range conditionsFor(q, at) {
-			if !escapes(c) {
-				s.require(in(c), !fr.barrier)
-			}
-		}
+		require(s, at)
 		if project != nil {
 			project(s, columns, q)
 		}
-		f.entry(q, at, place[at], s, fr)
+		inner := fr
+		if inner.around = nil; q.Range[at-1].Lateral {
+			inner.around = place
+		}
+		f.entry(q, at, place[at], s, inner)
 	}
+	fr.scope, fr.around = base, place
+	require(fr.scope, 0)
 	f.inTargets(q, fr)
 }
 
-// resolved puts the body of a WITH entry in the place of its name.
-func resolved(e expr.RangeEntry, ctes map[string]*expr.Query) expr.RangeEntry {
-	if body := ctes[e.CTE]; e.Kind == "cte" && body != nil && body.SetOp == nil {
+// placed puts an expression of a query into its scope's places: entries of its own, and of the query around where these have places; nil
+// where it looks further out.
+func placed(e expr.Expr, place, around map[int]int) expr.Expr {
+	ok := true
+	out := expr.Rewrite(e, func(n expr.Expr, depth int) (expr.Expr, bool) {
+		v, isVar := n.(*expr.Var)
+		if !isVar || v.Level < depth {
+			return nil, false
+		}
+		c := *v
+		switch {
+		case v.Level == depth:
+			c.RTE = place[v.RTE]
+		case v.Level == depth+1 && around[v.RTE] > 0:
+			c.Level, c.RTE = depth, around[v.RTE]
+		default:
+			ok = false
+		}
+		return &c, true
+	})
+	if !ok {
+		return nil
+	}
+	return out
+}
+
+// resolved puts the body of a WITH entry in the place of its name, and what a recursive one begins with in the place of its own.
+func resolved(e expr.RangeEntry, fr frame) expr.RangeEntry {
+	if fr.self.ofItself(&e, fr.ctes) {
+		if fr.self.base != nil {
+			e.Kind, e.Subquery = "subquery", fr.self.base
+		}
+		return e
+	}
+	if body := fr.ctes[e.CTE]; e.Kind == "cte" && body != nil && body.SetOp == nil {
 		e.Kind, e.Subquery = "subquery", body
 	}
 	return e
@@ -168,8 +209,12 @@ func (f *flattener) entry(q *expr.Query, at, place int, s *scope, fr frame) {
 		}
 	case e.Subquery != nil:
 		f.pullUp(e.Subquery, place, s, fr)
+	case fr.self.ofItself(e, fr.ctes):
+		f.itself(q, at, place, s, fr)
 	case e.Kind == "cte":
 		if body := fr.ctes[e.CTE]; body != nil {
+			fr.self = recursionOf(e.CTE, body)
+			fr.barrier = fr.barrier || fr.self.base != nil // nothing is pushed down into it
 			f.pullUp(body, place, s, fr)
 		}
 	}
@@ -258,8 +303,7 @@ func windowed(q *expr.Query) bool {
 	return found
 }
 
-// inTargets looks at the sub-queries among a query's results, whose values come out as well. What ties them to the query
-// around them is left out.
+// inTargets looks at the sub-queries among a query's results, whose values come out as well, for each row that the query around them finds.
 func (f *flattener) inTargets(q *expr.Query, fr frame) {
 	for _, t := range q.Targets {
 		expr.Walk(t.Expr, func(n expr.Expr) bool {
@@ -269,7 +313,6 @@ func (f *flattener) inTargets(q *expr.Query, fr frame) {
 			}
 			inner := fr
 			inner.depth++
-			inner.scope = &scope{}
 			inner.values = fr.values && (s.Kind == "scalar" || s.Kind == "array" || s.Kind == "multi")
 			if s.RunAs != "" {
 				inner.as = s.RunAs

@@ -65,8 +65,17 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 	w.calling[f] = true
 	defer delete(w.calling, f)
 	st.pinned = st.pinned || pinsPath(f)
-	statements, opaque := w.statements(f, st)
-	for _, q := range statements {
+	b, opaque := w.statements(f, st)
+	for _, q := range b.Statements {
+		st := st
+		st.shown = w.shownTo(q, readColumns(q), st)
+		st.silent = st.silent && !st.shown && !w.comesOut(f, q, st)
+		when, asked := w.asking(b.Under[q])
+		asked = (asked || b.Beside[q]) && w.m.Reader.RefusesCallers(f) || when != nil && !takesCondition(q)
+		st.asks, st.way.Asked = st.asks || when != nil, st.way.Asked || asked
+		if when != nil {
+			q = onlyWhen(q, when)
+		}
 		if st.bind != nil {
 			q = boundTo(q, st.bind)
 		}
@@ -79,7 +88,7 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 	if opaque != "" {
 		w.opaque(f, st, opaque)
 	}
-	if out := outward(statements); out != "" {
+	if out := outward(b.Statements); out != "" {
 		w.outside(f, st, "it calls "+out+", and as whom that reads what is not known here")
 	}
 }
@@ -225,7 +234,8 @@ func (w *walker) triggers(app, role string, rel *catalog.Relation, path Path) {
 		if t.EachRow {
 			given = w.givenRows(role, rel, Command(event), t.Timing == "instead")
 		}
-		w.body(f, stage{as: f.Owner, args: true, silent: true, given: given, on: rel,
+		makes := t.EachRow && t.Timing != "after" && event != "DELETE"
+		w.body(f, stage{as: f.Owner, args: true, silent: true, given: given, on: rel, makes: makes,
 			way: Way{Role: app, CurrentUser: f.Owner, Path: joinPath(path, Hop{Via: "trigger", Name: t.Name + " on " + rel.Identity()}, nil)}}, 0)
 	}
 }

@@ -1,6 +1,9 @@
 package reach
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/rights"
 )
@@ -20,14 +23,29 @@ func (w *walker) becoming(app string, rel *catalog.Relation, plain []Way) {
 				continue
 			}
 			way := w.directWay(app, id.Role, rel, v, path)
+			if way.roles && w.standsFor(app, id.Role, rel) {
+				way.CurrentUser, way.Note = app, app+" stands for "+id.Role+": it may become no other, and is granted nothing itself"
+			}
 			if way.Privileged && (gains(&way, &plain[n]) && !w.already(&way) || way.roles && alike[v.variant+string(v.command)] < maxAlike) {
 				alike[v.variant+string(v.command)]++
-				way.Note = noteOf(id)
+				way.Note = cmp.Or(noteOf(id), way.Note)
 				w.emit(way)
 			}
 			n++
 		}
 	}
+}
+
+// standsFor reports whether a login reaches a relation as the one role that it may become, and as nobody else: whoever keys rows by the
+// current role then means that login.
+func (w *walker) standsFor(app, role string, rel *catalog.Relation) bool {
+	for _, id := range w.m.Rights.Identities(app)[1:] {
+		if id.Role != role && w.m.Rights.Any(id.Role, rel) {
+			return false
+		}
+	}
+	own := func(g catalog.Grant) bool { return g.Grantee == app || g.Grantee == "" }
+	return !slices.ContainsFunc(rel.Grants, own) && !slices.ContainsFunc(rel.Columns, func(c catalog.Column) bool { return slices.ContainsFunc(c.Grants, own) })
 }
 
 // noteOf says by what means a role is taken, where SET ROLE alone does not do.
@@ -86,15 +104,28 @@ func (w *walker) ownerPower(app, role string, rel *catalog.Relation, path Path) 
 	}
 }
 
-// schemaPower yields the way of who owns the schema and not the table: it may drop the table.
+// schemaPower yields the way of who owns the schema, or the whole database, and not the table: it may drop that.
 func (w *walker) schemaPower(app, role string, rel *catalog.Relation, path Path) {
+	r, db := w.m.Rights, w.m.Snapshot.Server
 	ns := w.m.Snapshot.Namespace(rel.Schema)
-	if ns == nil || w.m.Rights.Superuser(role) || !w.m.Rights.HasPrivsOf(role, ns.Owner) || w.m.Rights.Owns(role, rel) {
+	if ns == nil || r.Superuser(role) || r.Owns(role, rel) {
 		return
 	}
-	hops := append(append(Path(nil), path...), Hop{Via: "owner", Name: ns.Name})
-	way := Way{Role: app, As: role, CurrentUser: role, Relation: rel, Command: Truncate, Kind: Isolation, Path: hops, Privileged: true,
-		Unbound: "the schema's owner may drop the table"}
+	switch {
+	case r.HasPrivsOf(role, ns.Owner):
+		w.dropping(app, role, rel, append(append(Path(nil), path...), Hop{Via: "owner", Name: ns.Name}), "the schema's owner may drop the table")
+	case db.DatabaseOwner != "" && r.HasPrivsOf(role, db.DatabaseOwner):
+		w.dropping(app, role, rel, append(append(Path(nil), path...), Hop{Via: "owner", Name: DatabaseHop + catalog.QuoteIdent(db.Database)}),
+			"the database's owner may drop the database, and set what new sessions begin with")
+	}
+}
+
+// DatabaseHop begins the name of an owner's hop that stands for the whole database.
+const DatabaseHop = "database "
+
+// dropping yields the way of who may drop what a table stands in.
+func (w *walker) dropping(app, role string, rel *catalog.Relation, path Path, why string) {
+	way := Way{Role: app, As: role, CurrentUser: role, Relation: rel, Command: Truncate, Kind: Isolation, Path: path, Privileged: true, Unbound: why}
 	way.Old, way.New = free(Truncate)
 	w.emit(way)
 }

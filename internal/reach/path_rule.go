@@ -41,6 +41,9 @@ func (w *walker) givenRows(role string, rel *catalog.Relation, c Command, instea
 	entry := expr.RangeEntry{Kind: "relation", Relation: rel, RelOID: rel.OID, Alias: rel.Name}
 	s.add(source{entry: entry, given: true})
 	s.add(source{entry: entry, given: true, chosen: true})
+	if rel.Kind == catalog.View && c != Insert {
+		w.viewed(role, rel, s)
+	}
 	if rel.Kind == catalog.View || instead {
 		return s
 	}
@@ -52,4 +55,39 @@ func (w *walker) givenRows(role string, rel *catalog.Relation, c Command, instea
 		s.require(moved(f.new, func(*expr.Var) (int, int) { return 0, 2 }), false)
 	}
 	return s
+}
+
+// viewed says of the row of a view that is OLD, in place 1 of s, what the view shows: rows of its table that pass the policies there and
+// its own filter, as far as its columns tell of them. A view over more than one table says nothing.
+func (w *walker) viewed(role string, v *catalog.Relation, s *scope) {
+	t := w.updatable(v, role, Select, 0)
+	if t == nil {
+		return
+	}
+	shown := make(map[int16]*expr.Var, len(t.project))
+	for num, e := range t.project {
+		if of, ok := e.(*expr.Var); ok {
+			if c := v.Column(num); c != nil {
+				shown[of.Num] = &expr.Var{RTE: 1, Num: c.Num, Name: c.Name, TypeOID: c.TypeOID, TypeMod: c.TypeMod}
+			}
+		}
+	}
+	all := t.where
+	if f := w.bound(t.as, t.rel, Select, ""); f.unbound == "" {
+		all = append([]expr.Expr{f.old}, all...)
+	}
+	for _, e := range all {
+		var each []expr.Expr
+		split(e, &each)
+		for _, c := range each {
+			if e, ok := substituted(c, func(x *expr.Var) expr.Expr {
+				if by := shown[x.Num]; by != nil {
+					return by
+				}
+				return nil
+			}); ok {
+				s.require(e, false)
+			}
+		}
+	}
 }

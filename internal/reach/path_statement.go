@@ -18,8 +18,14 @@ type stage struct {
 	pinned bool
 	// silent is true where what the statements read comes out to nobody: a trigger's or a rule's queries.
 	silent bool
+	// shown is true of an INSERT whose row the caller may read.
+	shown bool
+	// makes is true of a trigger whose NEW becomes the row.
+	makes bool
 	// args is true where the caller chooses parameters.
 	args bool
+	// asks is true where the statement runs under a condition.
+	asks bool
 }
 
 // statement yields the ways of one stored statement.
@@ -47,16 +53,35 @@ func (w *walker) statement(q *expr.Query, st stage) {
 	switch q.Command {
 	case "insert", "update", "delete", "merge":
 		w.write(q, st, outer)
+	case "utility":
+		if q.Utility == expr.TruncateTag {
+			w.truncates(q, st)
+		}
+	}
+}
+
+// truncates yields the ways of a TRUNCATE.
+func (w *walker) truncates(q *expr.Query, st stage) {
+	for i := range q.Range {
+		rel := q.Range[i].Relation
+		if rel == nil || !w.wanted(rel) || !w.m.Rights.Relation(st.as, rel, "TRUNCATE").Held {
+			continue
+		}
+		way := st.way
+		way.As, way.Relation, way.Command, way.Kind, way.Args, way.Privileged = st.as, rel, Truncate, Isolation, st.args, true
+		way.Unbound = "row security does not bind TRUNCATE"
+		way.Old, way.New = free(Truncate)
+		w.emitOnce(way)
 	}
 }
 
 // statementReadings returns what a statement reads, its target aside.
 func (w *walker) statementReadings(q *expr.Query, st stage, outer *scope) ([]reading, []string) {
 	read := *q
-	values := q.Command == "select"
-	if !values {
+	values := q.Command == "select" || st.shown
+	if q.Command != "select" {
 		read.Command = "select"
-		if len(q.Returning) == 0 {
+		if len(q.Returning) == 0 && !st.shown {
 			read.Targets = nil
 		}
 	}
@@ -70,8 +95,14 @@ func (w *walker) write(q *expr.Query, st stage, outer *scope) {
 	if q.Result < 1 || q.Result > len(q.Range) || q.Range[q.Result-1].Relation == nil {
 		return
 	}
+	if q.Command == "merge" {
+		for _, part := range mergeParts(q) {
+			w.write(part, st, outer)
+		}
+		return
+	}
 	rel := q.Range[q.Result-1].Relation
-	command := map[string]Command{"insert": Insert, "update": Update, "delete": Delete, "merge": Merge}[q.Command]
+	command := map[string]Command{"insert": Insert, "update": Update, "delete": Delete}[q.Command]
 	v := verb{command: command}
 	if q.OnConflict != nil && q.OnConflict.Action == "update" {
 		v.variant = "on_conflict"
@@ -99,6 +130,24 @@ func (w *walker) write(q *expr.Query, st stage, outer *scope) {
 	w.emitOnce(way)
 }
 
+// mergeParts writes a MERGE as the statements that its actions are: each needs its own privilege, and meets the policies of its own command.
+func mergeParts(q *expr.Query) []*expr.Query {
+	var out []*expr.Query
+	for _, a := range q.Merge {
+		if a.Command == "nothing" {
+			continue
+		}
+		part := *q
+		part.Command, part.Targets, part.Merge, part.MergeOn = a.Command, a.Targets, nil, nil
+		part.Where = and(q.Where, a.Qual)
+		if a.Matched == "matched" {
+			part.Where = and(part.Where, q.MergeOn)
+		}
+		out = append(out, &part)
+	}
+	return out
+}
+
 // readsTarget reports whether an UPDATE or DELETE looks at its own rows, so that SELECT's policies bind as well.
 func readsTarget(q *expr.Query) bool {
 	reads := len(q.Returning) > 0
@@ -122,9 +171,11 @@ func readsTarget(q *expr.Query) bool {
 
 // narrow adds to a way what the statement itself asks of rows and gives to them.
 func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
-	if way.Relation != q.Range[q.Result-1].Relation || q.Command == "merge" {
+	if way.Relation != q.Range[q.Result-1].Relation {
+		way.Asked = way.Asked || st.asks
 		return // through a view, the statement's own conditions are left out
 	}
+	q = selected(q)
 	s := outer.clone()
 	place := make(map[int]int, len(q.Range))
 	for i := range q.Range {
@@ -140,6 +191,9 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 			}
 		}
 		at.drop()
+		if st.args {
+			at.choose()
+		}
 		way.Old = and(way.Old, at.lift(place[q.Result], false))
 	}
 	if way.New == nil {
@@ -168,6 +222,9 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 		}
 	}
 	made.drop()
+	if st.args {
+		made.choose()
+	}
 	way.New = and(way.New, made.lift(place[q.Result], false))
 	w.carry(way, way.Old)
 }

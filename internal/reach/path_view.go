@@ -22,9 +22,12 @@ func (w *walker) definition(v *catalog.Relation) *expr.Query {
 	return nil
 }
 
+// InvokersView reports whether a view reads in the rights of whoever runs the statement.
+func InvokersView(v *catalog.Relation) bool { return on(v.Options["security_invoker"]) }
+
 // viewRights says in whose rights a view reads: its owner's, or with security_invoker always those of who runs the statement.
 func (w *walker) viewRights(v *catalog.Relation, current string) string {
-	if on(v.Options["security_invoker"]) {
+	if InvokersView(v) {
 		return current
 	}
 	return v.Owner

@@ -67,8 +67,12 @@ type Way struct {
 	Opaque string
 	// Args is true where the caller chooses parameters that the predicate contains (a function's arguments).
 	Args bool
+	// Asked is true where a condition under which the statement runs is in neither Old nor New.
+	Asked bool
 	// Planted is the function that the role may put another in the place of, on ways that lead over one which the table itself calls.
 	Planted *catalog.Function
+	// Below is the function that reaches below the tables, on ways that call one.
+	Below *catalog.Function
 	// Note says what else the way needs or does, for people; empty: nothing.
 	Note string
 

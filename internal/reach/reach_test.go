@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -12,10 +11,8 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
-	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -35,10 +32,10 @@ func TestWays(t *testing.T) {
 			f := load(t, file)
 			got := f.ways(t)
 			if *update {
-				f.rewrite(t, file, got)
+				f.Rewrite(t, got)
 				return
 			}
-			if diff := gocmp.Diff(strings.Split(f.part("want"), "\n"), strings.Split(got, "\n")); diff != "" {
+			if diff := gocmp.Diff(strings.Split(f.Part("want"), "\n"), strings.Split(got, "\n")); diff != "" {
 				t.Errorf("ways (-want +got):\n%s\nwhole:\n%s", diff, got)
 			}
 		})
@@ -46,93 +43,35 @@ func TestWays(t *testing.T) {
 }
 
 // ways shows the ways of the fixture's model.
-func (f *fixture) ways(t *testing.T) string {
+func (f fixture) ways(t *testing.T) string {
 	t.Helper()
-	return f.plain(show(reach.Ways(f.model(t)), strings.Fields(f.part("only"))))
+	return f.Plain(show(reach.Ways(f.model(t)), strings.Fields(f.Part("only"))))
 }
 
 var update = flag.Bool("update", false, "write what was found into the fixtures; read the difference before committing it")
 
-// rewrite puts got into the fixture's want.
-func (f *fixture) rewrite(t *testing.T, file, got string) {
-	t.Helper()
-	for i := range f.archive.Files {
-		if f.archive.Files[i].Name == "want" {
-			f.archive.Files[i].Data = []byte(got)
-		}
-	}
-	if err := os.WriteFile(file, txtar.Format(f.archive), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A fixture is a schema on a real database.
-type fixture struct {
-	archive *txtar.Archive
-	db      *pgtest.Database
-	names   map[string]string // role as written → as made
-}
+type fixture struct{ *pgtest.Fixture }
 
-func load(t testing.TB, file string) *fixture {
+func load(t testing.TB, file string) fixture {
 	t.Helper()
-	return loadOn(t, pgtest.DB(t), file)
+	return fixture{pgtest.LoadFixture(t, pgtest.DB(t), file)}
 }
 
-func loadOn(t testing.TB, db *pgtest.Database, file string) *fixture {
+func (f fixture) model(t *testing.T) *tenancy.Model {
 	t.Helper()
-	a, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatalf("reading %s: %v", file, err)
-	}
-	f := &fixture{archive: a, db: db, names: make(map[string]string)}
-	for line := range strings.Lines(f.part("roles")) {
-		name, attrs, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if name != "" {
-			f.names[name] = f.db.Role(t, "r_"+name, attrs)
-		}
-	}
-	f.db.Exec(t, f.sql(f.part("schema.sql")))
-	return f
-}
-
-func (f *fixture) part(name string) string {
-	for _, file := range f.archive.Files {
-		if file.Name == name {
-			return string(file.Data)
-		}
-	}
-	return ""
-}
-
-func (f *fixture) sql(text string) string {
-	for name, real := range f.names {
-		text = strings.ReplaceAll(text, "<"+name+">", pg.Ident(real))
-	}
-	return text
-}
-
-// plain puts the roles' written names back.
-func (f *fixture) plain(text string) string {
-	for name, real := range f.names {
-		text = strings.ReplaceAll(text, real, name)
-	}
-	return text
-}
-
-func (f *fixture) model(t *testing.T) *tenancy.Model {
-	t.Helper()
-	snap, err := catalog.Read(t.Context(), f.db.Super, catalog.Options{})
+	snap, err := catalog.Read(t.Context(), f.DB.Super, catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := strings.TrimSpace(f.part("version")); v != "" {
+	if v := strings.TrimSpace(f.Part("version")); v != "" {
 		if snap.Server.VersionNum, err = strconv.Atoi(v); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var opts tenancy.Options
-	for name := range strings.FieldsSeq(f.part("app")) {
-		opts.AppRoles = append(opts.AppRoles, f.names[name])
+	for name := range strings.FieldsSeq(f.Part("app")) {
+		opts.AppRoles = append(opts.AppRoles, f.Role(name))
 	}
 	m, err := tenancy.Infer(snap, opts)
 	if err != nil {
@@ -190,6 +129,9 @@ func line(w reach.Way) string {
 	}
 	if w.Opaque != "" {
 		fmt.Fprintf(&b, " OPAQUE %s", w.Opaque)
+	}
+	if w.Asked {
+		b.WriteString(" ASKED")
 	}
 	if w.Soft != nil {
 		fmt.Fprintf(&b, " soft=%s", text(w.Soft))

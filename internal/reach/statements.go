@@ -7,24 +7,30 @@ import (
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
-// statements returns what a function runs, and why that is not the whole of it; "" where it is.
-func (w *walker) statements(f *catalog.Function, st stage) ([]*expr.Query, string) {
+// statements returns what is known of what a function runs, and why that is not the whole of it; "" where it is.
+func (w *walker) statements(f *catalog.Function, st stage) (*expr.Body, string) {
 	b, err := w.m.Reader.Body(f)
+	if err != nil {
+		return &expr.Body{Function: f}, "its body could not be read"
+	}
+	return b, w.incomplete(f, b, st)
+}
+
+// incomplete says why a body's statements are not the whole of what it runs, or "".
+func (w *walker) incomplete(f *catalog.Function, b *expr.Body, st stage) string {
 	switch {
-	case err != nil:
-		return nil, "its body could not be read"
 	case len(b.Dynamic) > 0:
-		return b.Statements, "it builds statements while it runs"
+		return "it builds statements while it runs"
 	case len(b.Opaque) > 0:
-		return b.Statements, "not understood: " + b.Opaque[0]
+		return "not understood: " + b.Opaque[0]
 	case b.SearchPathMutable && !st.pinned && w.makesObjects(st.way.Role):
-		return b.Statements, "its search_path is the caller's, who can make objects for it to find"
+		return "its search_path is the caller's, who can make objects for it to find"
 	case f.SecurityDefiner:
 		if c, ok := b.Captured(w.makesIn(st.way.Role), nil); ok && !c.Chosen {
-			return b.Statements, "its search_path leads through schema " + c.Schema + ", where the caller can make a " + c.Name.Kind + " " + c.Name.Name + " for it to find"
+			return "its search_path leads through schema " + c.Schema + ", where the caller can make a " + c.Name.Kind + " " + c.Name.Name + " for it to find"
 		}
 	}
-	return b.Statements, ""
+	return ""
 }
 
 // makesIn lists the schemas in which a role may make objects.

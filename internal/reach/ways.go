@@ -54,6 +54,8 @@ type walker struct {
 	inside   map[*catalog.Relation]bool // the relations that are asked about
 	eq       map[string]*catalog.Operator
 	definer  []*catalog.Function
+	below    []*catalog.Function                     // that reach below tables; nil: not yet looked for
+	belowFor map[string][]*catalog.Function          // role → those that it may call
 	mine     map[string]map[*catalog.Function]string // application role → the functions that it may replace
 	calling  map[*catalog.Function]bool
 	skip     bool // paths that the role itself can use are left out
@@ -117,7 +119,7 @@ func (w *walker) emitOnce(way Way) {
 	} else {
 		have.Columns = nil
 	}
-	have.Args = have.Args || way.Args
+	have.Args, have.Asked = have.Args || way.Args, have.Asked && way.Asked
 	have.Opaque, have.Note = cmp.Or(have.Opaque, way.Opaque), cmp.Or(have.Note, way.Note)
 	if wasOpen || open(&way) {
 		have.Opaque = "" // what is not understood cannot open it further
@@ -172,7 +174,9 @@ func (w *walker) toRelation(app string, rel *catalog.Relation) {
 	w.loopbacks(app, rel)
 	w.constraints(app, rel)
 	w.references(app, rel)
+	w.cascades(app, rel)
 	w.planted(app, rel)
+	w.notified(app, rel)
 }
 
 // through yields the ways that begin at something else: views, rules, triggers, functions. Roles that can be taken are asked

@@ -12,8 +12,15 @@ import (
 // infrastructure, global, or unknown.
 func (in *inference) classify() {
 	in.lookUpTables()
-	in.children()
+	in.children(declared)
 	in.people()
+	in.children(named)
+	in.people()
+	for _, t := range in.model.Tables {
+		if t.Class == Unclassified && t.Why == "" && t.Relation.Partition == nil {
+			in.rest(t)
+		}
+	}
 	in.partitions()
 	for _, t := range in.model.Tables {
 		if t.Class == Unclassified && t.Why == "" {
@@ -55,9 +62,16 @@ type step struct {
 	person   bool
 }
 
+// What ties a table to its parent: what the database enforces or evaluates, or a column's name alone as well.
+const (
+	declared = false
+	named    = true
+)
+
 // children finds, from the tables that have a tenant outwards, those that reach one through a foreign key or through what
-// their policy says: shortest first, then keys that cannot be NULL, then parents that are not people.
-func (in *inference) children() {
+// their policy says: shortest first, then keys that cannot be NULL, then parents that are not people. Names are believed where they
+// are asked for, and only of tables that nothing better is known of.
+func (in *inference) children(byName bool) {
 	byPolicy := make(map[string][]joint)
 	for _, j := range in.found.joints {
 		byPolicy[j.rel.Identity()] = append(byPolicy[j.rel.Identity()], j)
@@ -78,6 +92,16 @@ func (in *inference) children() {
 				now = append(now, found{t, s})
 			}
 		}
+		if len(now) == 0 && byName {
+			for _, t := range in.model.Tables {
+				if t.Class != Unclassified || t.Why != "" || t.Relation.Partition != nil {
+					continue
+				}
+				if s, ok := in.namedStep(t.Relation); ok {
+					now = append(now, found{t, s})
+				}
+			}
+		}
 		if len(now) == 0 {
 			return
 		}
@@ -93,6 +117,8 @@ func (in *inference) becomeChild(t *Table, s step) {
 	parent := link.Table.Relation.Identity()
 	by := strings.Join(link.Columns, ", ")
 	switch {
+	case link.Source == byColumnName:
+		t.Confidence, t.Why = Guess, fmt.Sprintf("by its name, %s leads to its tenant in %s; no foreign key says so", by, parent)
 	case link.Source == "policy":
 		t.Confidence, t.Why = Certain, fmt.Sprintf("its policy finds the tenant through %s in %s", by, parent)
 	case s.nullable:
@@ -110,12 +136,31 @@ func (in *inference) policyStep(all []joint) (step, bool) {
 			continue
 		}
 		col := j.rel.ColumnByName(j.column)
-		return step{
-			link:     Link{Table: parent, Columns: []string{j.column}, Refs: []string{j.refers}, Source: "policy"},
-			nullable: col != nil && !col.NotNull,
-		}, true
+		link := Link{Table: parent, Columns: []string{j.column}, Refs: []string{j.refers}, Source: "policy"}
+		if key := wider(j); key != nil {
+			link.Columns, link.Refs = slices.Clone(key.Columns), slices.Clone(key.RefColumns)
+		}
+		return step{link: link, nullable: col != nil && !col.NotNull}, true
 	}
 	return step{}, false
+}
+
+// wider returns the foreign key that says which parent is meant where a policy compares only one of its columns, by which several rows
+// of the parent may be found; nil: the policy's own column says it.
+func wider(j joint) *catalog.Constraint {
+	if uniqueAlone(j.parent, j.refers) {
+		return nil
+	}
+	for i := range j.rel.Constraints {
+		c := &j.rel.Constraints[i]
+		if c.Kind != "foreign" || c.RefTable != j.parent.Identity() {
+			continue
+		}
+		if at := slices.Index(c.Columns, j.column); at >= 0 && at < len(c.RefColumns) && c.RefColumns[at] == j.refers {
+			return c
+		}
+	}
+	return nil
 }
 
 // keyStep returns the best foreign key of rel that leads to a table with a tenant.
@@ -135,6 +180,9 @@ func (in *inference) keyStep(rel *catalog.Relation) (step, bool) {
 			nullable: nullable(rel, c.Columns),
 			person:   personal(parent.Relation.Name) || personal(strings.Join(c.Columns, "_")),
 		}
+		if s.dealtWith() {
+			continue
+		}
 		if best == nil || s.before(best) {
 			best = &s
 		}
@@ -145,6 +193,13 @@ func (in *inference) keyStep(rel *catalog.Relation) (step, bool) {
 	return *best, true
 }
 
+// dealtWith reports whether a step leads over a person that need not be there: created_by or answered_by say who dealt with a row, and
+// not whose it is.
+func (s *step) dealtWith() bool { return s.nullable && s.person }
+
+// loose reports whether the parent's own rows may be nobody's.
+func (s *step) loose() bool { return nullable(s.link.Table.Relation, s.link.Table.Key) }
+
 // before orders ways of equal length.
 func (s *step) before(o *step) bool {
 	if s.nullable != o.nullable {
@@ -153,23 +208,31 @@ func (s *step) before(o *step) bool {
 	if s.person != o.person {
 		return !s.person
 	}
+	if s.loose() != o.loose() {
+		return !s.loose()
+	}
 	return strings.Join(s.link.Columns, ",") < strings.Join(o.link.Columns, ",")
 }
 
-// partitions gives partitions, and inheritance children without a class, what their parent is.
+// partitions gives partitions, and inheritance children without a class, what their parent is: what the configuration says of a
+// partition stands.
 func (in *inference) partitions() {
 	for range in.model.Tables { // as deep as partitions may nest
 		changed := false
 		for _, t := range in.model.Tables {
+			if _, told := in.config.Tables[t.Relation.Identity()]; told {
+				continue
+			}
 			for _, name := range t.Relation.Parents {
 				parent := in.model.byRelation[name]
-				if parent == nil || parent.Class == Unclassified || t.Class == parent.Class && slices.Equal(t.Key, parent.Key) {
+				if parent == nil || parent.Why == "" || t.Why != "" && t.Class == parent.Class && slices.Equal(t.Key, parent.Key) && t.Parent == parent.Parent {
 					continue
 				}
-				if t.Relation.Partition == nil && t.Class != Unclassified {
+				if t.Relation.Partition == nil && (t.Class != Unclassified || parent.Class == Unclassified) {
 					continue
 				}
 				t.Class, t.Key, t.Parent, t.Confidence = parent.Class, parent.Key, parent.Parent, parent.Confidence
+				t.Nullable = nullable(t.Relation, t.Key)
 				t.Why, changed = "it is part of "+name, true
 			}
 		}
@@ -183,17 +246,32 @@ func (in *inference) partitions() {
 func (in *inference) rest(t *Table) {
 	readable, writable := in.access(t.Relation)
 	switch {
+	case len(in.model.Applications()) == 0 && !in.lookup(t.Relation):
+		t.Why, t.Confidence = "nothing leads from it to a tenant, and no application role is known that reaches it or does not", Guess
 	case !readable && !writable:
 		t.Class, t.Confidence = Infrastructure, Likely
-		t.Why = "no application role has a privilege on it that row security leaves open"
+		t.Why = "no application role has a privilege on it"
+		if len(in.model.Applications()) == 0 {
+			t.Why = "it is called as what a migration tool keeps for itself"
+		}
+		if in.granted(t.Relation) {
+			t.Confidence = Guess
+			t.Why = "row security is on, and no policy lets an application role use what it was granted"
+		}
 	case len(in.compared[t.Relation.Identity()]) > 0:
 		t.Why = "its policy compares it with the context, but not by a column that says the tenant"
 		t.Confidence = Guess
 		in.ask("table "+t.Relation.Identity(), nil, "%s", t.Why)
+	case in.rival(t) != "":
+		t.Why, t.Confidence = in.rival(t)+" may say the tenant here, and nothing says that it is the same one", Guess
 	case in.noKey() && !in.lookup(t.Relation):
 		t.Why, t.Confidence = "which column says the tenant is not known", Guess
 	case readable && in.filled(t.Relation) != "":
 		t.Why, t.Confidence = "triggers of "+in.filled(t.Relation)+" fill it, and nothing in it says whose a row is", Guess
+	case in.personOnly(t.Relation) != "":
+		t.Why, t.Confidence = in.personOnly(t.Relation)+" names a person or nobody: who dealt with a row, perhaps, and not whose it is", Guess
+	case in.ofManyTables(t.Relation) != "":
+		t.Why, t.Confidence = in.ofManyTables(t.Relation)+" name rows of different tables, and nothing says whose they are", Guess
 	case readable && t.Relation.Kind == catalog.Foreign:
 		t.Why, t.Confidence = "it is a foreign table, and nothing here says whose the rows at its other end are", Guess
 	case readable:
@@ -205,6 +283,20 @@ func (in *inference) rest(t *Table) {
 	default:
 		t.Why, t.Confidence = "no column and no foreign key leads from it to a tenant, and the application only writes it", Guess
 	}
+}
+
+// personOnly names the column whose foreign key leads to a tenant's person and may be NULL, "" for none.
+func (in *inference) personOnly(rel *catalog.Relation) string {
+	for i := range rel.Constraints {
+		c := &rel.Constraints[i]
+		if c.Kind != "foreign" || c.RefTable == rel.Identity() || !nullable(rel, c.Columns) {
+			continue
+		}
+		if parent := in.model.byRelation[c.RefTable]; parent != nil && parent.Class.Tenant() {
+			return strings.Join(c.Columns, ", ")
+		}
+	}
+	return ""
 }
 
 // noKey reports whether no tenant key was found at all.
@@ -225,7 +317,7 @@ func (in *inference) lookup(rel *catalog.Relation) bool {
 // toolTables are what migration tools keep.
 var toolTables = map[string]bool{
 	"schema_migrations": true, "ar_internal_metadata": true, "flyway_schema_history": true, "databasechangelog": true, "databasechangeloglock": true,
-	"django_migrations": true, "django_content_type": true, "alembic_version": true, "goose_db_version": true, "prisma_migrations": true,
+	"django_migrations": true, "alembic_version": true, "goose_db_version": true, "prisma_migrations": true,
 	"drizzle_migrations": true, "knex_migrations": true, "knex_migrations_lock": true, "sequelizemeta": true, "migrations": true,
 	"spatial_ref_sys": true, "schema_version": true, "typeorm_metadata": true, "gorp_migrations": true, "phinxlog": true, "changes": true,
 }
@@ -246,6 +338,18 @@ func (in *inference) access(rel *catalog.Relation) (readable, writable bool) {
 		}
 	}
 	return readable, writable
+}
+
+// granted reports whether an application role, or one that it may become, holds a privilege on the table.
+func (in *inference) granted(rel *catalog.Relation) bool {
+	for _, app := range in.model.Applications() {
+		for _, id := range in.rights.Identities(app) {
+			if in.rights.Any(id.Role, rel) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func hasPermissive(rel *catalog.Relation, command string) bool {

@@ -17,6 +17,7 @@ type Config struct {
 	Trail         *TrailConfig           `yaml:"trail,omitempty"`             // plan the security trail's tables
 	PIN           *PINConfig             `yaml:"pin,omitempty"`               // plan PIN login's tables
 	Revocations   *RevocationsConfig     `yaml:"revocations,omitempty"`       // plan the table of revocations
+	Fleet         string                 `yaml:"fleet,omitempty"`             // fleet.yaml, beside this file: what ringfence fleet and the console show where no other is named
 }
 
 // A TableConfig says what a table is.
@@ -77,8 +78,9 @@ type PINConfig struct {
 
 // A RevocationsConfig asks the plan for the table of what was revoked and names the roles that use it.
 type RevocationsConfig struct {
-	Follower string `yaml:"follower"`          // the role of gateways: it reads what was revoked, by one function
-	Revoker  string `yaml:"revoker,omitempty"` // the role of a login, or of ringfence gateway revoke: it revokes, by one function
+	Follower string   `yaml:"follower"`           // the role of gateways: it reads what was revoked, by one function
+	Revoker  string   `yaml:"revoker,omitempty"`  // the role of a login, or of ringfence gateway revoke: it revokes, by one function
+	Revokers []string `yaml:"revokers,omitempty"` // further roles that revoke, such as an operator's, or that of a trigger on memberships
 }
 
 // A TrailConfig asks the plan for the security trail and names the roles that use it.

@@ -23,6 +23,7 @@ func (in *inference) configure() error {
 			return err
 		}
 	}
+	in.partitions()
 	in.dropQuestions()
 	in.accepted()
 	return nil
@@ -191,7 +192,7 @@ func (in *inference) dropQuestions() {
 		case q.About == "tenant_column":
 			return in.given
 		case q.About == "role":
-			return len(in.namedRoles()) > 0
+			return len(in.namedRoles()) > 0 && len(in.model.Applications()) > 0 // owners and services alone do not say whom tenants' requests run as
 		}
 		_, told := in.config.Tables[strings.TrimPrefix(q.About, "table ")]
 		return told

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
 )
 
 // configLimit bounds the size of a configuration file.
@@ -43,25 +44,21 @@ func (e *ConfigError) Error() string {
 // LoadConfig reads a ringfence.yaml. Unknown fields, wrong classes and dates, and acceptances without reason, name and date are
 // a *ConfigError that names the line. A file that does not exist is an error that satisfies errors.Is(err, fs.ErrNotExist).
 func LoadConfig(file string) (*Config, error) {
-	f, err := os.Open(file)
+	text, err := bounded.ReadFile(file, configLimit)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, configLimit+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
-	if len(text) > configLimit {
-		return nil, &ConfigError{File: file, Problem: "the file is larger than 4 MB"}
 	}
 	return ParseConfig(file, text)
 }
 
 // ParseConfig is LoadConfig for a text at hand; file is for messages only.
 func ParseConfig(file string, text []byte) (*Config, error) {
+	text, err := bounded.YAML(text)
+	if err != nil {
+		return nil, &ConfigError{File: file, Problem: err.Error()}
+	}
 	c := new(Config)
-	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField()).Decode(c)
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField()).Decode(c)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, yamlError(file, err)
 	}

@@ -54,7 +54,7 @@ func decisions(m *tenancy.Model) []string {
 		}
 		if strings.HasPrefix(line, "table ") {
 			line = line[:strings.LastIndexByte(strings.TrimSpace(line), ' ')]
-			for _, source := range []string{"(policy)", "(foreign_key)", "(membership)", "(config)"} {
+			for _, source := range []string{"(policy)", "(foreign_key)", "(membership)", "(name)", "(config)"} {
 				line = strings.TrimSpace(strings.TrimSuffix(line, source))
 			}
 		}

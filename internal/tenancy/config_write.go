@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/ringfencehq/ringfence/internal/english"
 )
 
 // WriteConfig writes a model as a ringfence.yaml for people: each decision with its reason, what could not be decided as a
@@ -108,7 +111,7 @@ func (c *configWriter) contexts(m *Model) {
 	c.line("# How the database learns the tenant of a session.")
 	for _, x := range m.Contexts {
 		name := x.String()
-		c.line("#   %s %s: %s (%d policies)", x.Kind, comment(name), comment(x.Why), x.Uses)
+		c.line("#   %s %s: %s (%s)", x.Kind, comment(name), comment(x.Why), english.Count(x.Uses, "policy"))
 		if !x.Principal && (x.Kind == "setting" || x.Kind == "claim") {
 			names = append(names, name)
 		}
@@ -176,10 +179,13 @@ func (c *configWriter) sentinels(m *Model) {
 func (c *configWriter) tables(m *Model) {
 	c.line("")
 	c.line("# owned: has the tenant key. child: reaches its tenant through a parent. root: one row a tenant. global: reference data, read by")
-	c.line("# all. infrastructure: the application does not reach it.")
+	c.line("# all. infrastructure: the application does not reach it. A guess stands behind #: take the # away where it is right.")
 	open := false
 	for _, t := range m.Tables {
 		name := t.Relation.Identity()
+		if m.follows(t) {
+			continue // partitions come and go, and the file would name some that are gone
+		}
 		if t.Class == Unclassified {
 			c.line("# ? %s: %s", comment(name), comment(t.Why))
 			continue
@@ -188,15 +194,28 @@ func (c *configWriter) tables(m *Model) {
 			c.line("tables:")
 			open = true
 		}
-		c.line("  %s: # %s: %s", scalar(name), t.Confidence, comment(t.Why))
-		c.line("    class: %s", t.Class)
+		said := "  "
+		if t.Confidence == Guess {
+			said = "  # "
+		}
+		c.line("%s%s: # %s: %s", said, scalar(name), t.Confidence, comment(t.Why))
+		c.line("%s  class: %s", said, t.Class)
 		if len(t.Key) > 0 {
-			c.line("    key: %s", scalars(t.Key))
+			c.line("%s  key: %s", said, scalars(t.Key))
 		}
 		if t.Parent != nil {
-			c.line("    parent: %s", strconv.Quote(t.Parent.String()))
+			c.line("%s  parent: %s", said, strconv.Quote(t.Parent.String()))
 		}
 	}
+}
+
+// follows reports whether t is a partition, and is to tenants what its parent is.
+func (m *Model) follows(t *Table) bool {
+	if t.Relation.Partition == nil || len(t.Relation.Parents) == 0 {
+		return false
+	}
+	p := m.Table(t.Relation.Parents[0])
+	return p != nil && p.Class == t.Class && slices.Equal(p.Key, t.Key) && p.Parent == t.Parent
 }
 
 func (c *configWriter) accepted(m *Model) {

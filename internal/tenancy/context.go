@@ -6,6 +6,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
+	"github.com/ringfencehq/ringfence/internal/signed"
 )
 
 // A read is one way in which an expression learns something of the session.
@@ -15,6 +16,8 @@ type read struct {
 	path []string
 	// table is set where a function or sub-query looks the value up: the relation it looks in.
 	table string
+	// signed is set where Ringfence's verifier reads it: what comes of it nobody can make up.
+	signed bool
 }
 
 // key tells reads apart.
@@ -57,8 +60,8 @@ func (f *finder) collect(e expr.Expr, depth int, found func(read)) {
 				found(read{kind: "role", name: n.Name})
 			}
 		case *expr.Operation:
-			if c, ok := claim(n); ok {
-				found(c)
+			if all := f.claims(n, depth); all != nil {
+				each(all, found)
 				return false
 			}
 		case *expr.Call:
@@ -66,6 +69,12 @@ func (f *finder) collect(e expr.Expr, depth int, found func(read)) {
 		}
 		return true
 	})
+}
+
+func each(all []read, found func(read)) {
+	for _, c := range all {
+		found(c)
+	}
 }
 
 // call looks at a function call, and reports whether its arguments are still to be looked at.
@@ -81,14 +90,18 @@ func (f *finder) call(n *expr.Call, depth int, found func(read)) bool {
 				return false
 			}
 		case "jsonb_extract_path_text", "json_extract_path_text", "jsonb_extract_path", "json_extract_path":
-			if c, ok := claimCall(n); ok {
-				found(c)
+			if all := f.claimsOf(n, depth); all != nil {
+				each(all, found)
 				return false
 			}
 		case "pg_backend_pid", "inet_client_addr", "inet_client_port", "pg_current_xact_id", "pg_current_xact_id_if_assigned", "txid_current", "txid_current_if_assigned":
 			found(read{kind: "session", name: n.Func.Name})
 		}
 		return true
+	}
+	if signed.IsOwn(n.Func.Schema, n.Func.Name, n.Func.Owner, n.Func.Source) {
+		found(read{kind: "setting", name: SignedContext, signed: true})
+		return false
 	}
 	if depth < maxBodies {
 		f.body(n.Func, depth+1, found)
@@ -181,78 +194,92 @@ func bare(e expr.Expr) expr.Expr {
 	}
 }
 
-// claim reads setting::json -> 'a' ->> 'b', and #>> '{a,b}'.
-func claim(o *expr.Operation) (read, bool) {
+// claims reads setting::json -> 'a' ->> 'b', and #>> '{a,b}': a read for each setting that may carry the document.
+func (f *finder) claims(o *expr.Operation, depth int) []read {
 	if o.Op == nil || o.Op.Schema != "pg_catalog" || len(o.Args) != 2 {
-		return read{}, false
+		return nil
 	}
-	step, ok := constant(o.Args[1])
+	text, ok := constant(o.Args[1])
 	if !ok {
-		return read{}, false
-	}
-	base, ok := claimBase(o.Args[0])
-	if !ok {
-		return read{}, false
+		return nil
 	}
 	switch o.Op.Name {
 	case "->", "->>":
-		base.path = append(base.path, step)
+		return below(f.documents(o.Args[0], depth), text)
 	case "#>", "#>>":
-		base.path = append(base.path, strings.Split(strings.Trim(step, "{}"), ",")...)
-	default:
-		return read{}, false
+		return below(f.documents(o.Args[0], depth), strings.Split(strings.Trim(text, "{}"), ",")...)
 	}
-	base.kind = "claim"
-	return base, true
+	return nil
 }
 
-// claimBase returns the setting, or the claim so far, that a JSON operator stands on.
-func claimBase(e expr.Expr) (read, bool) {
+// below makes claims of documents: what stands in them under the steps.
+func below(documents []read, steps ...string) []read {
+	for i := range documents {
+		documents[i].kind, documents[i].path = "claim", slices.Concat(documents[i].path, steps)
+	}
+	return documents
+}
+
+// documents returns the settings, or the claims so far, that a JSON operator stands on: several where the first that is set counts.
+func (f *finder) documents(e expr.Expr, depth int) []read {
 	switch n := bare(e).(type) {
 	case *expr.Operation:
 		if n.Kind == "nullif" && len(n.Args) > 0 {
-			return claimBase(n.Args[0])
+			return f.documents(n.Args[0], depth)
 		}
-		return claim(n)
+		return f.claims(n, depth)
 	case *expr.Coalesce:
+		var out []read
 		for _, a := range n.Args {
-			if c, ok := claimBase(a); ok {
-				return c, true
-			}
+			out = append(out, f.documents(a, depth)...)
 		}
+		return out
 	case *expr.SubLink:
 		if n.Query != nil && len(n.Query.Targets) > 0 {
-			return claimBase(n.Query.Targets[0].Expr)
+			return f.documents(n.Query.Targets[0].Expr, depth)
 		}
 	case *expr.Call:
-		if n.Func != nil && builtin(n.Func) && n.Func.Name == "current_setting" {
-			if name, ok := settingName(n); ok {
-				return read{kind: "setting", name: name}, true
-			}
-		}
+		return f.documentsOf(n, depth)
 	}
-	return read{}, false
+	return nil
 }
 
-func claimCall(c *expr.Call) (read, bool) {
+// documentsOf is documents for a call: of current_setting, or of a function that does nothing but give the document.
+func (f *finder) documentsOf(n *expr.Call, depth int) []read {
+	switch {
+	case n.Func == nil || depth >= maxBodies:
+		return nil
+	case !builtin(n.Func):
+		body := f.bodyOf(n.Func)
+		if len(body) != 1 || len(body[0].Range) > 0 || len(body[0].Targets) != 1 {
+			return nil
+		}
+		f.helpers[n.Func] = true
+		return f.documents(body[0].Targets[0].Expr, depth+1)
+	case n.Func.Name == "current_setting":
+		if name, ok := settingName(n); ok {
+			return []read{{kind: "setting", name: name}}
+		}
+	}
+	return nil
+}
+
+// claimsOf is claims for the functions that do what the operators do.
+func (f *finder) claimsOf(c *expr.Call, depth int) []read {
 	if len(c.Args) < 2 {
-		return read{}, false
+		return nil
 	}
-	base, ok := claimBase(c.Args[0])
-	if !ok {
-		return read{}, false
-	}
+	var steps []string
 	for _, a := range c.Args[1:] {
 		if arr, ok := a.(*expr.Array); ok {
 			for _, el := range arr.Elements {
 				if s, ok := constant(el); ok {
-					base.path = append(base.path, s)
+					steps = append(steps, s)
 				}
 			}
 		} else if s, ok := constant(a); ok {
-			base.path = append(base.path, strings.Split(strings.Trim(s, "{}"), ",")...)
+			steps = append(steps, strings.Split(strings.Trim(s, "{}"), ",")...)
 		}
 	}
-	base.kind = "claim"
-	return base, true
+	return below(f.documents(c.Args[0], depth), steps...)
 }

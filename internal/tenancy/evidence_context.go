@@ -97,7 +97,7 @@ func (in *inference) count(byKey map[string]*Context, policies map[string]map[in
 	if kind == "session" {
 		kind = "user"
 	}
-	in.addContext(byKey, policies, c.policy, Context{Kind: kind, Name: name, Path: r.path, Why: why, Principal: principal})
+	in.addContext(byKey, policies, c.policy, Context{Kind: kind, Name: name, Path: r.path, Why: why, Principal: principal, Signed: r.signed})
 }
 
 // isKey reports whether what is compared is its table's tenant key.
@@ -115,6 +115,7 @@ func (in *inference) addContext(byKey map[string]*Context, policies map[string]m
 		byKey[key] = &c
 		policies[key] = make(map[int]bool)
 	}
+	byKey[key].Signed = byKey[key].Signed && c.Signed // one policy that takes it as it is spoils it
 	policies[key][policy] = true
 }
 
@@ -162,12 +163,20 @@ func sortContexts(all []Context) {
 			return rank[a.Kind] < rank[b.Kind]
 		case a.Uses != b.Uses:
 			return a.Uses > b.Uses
+		case a.legacy() != b.legacy():
+			return b.legacy()
 		}
 		if a.Name != b.Name {
 			return a.Name < b.Name
 		}
 		return strings.Join(a.Path, ".") < strings.Join(b.Path, ".")
 	})
+}
+
+// legacy reports whether the setting is one in which PostgREST before 9 (December 2021) put the token, and no later one unless it is
+// told to: helpers still ask it first.
+func (c *Context) legacy() bool {
+	return c.Name == "request.jwt.claim" || strings.HasPrefix(c.Name, "request.jwt.claim.")
 }
 
 // told puts the context that was named first.

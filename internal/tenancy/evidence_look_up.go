@@ -50,7 +50,7 @@ func (in *inference) lookUpsOf(e expr.Expr, depth int, seen map[*catalog.Functio
 		switch n := n.(type) {
 		case *expr.SubLink:
 			if n.Query != nil {
-				expr.Queries(n.Query, func(q *expr.Query) { in.lookUpBy(q, people) })
+				expr.Queries(in.found.opened(n.Query, 0), func(q *expr.Query) { in.lookUpBy(q, people) })
 			}
 		case *expr.Call:
 			if n.Func == nil || builtin(n.Func) || seen[n.Func] || depth >= maxBodies {

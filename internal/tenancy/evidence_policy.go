@@ -27,8 +27,11 @@ func (c *comparison) principal() bool {
 			return false
 		}
 	}
-	return tenantWeight(c.column) == 0 || personal(c.column)
+	return tenantWeight(c.column) <= ownerWeight || personal(c.column)
 }
+
+// ownerWeight is what "owner_id" weighs: held against a person, it is that person.
+const ownerWeight = 28
 
 // A joint is what a policy says of a parent: rows of rel belong to the tenant of the row of parent that they name.
 type joint struct {

@@ -25,6 +25,9 @@ func (f *finder) subquery(s *expr.SubLink, own []string, rel *catalog.Relation, 
 	if s.Query == nil {
 		return
 	}
+	opened := *s
+	opened.Query = f.opened(s.Query, 0)
+	s = &opened
 	if s.Test != nil {
 		own = ownColumns(s.Test, rel)
 	}

@@ -50,6 +50,7 @@ func Infer(snap *catalog.Snapshot, opts Options) (*Model, error) {
 	if err := in.configure(); err != nil {
 		return nil, err
 	}
+	in.ownRows()
 	in.finish()
 	return in.model, nil
 }

@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -46,12 +47,17 @@ func (in *inference) keys() {
 	in.spellings = make(map[string]bool)
 	all := in.candidates()
 	if len(all) == 0 {
-		in.hub()
+		if !in.hub() {
+			in.leading(nil)
+		}
 		return
 	}
-	best := all[0]
-	for _, other := range all[1:] {
-		if equallyGood(best, other) {
+	best := in.outermost(all)
+	if best.compared+best.mixed == 0 && len(best.targets) == 0 && in.leading(best) {
+		return
+	}
+	for _, other := range all {
+		if other != best && equallyGood(best, other) {
 			in.ask("tenant_column", []string{best.names()[0], other.names()[0]},
 				"%s stands in %d tables, %s in %d, and nothing says which of them is the tenant", best.names()[0], len(best.tables), other.names()[0], len(other.tables))
 			return
@@ -59,11 +65,51 @@ func (in *inference) keys() {
 	}
 	in.accept(best)
 	defer in.tenantReads()
-	for _, other := range all[1:] {
-		if in.sameKey(best, other) {
+	for _, other := range all {
+		if other != best && in.sameKey(best, other) {
 			in.accept(other)
 		}
 	}
+}
+
+// outermost returns the best candidate or, where each of its rows lies in the tenant of another one that policies hold against the
+// context as well, that other one: engagements of an organisation.
+func (in *inference) outermost(all []*candidate) *candidate {
+	best := all[0]
+	for _, other := range all[1:] {
+		if other.compared > 0 && other.weight > 0 && in.liesIn(best, other) {
+			return other
+		}
+	}
+	return best
+}
+
+// liesIn reports whether every table that inner's foreign keys refer to lies in outer's tenant.
+func (in *inference) liesIn(inner, outer *candidate) bool {
+	for target := range inner.targets {
+		if !in.leadsInto(target, func(column string) bool { return outer.columns[column] > 0 }, map[string]bool{}) {
+			return false
+		}
+	}
+	return len(inner.targets) > 0
+}
+
+// leadsInto reports whether a table carries a column that is a key and refers on to another table, or refers to a table that does; none
+// of the columns on the way may be NULL.
+func (in *inference) leadsInto(table string, key func(column string) bool, seen map[string]bool) bool {
+	t := in.model.byRelation[table]
+	if t == nil || seen[table] {
+		return false
+	}
+	seen[table] = true
+	for i := range t.Relation.Columns {
+		c := &t.Relation.Columns[i]
+		to, _, refers := refersTo(t.Relation, c.Name)
+		if refers && c.NotNull && to != table && (key(c.Name) || in.leadsInto(to, key, seen)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (in *inference) accept(c *candidate) {
@@ -122,6 +168,9 @@ func equallyGood(a, b *candidate) bool {
 // sameKey reports whether other is another spelling of best: compared with a tenant context too, tied to the same root, or of
 // a name that says tenant in tables that best is not in.
 func (in *inference) sameKey(best, other *candidate) bool {
+	if in.liesIn(other, best) {
+		return false
+	}
 	if other.compared > 0 && best.compared > 0 && other.weight > 0 && !in.inside(other, best) {
 		return true
 	}
@@ -184,7 +233,7 @@ func (in *inference) vote(groups map[string]*candidate, rel *catalog.Relation, c
 		weight = tenantWeight(col.Name)
 	}
 	exact, mixed, principal := in.heldAgainst(rel, col.Name)
-	if weight == 0 && !exact && !mixed && !principal {
+	if weight == 0 && !exact && !mixed && !principal || in.freeText(rel, col) && !exact {
 		return
 	}
 	if soleID(rel, col.Name) && stem(col.Name) == "" && !exact || !exact && !in.keyType(col) {
@@ -217,6 +266,24 @@ func (in *inference) vote(groups map[string]*candidate, rel *catalog.Relation, c
 		c.targets[target]++
 		c.refers[target+"\x00"+column] = true
 	}
+}
+
+// freeText reports whether somebody wrote down a tenant's name beside a person's own entry: an address book's organization. Such a
+// column is a text that may be left out, no index and no key knows it, and the row is some user's.
+func (in *inference) freeText(rel *catalog.Relation, col *catalog.Column) bool {
+	_, _, refers := refersTo(rel, col.Name)
+	if t := in.snap.TypeByOID(in.model.Reader.BaseType(col.TypeOID)); refers || col.NotNull || t == nil || t.Category != "S" || stem(col.Name) != singular(strings.ToLower(col.Name)) {
+		return false
+	}
+	for i := range rel.Indexes {
+		if slices.ContainsFunc(rel.Indexes[i].Keys, func(k catalog.IndexKey) bool { return k.Column == col.Name }) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(rel.Columns, func(c catalog.Column) bool {
+		_, _, refers := refersTo(rel, c.Name)
+		return refers && c.NotNull && personal(c.Name)
+	})
 }
 
 // heldAgainst says how rel's policies hold a column against the context.

@@ -3,8 +3,8 @@ package tenancy
 import "github.com/ringfencehq/ringfence/internal/catalog"
 
 // hub looks for a tenant that no name gives away: the one table that most others refer to, over one column of one name, and
-// that refers to none.
-func (in *inference) hub() {
+// that refers to none. Tells whether the column was taken, or asked about.
+func (in *inference) hub() bool {
 	refs := make(map[string]map[string]int)
 	for _, t := range in.model.Tables {
 		for i := range t.Relation.Constraints {
@@ -33,14 +33,15 @@ func (in *inference) hub() {
 		}
 	}
 	if bestCount < 2 || bestCount*3 < len(in.model.Tables) {
-		return
+		return false
 	}
 	if secondCount*100 >= bestCount*85 {
 		in.ask("tenant_column", []string{best, second}, "%d tables refer to one, %d to the other, and no name says which is the tenant", bestCount, secondCount)
-		return
+		return true
 	}
 	in.spellings[best] = true
 	in.ask("tenant_column", []string{best}, "most tables refer over %s to one table; no name and no policy says that it is the tenant", best)
+	return true
 }
 
 func hasForeignKey(rel *catalog.Relation) bool {

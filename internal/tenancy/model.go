@@ -6,6 +6,8 @@
 package tenancy
 
 import (
+	"fmt"
+
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/rights"
@@ -107,7 +109,7 @@ type Link struct {
 	Table   *Table   // the parent, or grand-parent on the way
 	Columns []string // of the child
 	Refs    []string // of the parent
-	Source  string   // foreign_key, policy, config
+	Source  string   // foreign_key, policy, membership, name, config
 }
 
 // A Question is what the inference could not decide, with its equally good candidates.
@@ -143,6 +145,24 @@ func (m *Model) Applications() []string {
 		}
 	}
 	return out
+}
+
+// Unjudged says why nothing can be told of who reaches tenants' rows, and by which flag that is mended: no table is known to be a
+// tenant's, and of some it is not known; or no role is known that tenants' requests run as. Both are empty where there are such.
+func (m *Model) Unjudged() (why, flag string) {
+	unknown := 0
+	for _, t := range m.Tables {
+		if t.Class == Unclassified {
+			unknown++
+		}
+	}
+	switch tenants := len(m.TenantTables()); {
+	case tenants == 0 && unknown > 0:
+		return fmt.Sprintf("no tenant key was found, so that nothing was judged (tables of which it is not known whose rows they hold: %d)", unknown), "--tenant-column"
+	case tenants > 0 && len(m.Applications()) == 0:
+		return "no application role is known, so that nothing was judged of who reaches what", "--app-role"
+	}
+	return "", ""
 }
 
 // TenantTables returns the tables whose rows belong to tenants.

@@ -196,14 +196,25 @@ func servantName(name string) bool {
 	return slices.ContainsFunc(words(name), func(w string) bool { return servantWords[w] })
 }
 
-// withoutLogin takes roles that have privileges and that no login of the cluster gets at: the logins are made elsewhere.
+// withoutLogin takes roles that have privileges and that no login of the cluster gets at: the logins are made elsewhere. One that may
+// make roles is for who runs the server, where others serve the tenants.
 func (in *inference) withoutLogin(all []*standing) {
+	var makers []*standing
 	for _, s := range all {
-		if s.role.Login || !s.direct || s.named == 0 || s.role.Superuser || s.owns > 0 || in.reachable(s.role.Name) {
-			continue
-		}
-		if s.role.BypassRLS {
+		switch {
+		case s.role.Login || !s.direct || s.named == 0 || s.role.Superuser || s.owns > 0 || in.reachable(s.role.Name):
+		case s.role.BypassRLS:
 			in.addRole(s.role.Name, Service, "has privileges on the tables and bypasses row security; no login takes it")
+		case s.role.CreateRole:
+			makers = append(makers, s)
+		default:
+			in.addRole(s.role.Name, Application, "has privileges on the tables; the logins that take it are not on this server")
+		}
+	}
+	beside := len(in.model.Applications()) > 0
+	for _, s := range makers {
+		if beside {
+			in.addRole(s.role.Name, Service, "may make roles, and no login takes it: for who runs the server")
 			continue
 		}
 		in.addRole(s.role.Name, Application, "has privileges on the tables; the logins that take it are not on this server")

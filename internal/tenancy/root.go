@@ -59,6 +59,9 @@ func (in *inference) rootByItself(rel *catalog.Relation) (string, bool) {
 		return "", false
 	}
 	for _, c := range in.compared[rel.Identity()] {
+		if in.leadsInto(rel.Identity(), func(column string) bool { return in.spellings[column] }, map[string]bool{}) {
+			break // its rows lie in a tenant, whoever else may see them
+		}
 		if c.column == id && !c.principal() && (stem(id) == "" || in.spellings[id]) {
 			return id, true
 		}

@@ -4,17 +4,14 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
-	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
@@ -38,11 +35,11 @@ func TestInfer(t *testing.T) {
 				got = show(m)
 			}
 			if *update {
-				f.rewrite(t, file, f.plain(got))
+				f.Rewrite(t, f.Plain(got))
 				return
 			}
-			if diff := gocmp.Diff(strings.Split(f.part("want"), "\n"), strings.Split(f.plain(got), "\n")); diff != "" {
-				t.Errorf("model (-want +got):\n%s\nwhole:\n%s", diff, f.plain(got))
+			if diff := gocmp.Diff(strings.Split(f.Part("want"), "\n"), strings.Split(f.Plain(got), "\n")); diff != "" {
+				t.Errorf("model (-want +got):\n%s\nwhole:\n%s", diff, f.Plain(got))
 			}
 		})
 	}
@@ -50,84 +47,28 @@ func TestInfer(t *testing.T) {
 
 var update = flag.Bool("update", false, "write what was found into the fixtures; read the difference before committing it")
 
-// rewrite puts got into the fixture's want.
-func (f *fixture) rewrite(t *testing.T, file, got string) {
-	t.Helper()
-	for i := range f.archive.Files {
-		if f.archive.Files[i].Name == "want" {
-			f.archive.Files[i].Data = []byte(got)
-		}
-	}
-	if err := os.WriteFile(file, txtar.Format(f.archive), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A fixture is a schema on a real database.
-type fixture struct {
-	archive *txtar.Archive
-	db      *pgtest.Database
-	names   map[string]string // role as written → as made
-}
+type fixture struct{ *pgtest.Fixture }
 
-func load(t *testing.T, file string) *fixture {
+func load(t *testing.T, file string) fixture {
 	t.Helper()
-	a, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatalf("reading %s: %v", file, err)
-	}
-	f := &fixture{archive: a, db: pgtest.DB(t), names: make(map[string]string)}
-	for line := range strings.Lines(f.part("roles")) {
-		name, attrs, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if name != "" {
-			f.names[name] = f.db.Role(t, "r_"+name, attrs)
-		}
-	}
-	f.db.Exec(t, f.sql(f.part("schema.sql")))
-	return f
+	return fixture{pgtest.LoadFixture(t, pgtest.DB(t), file)}
 }
 
-func (f *fixture) part(name string) string {
-	for _, file := range f.archive.Files {
-		if file.Name == name {
-			return string(file.Data)
-		}
-	}
-	return ""
-}
-
-func (f *fixture) sql(text string) string {
-	for name, real := range f.names {
-		text = strings.ReplaceAll(text, "<"+name+">", pg.Ident(real))
-	}
-	return text
-}
-
-// plain puts the roles' written names back.
-func (f *fixture) plain(text string) string {
-	for name, real := range f.names {
-		text = strings.ReplaceAll(text, real, name)
-	}
-	return text
-}
-
-func (f *fixture) snapshot(t *testing.T) *catalog.Snapshot {
+func (f fixture) snapshot(t *testing.T) *catalog.Snapshot {
 	t.Helper()
-	snap, err := catalog.Read(t.Context(), f.db.Super, catalog.Options{})
+	snap, err := catalog.Read(t.Context(), f.DB.Super, catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return snap
 }
 
-func (f *fixture) config(t *testing.T) *tenancy.Config {
+func (f fixture) config(t *testing.T) *tenancy.Config {
 	t.Helper()
-	text := f.part("ringfence.yaml")
+	text := f.SQL(f.Part("ringfence.yaml"))
 	if text == "" {
 		return nil
-	}
-	for name, real := range f.names {
-		text = strings.ReplaceAll(text, "<"+name+">", real)
 	}
 	c, err := tenancy.ParseConfig("ringfence.yaml", []byte(text))
 	if err != nil {
