@@ -82,6 +82,24 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// What cannot be decided may stand in a helper: a reader is told in which.
+func TestUndecidedNamesTheFunction(t *testing.T) {
+	f := fixture{rule: policyUndecided, files: map[string]string{}}
+	s := newStage(t, f)
+	s.load(`CREATE SCHEMA hr AUTHORIZATION $owner;
+GRANT USAGE ON SCHEMA hr TO $app;
+CREATE FUNCTION hr.blank(word text) RETURNS boolean LANGUAGE sql STABLE RETURN word ~ '^ +$';
+CREATE TABLE hr.staff (id bigint PRIMARY KEY, company_id text NOT NULL);
+ALTER TABLE hr.staff OWNER TO $owner;
+GRANT SELECT ON hr.staff TO $app;
+ALTER TABLE hr.staff ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY mixed ON hr.staff USING (company_id = current_setting('hr.company', true) OR hr.blank(current_setting('hr.company', true)));`)
+	found := s.findings()
+	if len(found) != 1 || !strings.Contains(found[0].Detail, "hr.blank(pg_catalog.text)") {
+		t.Errorf("no word of the helper: %s", detail(found))
+	}
+}
+
 // A stage is one database with the roles of one fixture.
 type stage struct {
 	t       *testing.T

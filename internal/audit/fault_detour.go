@@ -14,11 +14,11 @@ func detourFault(r Rule, via string) Rule {
 	r.Check = func(in *Input, report func(Finding)) {
 		opens := in.ways(func(o open) bool {
 			h, around := detour(o.way.Path)
-			return around && h.Via == via && (o.answer.Verdict == decide.Leak || chosen(o) || o.way.Unbound != "" && o.table.Class.Tenant() && in.guards(o))
+			return around && h.Via == via && o.way.Below == nil && !told(o) && (o.answer.Verdict == decide.Leak || chosen(o) || o.way.Unbound != "" && o.table.Class.Tenant() && in.guards(o))
 		})
 		name := func(o open) string { h, _ := detour(o.way.Path); return h.Name }
 		for _, g := range byTable(opens, name) {
-			f := g.finding(fmt.Sprintf("%s. Open for %s on %s.", g.because(), g.does(), g.way.Relation.Identity()))
+			f := g.finding(fmt.Sprintf("%s. Open for %s on %s.", g.because(), g.does(), g.what()))
 			if in.guards(g.open) {
 				f.Detail += " Its body refuses some callers; whom, was not followed."
 			}
@@ -31,6 +31,9 @@ func detourFault(r Rule, via string) Rule {
 	}
 	return r
 }
+
+// told reports whether a way to what all tenants share is open to the role itself: global-writable says it without the detour.
+func told(o open) bool { return o.table.Class == tenancy.Global && o.way.As == o.way.Role }
 
 // chosen reports whether the rows of a way are told apart by what the caller passes, and by nothing else that is known. What is written
 // to a log that only its owner sees is no tenant's row.
@@ -50,14 +53,25 @@ func (g group) because() string {
 	return fmt.Sprintf("It acts as %s, whom no policy binds (%s)", g.way.As, g.way.Unbound)
 }
 
+// what names the rows that are reached.
+func (g group) what() string {
+	if g.table.Class == tenancy.Global {
+		return g.way.Relation.Identity() + ", which all tenants share"
+	}
+	return g.way.Relation.Identity()
+}
+
 // gravity is s, but milder for what no tenant's data hang on directly: tables in which functions look the session up, and
-// look-ups by a natural key that the caller has to know, as a login has it.
+// look-ups by a natural key that the caller has to know, as a login has it; and for what all tenants share, as where it is written to
+// without a detour.
 func (g group) gravity(in *Input, s Severity) Severity {
 	switch {
 	case in.guards(g.open):
 		return min2(s, Medium)
 	case in.boundRowFires(g.open):
 		return min2(s, Low)
+	case g.table.Class == tenancy.Global:
+		return min2(s, Medium)
 	case g.table.Class == tenancy.Infrastructure && g.way.Command == "SELECT":
 		return min2(s, Low)
 	case g.table.Class == tenancy.Infrastructure:
@@ -87,7 +101,7 @@ func objectType(via string) string {
 func (in *Input) guards(o open) bool {
 	h, _ := detour(o.way.Path)
 	f := in.Model.Snapshot.Function(h.Name)
-	return h.Via == "function" && f != nil && in.Model.Reader.RefusesCallers(f)
+	return h.Via == "function" && f != nil && (o.way.Asked || in.Model.Reader.RefusesUnfollowed(f))
 }
 
 // boundRowFires reports whether a way that nobody could decide leads over a trigger of a table whose policies bind who fires it: the row

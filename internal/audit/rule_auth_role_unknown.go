@@ -26,13 +26,12 @@ Name a role that exists, or better, write the policy TO it.`,
 			}
 			expr.WalkDeep(in.Model.Reader.Inline(w.e), func(e expr.Expr, _ int) bool {
 				o, ok := e.(*expr.Operation)
-				if !ok || len(o.Args) != 2 || told[p.Identity(rel)] {
+				if !ok || o.Op == nil || o.Op.Name != "=" && o.Op.Name != "<>" || o.Kind == "nullif" || len(o.Args) != 2 || told[p.Identity(rel)] {
 					return true
 				}
 				for i := range o.Args {
-					c, isContext := expr.ContextOf(o.Args[i])
 					k, isConst := bare(o.Args[1-i]).(*expr.Const)
-					if !isContext || !isConst || !k.Known || !roleClaim(c) || in.Model.Snapshot.Role(k.Text) != nil {
+					if !isConst || !k.Known || k.Null || !asksRole(o.Args[i]) || in.Model.Snapshot.Role(k.Text) != nil {
 						continue
 					}
 					told[p.Identity(rel)] = true
@@ -42,6 +41,17 @@ Name a role that exists, or better, write the policy TO it.`,
 			})
 		})
 	},
+}
+
+// asksRole reports whether the token's role is what e gives, also as one of several settings that may carry it.
+func asksRole(e expr.Expr) bool {
+	found := false
+	expr.WalkDeep(e, func(n expr.Expr, _ int) bool {
+		c, ok := expr.ContextOf(n)
+		found = found || ok && roleClaim(c)
+		return !found
+	})
+	return found
 }
 
 // roleClaim reports whether a context read is of the token's role.

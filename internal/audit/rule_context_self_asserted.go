@@ -1,8 +1,9 @@
 package audit
 
 import (
-	"fmt"
 	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/english"
 )
 
 var contextSelfAsserted = Rule{
@@ -23,7 +24,7 @@ Where injected SQL is among the threats, sign the context (context: signed in ri
 			}
 			f := Finding{
 				Object: c.Name, ObjectType: "setting",
-				Detail: fmt.Sprintf("%d policies take it as it is.", c.Uses),
+				Detail: "It is taken as it is by " + english.Count(c.Uses, "policy") + ".",
 				Fix:    &Fix{Why: "a signed context cannot be made up by SQL"},
 			}
 			if !strings.Contains(c.Name, ".") {

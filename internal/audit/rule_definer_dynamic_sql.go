@@ -1,10 +1,5 @@
 package audit
 
-import (
-	"slices"
-	"strings"
-)
-
 var definerDynamicSQL = Rule{
 	ID:       "FUN009",
 	Name:     "definer-dynamic-sql",
@@ -24,7 +19,7 @@ Pass values by USING, names by %I; or make the function SECURITY INVOKER.`,
 			}
 			app, ok := in.caller(f)
 			body, err := in.Model.Reader.Body(f)
-			if err != nil || body == nil || !slices.ContainsFunc(body.Dynamic, builtFromText) {
+			if err != nil || len(body.Injected) == 0 {
 				continue
 			}
 			out := Finding{Object: f.Identity(), ObjectType: "function", Severity: Info, Detail: "It runs as " + f.Owner + " what it puts together with EXECUTE."}
@@ -35,13 +30,4 @@ Pass values by USING, names by %I; or make the function SECURITY INVOKER.`,
 			report(out)
 		}
 	},
-}
-
-// builtFromText reports whether the text of an EXECUTE is put together with values that were not quoted for it.
-func builtFromText(dynamic string) bool {
-	s := strings.ToLower(dynamic)
-	if strings.Contains(s, "%s") {
-		return true
-	}
-	return strings.Contains(s, "||") && !strings.Contains(s, "quote_literal") && !strings.Contains(s, "quote_ident") && !strings.Contains(s, "quote_nullable")
 }

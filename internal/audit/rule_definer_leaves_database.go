@@ -1,8 +1,8 @@
 package audit
 
 import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
-	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 var definerLeavesDatabase = Rule{
@@ -18,24 +18,11 @@ policies here, and where it connects back to this database it does so as another
 Take EXECUTE away from the application, or let the function fetch nothing that depends on the tenant.`,
 
 	Check: func(in *Input, report func(Finding)) {
-		for i := range in.Model.Snapshot.Functions {
-			f := &in.Model.Snapshot.Functions[i]
-			app, ok := in.caller(f)
-			if f.System || f.Extension != "" || !f.SecurityDefiner || !ok {
-				continue
+		in.eachDefiner("FUN014", func(f *catalog.Function, app string, body *expr.Body) {
+			if out := in.leaves(body); out != "" {
+				report(definerFinding(f, app, "calls "+out))
 			}
-			body, err := in.Model.Reader.Body(f)
-			if err != nil {
-				in.Unchecked("FUN014", f.Identity(), err.Error())
-				continue
-			}
-			if out := leaves(body); out != "" {
-				report(Finding{
-					Object: f.Identity(), ObjectType: "function", Role: app, Detail: "It runs as " + f.Owner + " and calls " + out + ".",
-					Fix: &Fix{SQL: "REVOKE EXECUTE ON FUNCTION " + f.Signature() + " FROM PUBLIC, " + pg.Ident(app), Why: "the application can no longer call it"},
-				})
-			}
-		}
+		})
 	},
 }
 
@@ -48,16 +35,31 @@ var (
 	outwardExtensions = []string{"dblink", "file_fdw", "http", "pg_net", "plproxy"}
 )
 
-// leaves names the first function out of the database that a body calls, or "".
-func leaves(b *expr.Body) string {
+// leaves names the first function out of the database that a body calls, or "": one of those known, and any in an untrusted language that
+// PostgreSQL's own extensions did not bring, such as a wrapper around the library of one.
+func (in *Input) leaves(b *expr.Body) string {
 	found := calls(b, outward...)
 	for _, s := range b.Statements {
 		expr.WalkQuery(s, func(e expr.Expr, _ int) bool {
-			if c, ok := e.(*expr.Call); ok && c.Func != nil && has(outwardExtensions, c.Func.Extension) {
+			if c, ok := e.(*expr.Call); ok && c.Func != nil && (has(outwardExtensions, c.Func.Extension) || in.untrusted(c.Func)) {
 				found = c.Func.Name
 			}
 			return found == ""
 		})
 	}
 	return found
+}
+
+// untrusted reports whether a function is written in a language that does as the server may: any of the schema's own, and of an extension
+// those in languages beside C, in which most extensions are written.
+func (in *Input) untrusted(f *catalog.Function) bool {
+	if f.System || f.Language == "internal" || f.Extension != "" && f.Language == "c" {
+		return false
+	}
+	for _, l := range in.Model.Snapshot.Languages {
+		if l.Name == f.Language {
+			return !l.Trusted
+		}
+	}
+	return false
 }

@@ -1,7 +1,7 @@
 package audit
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -35,8 +35,11 @@ whose names are resolved once.`,
 			if app, ok := in.caller(f); ok {
 				out.Severity, out.Role = in.pathGravity(f), app
 			}
-			out.Detail = "search_path is not set on it, or does not end with pg_temp."
-			out.Fix = &Fix{SQL: fmt.Sprintf("ALTER FUNCTION %s SET search_path = pg_catalog, %s, pg_temp", f.Signature(), catalog.QuoteIdent(f.Schema)), Why: "its names mean the same for every caller"}
+			out.Detail = "search_path is not set on it."
+			if own, set := ownPath(f); set {
+				out.Detail = "Its search_path (" + own + ") does not end with pg_temp: a caller's temporary tables come first."
+			}
+			out.Fix = &Fix{SQL: "ALTER FUNCTION " + f.Signature() + " SET search_path = " + in.pinnedPath(f), Why: "its names mean the same for every caller"}
 			report(out)
 		}
 	},
@@ -72,6 +75,27 @@ func (in *Input) leadsAstray(f *catalog.Function, report func(Finding)) {
 	}
 	report(Finding{Object: f.Identity(), ObjectType: "function", Severity: High, Role: app,
 		Detail: "Its search_path leads through schema " + c.Schema + ", where " + app + " may make " + c.Name.Kind + " " + c.Name.Name + "."})
+}
+
+// ownPath returns the search_path that the function sets, as it is stored.
+func ownPath(f *catalog.Function) (string, bool) {
+	for _, c := range f.Config {
+		if name, value, _ := strings.Cut(c, "="); strings.EqualFold(name, "search_path") {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// pinnedPath writes the search_path that keeps the function's names to what they mean.
+func (in *Input) pinnedPath(f *catalog.Function) string {
+	path := in.Model.Reader.PinPath(f, func(schema string) bool {
+		return slices.ContainsFunc(in.Model.Applications(), func(app string) bool { return in.Model.Rights.Schema(app, schema, "CREATE") })
+	})
+	for i := range path {
+		path[i] = catalog.QuoteIdent(path[i])
+	}
+	return strings.Join(path, ", ")
 }
 
 // pinned reports whether search_path is set on the function so that no caller's temporary objects come first.

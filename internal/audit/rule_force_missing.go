@@ -17,7 +17,7 @@ DEFINER function of the owner sees every tenant.
 ALTER TABLE ... FORCE ROW LEVEL SECURITY, unless such jobs are meant to see all.`,
 }, func(in *Input, t *tenancy.Table) (string, string) {
 	r := t.Relation
-	if !r.RowSecurity || r.ForceRLS {
+	if !r.RowSecurity || r.ForceRLS || in.theirs(r.Owner) {
 		return "", ""
 	}
 	for _, app := range in.Model.Applications() {

@@ -24,7 +24,7 @@ CREATE INDEX CONCURRENTLY on the tenant key first, followed by what queries orde
 	Check: func(in *Input, report func(Finding)) {
 		for _, t := range in.Model.TenantTables() {
 			columns := leadingColumns(t)
-			if len(columns) == 0 || t.Relation.Kind == catalog.Foreign || t.Class == tenancy.Root || t.Relation.Partition != nil || led(t.Relation, columns) {
+			if len(columns) == 0 || t.Relation.Kind == catalog.Foreign || t.Class == tenancy.Root || t.Relation.Partition != nil || led(t.Relation, columns) || in.theirs(t.Relation.Owner) {
 				continue
 			}
 			report(Finding{

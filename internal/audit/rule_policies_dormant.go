@@ -20,7 +20,7 @@ Check that the policies say what they should, then ALTER TABLE ... ENABLE ROW LE
 				continue
 			}
 			f := Finding{Object: r.Identity(), ObjectType: string(r.Kind), Table: r.Identity(), Severity: Info}
-			f.Detail = fmt.Sprintf("%d policies are written for it and none is in force.", len(r.Policies))
+			f.Detail = fmt.Sprintf("It has policies (%d), and none is in force.", len(r.Policies))
 			if w := in.canTouch(r); w != nil {
 				f.Severity, f.Role, f.Command, f.Path = Critical, w.Role, string(w.Command), w.Path
 			}

@@ -31,6 +31,9 @@ ALTER FUNCTION ... SET search_path = pg_catalog, SCHEMA, pg_temp; or write it wi
 	if captured {
 		return "search_path is not set on it, and " + app + " may make " + found.Name.Kind + " " + found.Name.Name + " in schema " + found.Schema + ".", High
 	}
+	if in.theirs(f.Owner) {
+		return "", ""
+	}
 	return "search_path is not set on it.", Low
 })
 

@@ -55,7 +55,7 @@ func (in *Input) asks(w *reach.Way) bool {
 			case *expr.Unknown:
 				found = true
 			case *expr.SubLink:
-				found = found || !definer && boundTable(e.Query)
+				found = found || !definer && boundTable(e.Query) || in.viewAsks(e.Query, look)
 			case *expr.Call:
 				if e.Func == nil || e.Func.System && !e.Func.Strict && e.Func.Volatility != "immutable" {
 					found = true
@@ -98,6 +98,36 @@ func (in *Input) bodyAsks(f *catalog.Function, seen map[*catalog.Function]bool, 
 			return !found
 		})
 	}
+	return found
+}
+
+// viewAsks reports whether a view that a query reads depends on who asks: its own filter, or the row security of what it reads in the
+// caller's rights.
+func (in *Input) viewAsks(q *expr.Query, look func(bool) func(expr.Expr, int) bool) bool {
+	found := false
+	expr.Queries(q, func(q *expr.Query) {
+		for i := range q.Range {
+			view := q.Range[i].Relation
+			if view == nil || view.Kind != catalog.View || found {
+				continue
+			}
+			for k := range view.Rules {
+				queries, err := in.Model.Reader.Action(&view.Rules[k].Action)
+				if view.Rules[k].Name != "_RETURN" || err != nil {
+					continue
+				}
+				definer := !reach.InvokersView(view)
+				visit := look(definer)
+				for _, d := range queries {
+					found = found || !definer && boundTable(d) || in.viewAsks(d, look)
+					expr.WalkQuery(d, func(e expr.Expr, depth int) bool {
+						found = found || !visit(e, depth)
+						return !found
+					})
+				}
+			}
+		}
+	})
 	return found
 }
 

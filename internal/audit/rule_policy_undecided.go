@@ -1,6 +1,10 @@
 package audit
 
 import (
+	"slices"
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/decide"
 )
 
@@ -20,13 +24,34 @@ Write the policy so that it can be decided, or attack it: ringfence prove --atta
 			return o.answer.Verdict == decide.Undecided && direct(o) && o.table.Class.Tenant() && plain(o.way)
 		})
 		for _, g := range byTable(unknown, func(o open) string { return policyName(o) }) {
-			f := g.finding(g.answer.Why + ". It concerns " + g.does() + ".")
+			why := g.answer.Why
+			if calls := in.calledBy(g.way.Policies); len(calls) > 0 && !slices.ContainsFunc(calls, func(name string) bool { return strings.Contains(why, name) }) {
+				why += ", inside " + list(calls)
+			}
+			f := g.finding(why + ". It concerns " + g.does() + ".")
 			if len(g.way.Policies) == 1 {
 				f.Object, f.ObjectType = g.way.Policies[0].Identity(g.way.Relation), "policy"
 			}
 			report(f)
 		}
 	},
+}
+
+// calledBy names the database's own functions that policies rest on, in order.
+func (in *Input) calledBy(policies []*catalog.Policy) []string {
+	var out []string
+	for _, w := range in.policies() {
+		if !slices.Contains(policies, w.policy) {
+			continue
+		}
+		for _, c := range w.called {
+			if name := c.function.Identity(); !c.function.System && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // policyName names the only policy of a way, "" where there are several.

@@ -38,7 +38,7 @@ Revoke the rights, use uuid keys or GENERATED ALWAYS AS IDENTITY.`,
 				report(Finding{
 					Object: r.Identity(), ObjectType: "sequence", Role: app, Path: path, Command: g.Privilege,
 					Detail: fmt.Sprintf("%s is granted to %s.", g.Privilege, grantee(g)),
-					Fix:    &Fix{SQL: fmt.Sprintf("REVOKE %s ON SEQUENCE %s FROM %s", g.Privilege, r.Identity(), to), Why: "identity columns need no right on the sequence", Grant: &g},
+					Fix:    &Fix{SQL: fmt.Sprintf("REVOKE %s ON SEQUENCE %s FROM %s", g.Privilege, r.Identity(), to), Why: "identity columns need no right on the sequence; a column with a default of nextval needs USAGE until it is one", Grant: &g},
 				})
 			}
 		}

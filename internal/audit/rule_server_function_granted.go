@@ -5,27 +5,40 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/reach"
 )
 
-// serverFunctions are functions that reach below tables, by the prefix of their name: the server's files, raw pages, the log
-// of changes, other servers in the server's own name. PostgreSQL and the extensions keep them from PUBLIC.
+// serverFunctions are functions of the server's, by the prefix of their name, of which no way to a table's rows is known: they tell of
+// the server, change what all share, or lead to wherever the server lets them in. Those that reach rows are package reach's.
 var serverFunctions = []struct {
 	prefix string
 	grave  Severity
 	what   string
 }{
-	{"pg_read_file", Critical, "It reads the server's files, the tables' among them."},
-	{"pg_read_binary_file", Critical, "It reads the server's files, the tables' among them."},
-	{"lo_import", Critical, "It reads the server's files, the tables' among them."},
-	{"lo_export", Critical, "It writes the server's files."},
-	{"pg_file_write", Critical, "It writes the server's files."},
-	{"pg_file_", High, "It changes the server's files."},
 	{"dblink_connect_u", High, "It connects elsewhere, and to this server again, in the name of the server's own account."},
-	{"pg_get_wal_record", High, "It reads the log of changes of every table."},
-	{"pg_get_wal_block", High, "It reads the log of changes of every table."},
 	{"pg_ls_", Low, "It lists the server's files."},
 	{"pg_stat_file", Low, "It tells sizes and times of the server's files."},
 	{"pg_stat_reset", Low, "It clears statistics for all."},
+}
+
+// serverFunction says how grave it is that a function may be called, and what it does; "" for any other function.
+func serverFunction(f *catalog.Function) (Severity, string) {
+	if b := reach.BelowTables(f); b != nil {
+		grave := High
+		if b.Files && b.Commands[0] != reach.Delete {
+			grave = Critical
+		}
+		return grave, strings.ToUpper(b.Why[:1]) + b.Why[1:] + "."
+	}
+	if !f.System && f.Extension == "" {
+		return "", ""
+	}
+	for _, k := range serverFunctions {
+		if strings.HasPrefix(f.Name, k.prefix) {
+			return k.grave, k.what
+		}
+	}
+	return "", ""
 }
 
 var serverFunctionGranted = Rule{
@@ -35,7 +48,7 @@ var serverFunctionGranted = Rule{
 	Severity: High,
 	Fix:      "revoke",
 	Source:   "124; functions that initdb and extensions keep from PUBLIC",
-	Doc: `Some functions read or write the server's files, a table's raw pages or the log of changes, or connect to a server in the name of the
+	Doc: `Some functions read or write the server's files or the log of changes, or connect to a server in the name of the
 server's own account. They are kept from everybody but superusers, and one GRANT EXECUTE opens what no policy sees.
 
 Revoke it. Where a job needs it, give it to a role that the application cannot become.`,
@@ -43,17 +56,11 @@ Revoke it. Where a job needs it, give it to a role that the application cannot b
 	Check: func(in *Input, report func(Finding)) {
 		for i := range in.Model.Snapshot.Functions {
 			f := &in.Model.Snapshot.Functions[i]
-			if !f.System && f.Extension == "" {
-				continue
-			}
-			for _, k := range serverFunctions {
-				if strings.HasPrefix(f.Name, k.prefix) {
-					in.grantedCalls(f, func(found Finding) {
-						found.Severity, found.Detail = k.grave, k.what+" "+found.Detail
-						report(found)
-					})
-					break
-				}
+			if grave, what := serverFunction(f); what != "" {
+				in.grantedCalls(f, func(found Finding) {
+					found.Severity, found.Detail = grave, what+" "+found.Detail
+					report(found)
+				})
 			}
 		}
 	},

@@ -16,14 +16,14 @@ var tenantRoleTaken = Rule{
 	Fix:      "revoke_membership",
 	Source:   "59; verified attack by SET ROLE under a current_user policy",
 	Doc: `The policy compares the tenant key with current_user: each tenant has a role. The application logs in as one role that may SET ROLE to the others, so that
-any SQL it runs chooses the tenant.
+any SQL it runs chooses the tenant. A login that may become one role only, and is granted nothing itself, is that tenant's.
 
 Give each tenant a login of its own, without membership in the others; or compare with session_user; or use a context that is signed.`,
 
 	Check: func(in *Input, report func(Finding)) {
 		told := map[string]bool{}
 		for _, o := range in.ways(func(o open) bool {
-			return direct(o) && o.table.Class.Tenant() && len(o.way.Path) > 0 && o.way.Path[0].Via == "set_role" && !in.group(o.way.As)
+			return direct(o) && o.table.Class.Tenant() && len(o.way.Path) > 0 && o.way.Path[0].Via == "set_role" && o.way.CurrentUser != o.way.Role && !in.group(o.way.As)
 		}) {
 			for _, p := range o.way.Policies {
 				id := p.Identity(o.way.Relation)

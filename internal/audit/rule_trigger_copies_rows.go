@@ -64,8 +64,8 @@ func copiesInto(q *expr.Query, t *catalog.Relation, key []string) *catalog.Relat
 	}
 	content := false
 	expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
-		content = content || rowContent(e, t, key)
-		return false // rowContent goes inside itself
+		content = content || reach.RowContent(e, t, key)
+		return false // RowContent goes inside itself
 	})
 	if !content {
 		return nil

@@ -44,7 +44,7 @@ and is not reported.`,
 				if x.Primary || surrogate(x, t.Relation) {
 					f.Severity = min2(f.Severity, Low)
 				}
-				f.Detail = fmt.Sprintf("%s spans (%s), and not the tenant key.", x.Name, strings.Join(keyNames(x), ", "))
+				f.Detail = fmt.Sprintf("It spans (%s), and not the tenant key.", strings.Join(keyNames(x), ", "))
 				f.Fix = &Fix{SQL: swap(x, t), Why: "each tenant has a key space of its own"}
 				report(f)
 			}

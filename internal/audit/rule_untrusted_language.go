@@ -16,14 +16,10 @@ var untrustedLanguage = Rule{
 Take EXECUTE away, or move it out of the database.`,
 
 	Check: func(in *Input, report func(Finding)) {
-		untrusted := map[string]bool{}
-		for _, l := range in.Model.Snapshot.Languages {
-			untrusted[l.Name] = !l.Trusted && l.Name != "internal"
-		}
 		for i := range in.Model.Snapshot.Functions {
 			f := &in.Model.Snapshot.Functions[i]
 			app, ok := in.caller(f)
-			if f.System || f.Extension != "" || !untrusted[f.Language] || !ok {
+			if f.Extension != "" || !in.untrusted(f) || !ok {
 				continue
 			}
 			report(Finding{

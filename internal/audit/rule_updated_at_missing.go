@@ -19,7 +19,7 @@ The plan adds both where ringfence.yaml asks for it; old rows get NULL (unknown)
 
 	Check: func(in *Input, report func(Finding)) {
 		for _, t := range in.Model.TenantTables() {
-			if t.Relation.Partition != nil || t.Relation.Kind == catalog.Foreign {
+			if t.Relation.Partition != nil || t.Relation.Kind == catalog.Foreign || in.theirs(t.Relation.Owner) {
 				continue
 			}
 			c := t.Relation.ColumnByName("updated_at")

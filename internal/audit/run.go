@@ -23,10 +23,9 @@ type Result struct {
 func Read(m *tenancy.Model) *Input {
 	d := decide.New(m)
 	in := &Input{Model: m, Ways: reach.Ways(m), decider: d}
-	in.Answers = make([]decide.Decision, len(in.Ways))
+	in.Answers = d.All(in.Ways)
 	in.byTable = make(map[*catalog.Relation][]int, len(m.Tables))
 	for i, w := range in.Ways {
-		in.Answers[i] = d.Decide(w)
 		in.byTable[w.Relation] = append(in.byTable[w.Relation], i)
 	}
 	in.isolation = isolationWays(in)
@@ -35,13 +34,22 @@ func Read(m *tenancy.Model) *Input {
 	return in
 }
 
-// Run applies rules to in. now decides which acceptances still count. A rule that panics would hide what it should have
-// found: it is reported as unchecked for the whole database.
+// Run applies rules to in, on all processors. now decides which acceptances still count. A rule that panics would hide what it
+// should have found: it is reported as unchecked for the whole database.
 func Run(in *Input, rules []Rule, now time.Time) Result {
-	var out Result
-	in.unchecked = func(u Unchecked) { out.Unchecked = append(out.Unchecked, u) }
+	each := make([]Result, len(rules))
+	var workers sync.WaitGroup
 	for i := range rules {
-		out.Findings = append(out.Findings, apply(&rules[i], in)...)
+		workers.Go(func() { each[i] = apply(&rules[i], in) })
+	}
+	workers.Wait()
+	var out Result
+	if why, _ := in.Model.Unjudged(); why != "" {
+		out.Unchecked = append(out.Unchecked, Unchecked{Rule: "all", Object: in.Model.Snapshot.Server.Database, Why: why})
+	}
+	for _, r := range each {
+		out.Findings = append(out.Findings, r.Findings...)
+		out.Unchecked = append(out.Unchecked, r.Unchecked...)
 	}
 	for i := range out.Findings {
 		out.Findings[i].Accepted = acceptance(in.Model, &out.Findings[i], now)
@@ -54,14 +62,16 @@ func Run(in *Input, rules []Rule, now time.Time) Result {
 	return out
 }
 
-func apply(r *Rule, in *Input) (found []Finding) {
+func apply(r *Rule, all *Input) (out Result) {
+	in := *all
+	in.unchecked = func(u Unchecked) { out.Unchecked = append(out.Unchecked, u) }
 	defer func() {
 		if p := recover(); p != nil {
-			found = nil
+			out.Findings = nil
 			in.unchecked(Unchecked{Rule: r.ID, Object: in.Model.Snapshot.Server.Database, Why: fmt.Sprintf("the rule ended abnormally: %v", p)})
 		}
 	}()
-	r.Check(in, func(f Finding) {
+	r.Check(&in, func(f Finding) {
 		f.ID, f.Rule = r.ID, r.Name
 		f.Title = cmp.Or(f.Title, r.Title)
 		f.Severity = cmp.Or(f.Severity, r.Severity)
@@ -71,9 +81,9 @@ func apply(r *Rule, in *Input) (found []Finding) {
 		if f.Fix != nil {
 			f.Fix.Step = cmp.Or(f.Fix.Step, r.Fix)
 		}
-		found = append(found, f)
+		out.Findings = append(out.Findings, f)
 	})
-	return found
+	return out
 }
 
 // rank is a severity's place, the gravest first.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -28,19 +29,29 @@ func protect(m *tenancy.Model, t *tenancy.Table) string {
 	if column == nil {
 		return ""
 	}
-	context := "app.tenant_id"
-	for _, c := range m.Contexts {
-		if c.Kind == "setting" && !c.Principal {
-			context = c.Name
-			break
-		}
-	}
-	value := fmt.Sprintf("NULLIF(current_setting('%s', true), '')", strings.ReplaceAll(context, "'", "''"))
+	value := contextValue(m)
 	if column.Type != "text" {
 		value += "::" + column.Type
 	}
 	return fmt.Sprintf("CREATE POLICY tenant_isolation ON %s USING (%s = (SELECT %s));\n%s", t.Relation.Identity(),
 		catalog.QuoteIdent(column.Name), value, enable(t.Relation))
+}
+
+// contextValue is the SQL of the tenant's context: the setting or the claim that most policies read.
+func contextValue(m *tenancy.Model) string {
+	setting := func(name string) string {
+		return fmt.Sprintf("NULLIF(current_setting(%s, true), '')", pg.Literal(name))
+	}
+	for _, c := range m.Contexts {
+		switch {
+		case c.Principal || c.Signed:
+		case c.Kind == "setting":
+			return setting(c.Name)
+		case c.Kind == "claim":
+			return fmt.Sprintf("(%s::jsonb #>> %s)", setting(c.Name), pg.Literal("{"+strings.Join(c.Path, ",")+"}"))
+		}
+	}
+	return setting("app.tenant_id")
 }
 
 // keyOf names a table's tenant key for people.

@@ -1,0 +1,79 @@
+package audit
+
+import (
+	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/expr"
+)
+
+var definerChangesProtection = Rule{
+	ID:       "FUN016",
+	Name:     "definer-changes-protection",
+	Title:    "a SECURITY DEFINER function changes what keeps tenants apart",
+	Severity: High,
+	Fix:      "function_execute",
+	Source:   "92, 97; verified attack by a maintenance function",
+	Doc: `The function runs as its owner and holds a statement that switches row security off, changes policies, owners or privileges, or drops a table or a trigger.
+Whoever may call it does that for all tenants, and for as long as nobody puts it back.
+
+Take EXECUTE away from the application; migrations and maintenance have a role of their own.`,
+
+	Check: func(in *Input, report func(Finding)) {
+		for i := range in.Model.Snapshot.Functions {
+			f := &in.Model.Snapshot.Functions[i]
+			app, ok := in.caller(f)
+			if f.System || f.Extension != "" || !f.SecurityDefiner || !ok || f.Result == "trigger" || f.Result == "event_trigger" {
+				continue
+			}
+			body, err := in.Model.Reader.Body(f)
+			if err != nil {
+				in.Unchecked("FUN016", f.Identity(), err.Error())
+				continue
+			}
+			for _, q := range body.Statements {
+				what := changesProtection(q)
+				if what == "" {
+					continue
+				}
+				found := definerFinding(f, app, "holds "+what)
+				found.Severity = High
+				if in.Model.Reader.RefusesCallers(f) {
+					found.Severity = Medium
+					found.Detail += " Its body refuses some callers; whom, was not followed."
+				}
+				if len(q.Range) > 0 {
+					found.Table = q.Range[0].Relation.Identity()
+				}
+				report(found)
+				break
+			}
+		}
+	},
+}
+
+// protections are the statements that change who may do what, as the parser names them, with how people write them. Those that say true
+// do so on a table that stands; of others it does not matter.
+var protections = map[string]struct {
+	words string
+	table bool
+}{
+	"ALTERTABLE": {"ALTER TABLE", true}, "ALTEROWNER": {"ALTER … OWNER TO", false}, "CREATEPOLICY": {"CREATE POLICY", true}, "ALTERPOLICY": {"ALTER POLICY", true}, "DROP": {"DROP", true},
+	"GRANT": {"GRANT", false}, "GRANTROLE": {"GRANT of a role", false}, "CREATEROLE": {"CREATE ROLE", false}, "ALTERROLE": {"ALTER ROLE", false}, "ALTERROLESET": {"ALTER ROLE … SET", false},
+	"ALTERDEFAULTPRIVILEGES": {"ALTER DEFAULT PRIVILEGES", false}, "REASSIGNOWNED": {"REASSIGN OWNED", false}, "DROPOWNED": {"DROP OWNED", false}, "ALTERSYSTEM": {"ALTER SYSTEM", false},
+}
+
+// changesProtection names the statement of this kind that q is, or "".
+func changesProtection(q *expr.Query) string {
+	p, ok := protections[q.Utility]
+	if q.Command != "utility" || !ok || p.table && len(q.Range) == 0 {
+		return ""
+	}
+	var on []string
+	for i := range q.Range {
+		on = append(on, q.Range[i].Relation.Identity())
+	}
+	if len(on) > 0 {
+		return p.words + " on " + strings.Join(on, ", ")
+	}
+	return p.words
+}
