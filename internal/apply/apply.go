@@ -63,6 +63,8 @@ type Options struct {
 	Allow []string
 	// Mirror is the path of a local copy of the run log, one JSON object a line, appended and synced; "" for none.
 	Mirror string
+	// Trace is told what each transaction really locked, and for how long; nil: nobody looks, which costs nothing.
+	Trace func(Traced)
 
 	Locks LockPolicy
 	Build BuildPolicy

@@ -2,11 +2,12 @@ package apply
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ringfencehq/ringfence/internal/english"
 )
 
 // A supervision looks, from a second connection, at a statement that runs outside of transactions: how far it is, whom it
@@ -96,7 +97,7 @@ func (s *supervision) tell(found []progress, culprits []Blocker) {
 	if len(culprits) > 0 {
 		st.Blockers = culprits
 		e.Kind, e.Blockers = EventWaiting, culprits
-		e.Message = fmt.Sprintf("waiting for %d transactions", len(culprits))
+		e.Message = "waiting for " + english.Count(len(culprits), "transaction")
 	}
 	s.r.emit(s.t, e)
 }

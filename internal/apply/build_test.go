@@ -116,7 +116,7 @@ func TestFailedBuildLeavesNothing(t *testing.T) {
 	p.Steps[0].Do = []string{`CREATE UNIQUE INDEX CONCURRENTLY "invoice_org_idx" ON "shop"."invoice" ("org")`}
 	before := s.state(t)
 	_, err := Run(t.Context(), s.options(p))
-	if e := serverSaid(err); e == nil || e.Code != "23505" {
+	if e := pg.ServerError(err); e == nil || e.Code != "23505" {
 		t.Fatalf("building a unique index over duplicates: %v", err)
 	}
 	if want := "applying step 1 of 1, tenant_index on shop.invoice_org_idx: "; !strings.HasPrefix(err.Error(), want) {

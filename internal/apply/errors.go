@@ -3,8 +3,11 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/ringfencehq/ringfence/internal/english"
 )
 
 // ErrLeaseHeld is in the chain of the error with which a second operator is turned away. The error is a *LeaseError.
@@ -98,7 +101,7 @@ type HeldError struct {
 }
 
 func (e *HeldError) Error() string {
-	text := fmt.Sprintf("held after %d tries in %s: %s", e.Tries, e.Waited.Round(time.Millisecond), e.Why)
+	text := fmt.Sprintf("held after %s in %s: %s", english.Count(e.Tries, "try"), e.Waited.Round(time.Millisecond), e.Why)
 	for _, b := range e.Blockers {
 		text += "; " + b.String()
 	}
@@ -171,19 +174,34 @@ type Question struct {
 // An AskError holds what must be allowed by name first.
 type AskError struct{ Questions []Question }
 
+// Error names up to three objects of each reason.
 func (e *AskError) Error() string {
-	parts := make([]string, len(e.Questions))
-	for i, q := range e.Questions {
-		parts[i] = q.Object + " " + q.Why
+	var reasons []string
+	objects := make(map[string][]string)
+	for _, q := range e.Questions {
+		if objects[q.Why] == nil {
+			reasons = append(reasons, q.Why)
+		}
+		objects[q.Why] = append(objects[q.Why], q.Object)
+	}
+	parts := make([]string, len(reasons))
+	for i, why := range reasons {
+		named, more := objects[why], ""
+		if len(named) > 3 {
+			named, more = named[:3], fmt.Sprintf(" and %d more", len(named)-3)
+		}
+		parts[i] = strings.Join(named, ", ") + more + " " + why
 	}
 	return "asking before taking back: " + strings.Join(parts, "; ")
 }
 
 // Hint says what to do next.
 func (e *AskError) Hint() string {
-	names := make([]string, len(e.Questions))
-	for i, q := range e.Questions {
-		names[i] = q.Name
+	var names []string
+	for _, q := range e.Questions {
+		if !slices.Contains(names, q.Name) {
+			names = append(names, q.Name)
+		}
 	}
 	return "Allow by name what may be lost: " + strings.Join(names, ", ")
 }

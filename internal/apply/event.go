@@ -37,19 +37,21 @@ type Outcome string
 
 // The outcomes of a step.
 const (
-	Did        Outcome = "done"        // by this run
-	Already    Outcome = "already"     // in place before the plan touched it
-	Before     Outcome = "done before" // by an earlier run of the same plan
-	Adopted    Outcome = "adopted"     // begun by a killed run, finished by the server
-	WouldDo    Outcome = "would do"    // dry run
-	Held       Outcome = "held"        // waiting was given up; nothing was changed
-	Failed     Outcome = "failed"      // refused by the server; nothing was changed
-	NotReached Outcome = "not reached" // an earlier step did not get through
-	LeftOut    Outcome = "left out"    // by Options.Only
-	Undone     Outcome = "undone"      // taken back by this run
-	NotOurs    Outcome = "not ours"    // not taken back: it was there before the plan
-	NoWayBack  Outcome = "no way back" // not taken back: the plan says why it cannot be
-	NotDone    Outcome = "not done"    // nothing to take back
+	Did        Outcome = "done"            // by this run
+	Already    Outcome = "already"         // in place before the plan touched it
+	Before     Outcome = "done before"     // by an earlier run of the same plan
+	Adopted    Outcome = "adopted"         // begun by a killed run, finished by the server
+	WouldDo    Outcome = "would do"        // dry run
+	Held       Outcome = "held"            // waiting was given up; nothing was changed
+	Failed     Outcome = "failed"          // refused by the server; nothing was changed
+	NotReached Outcome = "not reached"     // an earlier step did not get through
+	LeftOut    Outcome = "left out"        // by Options.Only
+	Undone     Outcome = "undone"          // taken back by this run
+	NotOurs    Outcome = "not ours"        // not taken back: it was there before the plan
+	NoNeed     Outcome = "nothing to undo" // not taken back: the plan says why it need not be
+	NoWayBack  Outcome = "no way back"     // not taken back: the plan does not say how
+	NotDone    Outcome = "not done"        // nothing to take back
+	Gone       Outcome = "gone"            // nothing to take back: its table was dropped since, and the step's work with it
 	UndoneAgo  Outcome = "undone before"
 )
 

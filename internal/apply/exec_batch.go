@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 // backfill runs a batched step: the same statement, a bounded number of rows a transaction, until it finds none. The run
@@ -61,7 +63,7 @@ func (r *runner) batch(ctx context.Context, t task, row *logRow, clock *lockCloc
 	timeout := clock.timeout()
 	stop := r.watchBlockers(ctx, unit{tasks: []task{t}}, w.pid, timeout)
 	next := *row
-	n, err = r.batchStatements(ctx, w, t, &next, timeout)
+	n, traced, err := r.batchStatements(ctx, w, t, &next, timeout)
 	stop()
 	if err != nil {
 		if !w.alive() || ctx.Err() != nil {
@@ -75,27 +77,32 @@ func (r *runner) batch(ctx context.Context, t task, row *logRow, clock *lockCloc
 	if err := r.commitBatch(ctx, w, &next); err != nil {
 		return 0, err
 	}
+	traced()
 	*row = next
 	return n, nil
 }
 
-func (r *runner) batchStatements(ctx context.Context, w *session, t task, row *logRow, timeout time.Duration) (int64, error) {
+func (r *runner) batchStatements(ctx context.Context, w *session, t task, row *logRow, timeout time.Duration) (n int64, traced func(), err error) {
 	if err := w.beginWork(ctx, r.taskName(t, row.Attempt), timeout, 0); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if err := checkFence(ctx, w, r.lease.fence); err != nil {
-		return 0, err
+		return 0, nil, err
+	}
+	locks, traced, err := r.trace(ctx, w, []task{t})
+	if err != nil {
+		return 0, nil, err
 	}
 	tag, err := w.execTag(ctx, t.sql[0], t.batch)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	n := tag.RowsAffected()
+	n = tag.RowsAffected()
 	row.Rows += n
 	if err := w.one(ctx, "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text", nil, &row.XID); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return n, endRow(ctx, w, row)
+	return n, traced, errors.Join(locks(), endRow(ctx, w, row))
 }
 
 // commitBatch commits a batch. Where the answer is lost, the rows counted in the run log tell whether it was: they are
@@ -191,7 +198,7 @@ func (r *runner) endBatches(ctx context.Context, row *logRow, state string, caus
 		return errors.Join(cause, err)
 	}
 	row.State = state
-	if e := serverSaid(cause); e != nil {
+	if e := pg.ServerError(cause); e != nil {
 		row.SQLState = e.Code
 	}
 	return errors.Join(cause, endRow(booking, r.watch, row))

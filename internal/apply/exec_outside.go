@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/pg"
@@ -103,7 +104,15 @@ func (r *runner) outsideOnce(ctx context.Context, t task, number int) (*logRow, 
 	if t.direction == dirUndo {
 		row.State = stateUndone
 	}
+	if r.opts.Trace != nil {
+		r.opts.Trace(Traced{Steps: []int{t.index}, Concurrent: concurrently(t.sql)})
+	}
 	return row, endRow(ctx, r.watch, row)
+}
+
+// concurrently reports whether every statement builds or drops an index CONCURRENTLY.
+func concurrently(statements []string) bool {
+	return !slices.ContainsFunc(statements, func(sql string) bool { _, is := parseIndexStatement(sql); return !is })
 }
 
 // bookEnd writes an attempt's end even when ctx has ended.
@@ -176,7 +185,7 @@ func (r *runner) supervised(ctx context.Context, t task, sql string) error {
 
 // serverCause keeps the server's words of a joined error.
 func serverCause(err error) error {
-	if e := serverSaid(err); e != nil {
+	if e := pg.ServerError(err); e != nil {
 		return e
 	}
 	return nil

@@ -115,7 +115,7 @@ func (r *runner) attempt(ctx context.Context, u unit, number int, lockTimeout ti
 		return errors.Join(errConnection, err)
 	}
 	stopWatching := r.watchBlockers(ctx, u, w.pid, lockTimeout)
-	written, err := r.statements(ctx, w, u, number, lockTimeout)
+	written, traced, err := r.statements(ctx, w, u, number, lockTimeout)
 	stopWatching()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -133,6 +133,7 @@ func (r *runner) attempt(ctx context.Context, u unit, number int, lockTimeout ti
 	if err := r.commit(ctx, w, written); err != nil {
 		return err
 	}
+	traced()
 	for i, t := range u.tasks {
 		r.settle(t, written[i])
 	}
@@ -151,24 +152,27 @@ func (r *runner) settle(t task, row *logRow) {
 	st.Attempts = max(st.Attempts, 1)
 }
 
-// statements runs everything of a transaction but its COMMIT.
-func (r *runner) statements(ctx context.Context, w *session, u unit, number int, lockTimeout time.Duration) ([]*logRow, error) {
+// statements runs everything of a transaction but its COMMIT, after which traced is to be called.
+func (r *runner) statements(ctx context.Context, w *session, u unit, number int, lockTimeout time.Duration) (written []*logRow, traced func(), err error) {
 	name := r.taskName(u.tasks[0], number)
 	if err := w.beginWork(ctx, name, lockTimeout, r.statementLimit(u, lockTimeout)); err != nil {
-		return nil, &taskError{u.tasks[0].index, err}
+		return nil, nil, &taskError{u.tasks[0].index, err}
 	}
 	if err := checkFence(ctx, w, r.lease.fence); err != nil {
-		return nil, &taskError{u.tasks[0].index, err}
+		return nil, nil, &taskError{u.tasks[0].index, err}
 	}
-	var written []*logRow
+	locks, traced, err := r.trace(ctx, w, u.tasks)
+	if err != nil {
+		return nil, nil, &taskError{u.tasks[0].index, err}
+	}
 	for _, t := range u.tasks {
 		row, err := r.effect(ctx, w, t, number)
 		if err != nil {
-			return nil, &taskError{t.index, err}
+			return nil, nil, &taskError{t.index, err}
 		}
 		written = append(written, row)
 	}
-	return written, nil
+	return written, traced, locks()
 }
 
 // effect runs one task's statements in the transaction at hand, proves them, and writes the run log's row.

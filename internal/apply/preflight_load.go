@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
 )
@@ -133,7 +134,7 @@ func diskChecks(ctx context.Context, s *session, _ facts, steps []plan.Step) ([]
 		return nil, nil
 	}
 	return []Check{{Name: "disk", State: CheckUnknown,
-		Detail: fmt.Sprintf("the free disk space cannot be read from here; %d indexes will be built on tables of %d MB, and need room beside them", builds, size>>20),
+		Detail: fmt.Sprintf("the free disk space cannot be read from here; the build of %s, on tables of %d MB, needs room beside them", english.Count(builds, "index"), size>>20),
 		Hint:   "Make sure of the room. A build that runs out of it is dropped, and held."}}, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
 // Rollback takes back, in reverse order, what the plan's runs did on this target, all of it or the tables of
@@ -71,13 +73,17 @@ func (r *runner) judgeRollback(ctx context.Context) (chosen map[int]bool, err er
 		s := &r.opts.Plan.Steps[i]
 		st, res := r.hist.step(s.ID), &r.res.Steps[i]
 		done, err := isDone(ctx, r.watch, s.Done)
+		if !done && st.state == stateEffected && r.tableGone(ctx, s) {
+			res.Outcome, res.Why = Gone, whyGone
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("asking whether step %d, %s on %s, is done: %w", i+1, s.Kind, s.Object, err)
 		}
 		ours := st.state == stateEffected || st.state != stateAlready && st.tried
 		switch {
 		case ours && s.NoUndo != "":
-			res.Outcome, res.Why = NoWayBack, s.NoUndo
+			res.Outcome, res.Why = NoNeed, s.NoUndo
 		case ours && len(s.Undo) == 0:
 			res.Outcome, res.Why = NoWayBack, "the plan has nothing that takes it back"
 		case done && ours:
@@ -100,6 +106,19 @@ func (r *runner) judgeRollback(ctx context.Context) (chosen map[int]bool, err er
 		return nil, &IndeterminateError{Disagreements: quarrels}
 	}
 	return chosen, nil
+}
+
+// whyGone is told of steps whose table is no more: partitions are dropped as they age.
+const whyGone = "the table is gone, and what the step did with it"
+
+// tableGone reports whether the table that a step is about is no longer there. What cannot be asked is not gone.
+func (r *runner) tableGone(ctx context.Context, s *plan.Step) bool {
+	if s.Table == "" {
+		return false
+	}
+	var gone bool
+	err := r.watch.one(ctx, "SELECT pg_catalog.to_regclass($1) IS NULL", []any{s.Table}, &gone)
+	return err == nil && gone
 }
 
 // dryRollback says what would be taken back.

@@ -21,7 +21,7 @@ func (r *runner) ask(ctx context.Context, chosen map[int]bool) error {
 		s := &r.opts.Plan.Steps[i]
 		for _, danger := range s.UndoDanger {
 			if danger != dangerValues && !slices.Contains(r.opts.Allow, danger) {
-				questions = append(questions, Question{Name: danger, Step: s.ID, Object: s.Object, Why: "is taken back only when this is allowed: " + danger})
+				questions = append(questions, Question{Name: danger, Step: s.ID, Object: s.Object, Why: "only where it is allowed by name: " + danger})
 			}
 		}
 		for _, sql := range s.Undo {

@@ -91,6 +91,23 @@ func (r *runner) emergency(ctx context.Context, e Emergency) error {
 	return r.runUnits(ctx, units)
 }
 
+// Reached are the tables on which a run did the rung, though it may not have got through. One that the last rung was to open counts where
+// its row security is off, and not where its owner alone passes again.
+func Reached(p *plan.Plan, result *Result, rung Rung) []string {
+	out := []string{}
+	if result == nil {
+		return out
+	}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		did := slices.ContainsFunc(result.Steps, func(r StepResult) bool { return r.ID == s.ID && r.Outcome == Undone })
+		if did && (rung != RungInsecureDisable || enables(s.Do)) && !slices.Contains(out, s.Table) {
+			out = append(out, s.Table)
+		}
+	}
+	return out
+}
+
 // rungTask is what a rung does about one step; without statements where it does nothing.
 func rungTask(p *plan.Plan, i int, rung Rung) task {
 	s := &p.Steps[i]

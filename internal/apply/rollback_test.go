@@ -218,6 +218,34 @@ func TestRollbackStopsAtWhatOthersChanged(t *testing.T) {
 	}
 }
 
+// TestRollbackPassesOverWhatIsGone drops a table after the plan, as partitions are dropped when they are old: its steps are gone with it,
+// and the other tables' are taken back.
+func TestRollbackPassesOverWhatIsGone(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	p := withoutFill()
+	if _, err := Run(t.Context(), s.options(p)); err != nil {
+		t.Fatalf("applying: %v", err)
+	}
+	s.Exec(t, "DROP TABLE shop.invoice CASCADE")
+	checked, err := Verify(t.Context(), s.options(p))
+	if err != nil {
+		t.Fatalf("verifying: %v", err)
+	}
+	for _, v := range checked {
+		if gone := v.Table == "shop.invoice"; v.Gone != gone || v.Done == nil || *v.Done == gone {
+			t.Errorf("step %d on %s: gone %v, done %v, %s", v.Step, v.Table, v.Gone, v.Done, v.Why)
+		}
+	}
+	res, err := Rollback(t.Context(), s.options(p))
+	if err != nil {
+		t.Fatalf("taking back: %v", err)
+	}
+	if diff := cmp.Diff([]Outcome{Gone, Undone, Undone, Gone, Gone, Gone}, outcomes(res)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
 func TestEmergencyOpensAndRunCloses(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -1,11 +1,8 @@
 package apply
 
 import (
-	"errors"
 	"strings"
 	"unicode"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
@@ -25,25 +22,16 @@ const (
 	stateUndefinedObject = "42704"
 )
 
-// serverSaid gives the server's error in the chain, or nil where the connection failed instead.
-func serverSaid(err error) *pgconn.PgError {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
-}
-
 // fatal tells whether err ended the connection, so that the server's answer to the statement is not known.
 func fatal(err error) bool {
-	e := serverSaid(err)
+	e := pg.ServerError(err)
 	return e == nil || e.SeverityUnlocalized == "FATAL" || e.SeverityUnlocalized == "PANIC"
 }
 
 // concurrentTuple tells whether err is the catalogue's "tuple concurrently updated", known by the routine that raises it
 // since it has no code of its own and texts are translated.
 func concurrentTuple(err error) bool {
-	e := serverSaid(err)
+	e := pg.ServerError(err)
 	return e != nil && e.Code == stateInternal && (e.Routine == "simple_heap_update" || e.Routine == "simple_heap_delete")
 }
 

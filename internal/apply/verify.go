@@ -15,6 +15,8 @@ type VerifyResult struct {
 	// Done is nil where the question could not be answered; Why says why.
 	Done *bool  `json:"done"`
 	Why  string `json:"why,omitempty"`
+	// Gone is true where the step's table was dropped since: there is nothing left to be in place.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Verify asks every chosen step's Done, on one session, and changes nothing. It does not attack: that the steps are in
@@ -37,6 +39,8 @@ func Verify(ctx context.Context, opts Options) ([]VerifyResult, error) {
 		t := doTask(r.opts.Plan, i)
 		v := VerifyResult{Step: i + 1, ID: t.id, Kind: t.kind, Object: t.object, Table: t.table}
 		switch done, err := isDone(ctx, r.watch, t.check); {
+		case !done && r.tableGone(ctx, &r.opts.Plan.Steps[i]):
+			v.Done, v.Gone, v.Why = new(bool), true, whyGone
 		case err == nil:
 			v.Done = &done
 		case ctx.Err() != nil || !r.watch.alive():

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 
 // Compare says what is not as it was accepted. Both models must rest on the same configuration. Neither is changed.
 func Compare(accepted, present *tenancy.Model) Result {
+	if alike(accepted.Snapshot, present.Snapshot) {
+		return Result{}
+	}
 	before, after := inventoryOf(accepted), inventoryOf(present)
 	now := time.Time{} // what is accepted as a leak stays a leak: the change is what counts
 	j := &judging{before: before, after: after, was: prove.Logic(accepted, now), is: prove.Logic(present, now)}
@@ -93,8 +97,12 @@ func (v *inventory) relationOf(x *item) *item {
 // change explains is a change of its own.
 func (j *judging) explain(changes []Change) []Change {
 	given := make([]bool, len(j.effects))
+	granted := grantsBear(changes, j.effects)
 	for i := range changes {
 		for n, e := range j.effects {
+			if granted[n] && (changes[i].Kind == "column" || changes[i].Kind == "constraint" || changes[i].Kind == "index") {
+				continue
+			}
 			if bears(&changes[i], &e) {
 				given[n] = true
 				changes[i].Effects = append(changes[i].Effects, e)
@@ -128,6 +136,18 @@ func (j *judging) giveRest(changes []Change, given []bool) {
 			}
 		}
 	}
+}
+
+// grantsBear says which effects come from a grant on their relation: what changed of its columns, constraints and indexes has not
+// opened them then.
+func grantsBear(changes []Change, effects []Effect) []bool {
+	out := make([]bool, len(effects))
+	for n := range effects {
+		out[n] = slices.ContainsFunc(changes, func(c Change) bool {
+			return c.Kind == "grant" && c.relation == effects[n].Relation && bears(&c, &effects[n])
+		})
+	}
+	return out
 }
 
 // bears reports whether the effect can come from the change by what both name.

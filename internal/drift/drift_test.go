@@ -49,6 +49,8 @@ ALTER TABLE bill OWNER TO {owner}; CREATE POLICY p ON bill USING (tenant_id = te
 		{"a role bypasses", "ALTER ROLE {app} BYPASSRLS", []string{"widened role {app}"}},
 		{"a membership", "GRANT {owner} TO {app}", []string{"widened membership {owner} to {app}"}},
 		{"a grant", "GRANT DELETE ON doc TO {app}", []string{"widened grant public.doc to {app} DELETE"}},
+		{"a grant, and an index and a column beside it", "GRANT TRUNCATE ON doc TO {app}; CREATE INDEX ON doc (tenant_id, id); ALTER TABLE doc ADD COLUMN subtitle text",
+			[]string{"widened grant public.doc to {app} TRUNCATE", "neutral column subtitle of public.doc", "neutral index public.doc_tenant_id_id_idx"}},
 		{"a grant less", "REVOKE UPDATE ON doc FROM {app}", []string{"narrowed grant public.doc to {app} UPDATE"}},
 		{"view runs as its owner", "ALTER VIEW docs SET (security_invoker = false)", []string{"widened relation public.docs"}},
 		{"function returns anybody's", "CREATE OR REPLACE FUNCTION tenant() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT tenant_id FROM public.hatch LIMIT 1 $$", nil},
@@ -94,6 +96,24 @@ ALTER TABLE bill OWNER TO {owner}; CREATE POLICY p ON bill USING (tenant_id = te
 				}
 			}
 		})
+	}
+}
+
+// TestCompareGuesses does not call it wider that a role has to guess at what it could read before.
+func TestCompareGuesses(t *testing.T) {
+	db := pgtest.DB(t)
+	app, owner := db.Role(t, "app", "LOGIN"), db.Role(t, "owner", "")
+	pgtest.LoadSQL(t, db, strings.NewReplacer("{app}", app, "{owner}", owner).Replace(base))
+	pgtest.LoadSQL(t, db, "ALTER TABLE doc DISABLE ROW LEVEL SECURITY; ALTER TABLE doc ADD COLUMN word text UNIQUE")
+	accepted := model(t, db, app)
+	pgtest.LoadSQL(t, db, "ALTER TABLE doc ENABLE ROW LEVEL SECURITY")
+	closed := model(t, db, app)
+	if n := Compare(accepted, closed).Count(); n[Widened] != 0 || n[Narrowed] == 0 {
+		t.Errorf("row security came on, and it counts %v", n)
+	}
+	pgtest.LoadSQL(t, db, "ALTER TABLE doc ADD COLUMN code text UNIQUE")
+	if n := Compare(closed, model(t, db, app)).Count(); n[Widened] == 0 {
+		t.Errorf("a key that tells of others came to a closed table, and it counts %v", n)
 	}
 }
 

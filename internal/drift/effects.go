@@ -25,6 +25,7 @@ func effectsOf(before, after []prove.Cell) []Effect {
 		was[wayOf(&before[i])] = &before[i]
 	}
 	is := make(map[wayKey]bool, len(after))
+	read := readable(before)
 	var out []Effect
 	for i := range after {
 		c := &after[i]
@@ -38,8 +39,10 @@ func effectsOf(before, after []prove.Cell) []Effect {
 		if old != nil {
 			e.Before = string(old.Verdict)
 		}
-		e.Direction = direction(e.Before, e.After)
-		e.Why = c.Why
+		e.Direction, e.Why = direction(e.Before, e.After), c.Why
+		if c.Kind == "inference" && e.Direction == Widened && read[[2]string{c.Role, c.Relation}] {
+			e.Direction, e.Why = Neutral, "what can be guessed now could be read before"
+		}
 		if c.Verdict == prove.Leak && c.Witness != nil {
 			e.Witness = &Witness{Row: c.Witness.Row, Context: c.Witness.Context, Statement: c.Witness.Statement}
 		}
@@ -50,6 +53,17 @@ func effectsOf(before, after []prove.Cell) []Effect {
 			e := effect(c, string(c.Verdict), absent)
 			e.Direction, e.Why = Narrowed, "the role has no such way any more"
 			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// readable lists whose rows which role could read outright: such a role had nothing to guess.
+func readable(cells []prove.Cell) map[[2]string]bool {
+	out := map[[2]string]bool{}
+	for i := range cells {
+		if c := &cells[i]; c.Kind == "isolation" && c.Command == "SELECT" && c.Verdict == prove.Leak {
+			out[[2]string{c.Role, c.Relation}] = true
 		}
 	}
 	return out

@@ -11,6 +11,16 @@ import (
 // LockFile is the name of the file that holds the accepted state.
 const LockFile = "ringfence.lock.json"
 
+// alike reports whether two states have the same lock file: what is judged of them is then the same too, and need not be.
+func alike(a, b *catalog.Snapshot) bool {
+	was, err := Lock(a)
+	if err != nil {
+		return false
+	}
+	is, err := Lock(b)
+	return err == nil && bytes.Equal(was, is)
+}
+
 // Lock returns the bytes of the lock file for s: its canonical JSON without sizes, statistics and times, so that two of them
 // differ only where the catalogue does. OIDs stay, since stored trees refer by them; they are never compared.
 func Lock(s *catalog.Snapshot) ([]byte, error) {

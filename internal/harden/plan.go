@@ -22,9 +22,13 @@ func Plan(m *tenancy.Model, o plan.Options) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plan.Make(plan.Input{
-		Model: m, Wants: append(wants(found.Findings), later...), Judge: judge(m), Options: o,
-	})
+	all := append(wants(found.Findings), later...)
+	if role == "" {
+		if all, err = byOptions(m, all); err != nil {
+			return nil, err
+		}
+	}
+	return plan.Make(plan.Input{Model: m, Wants: all, Judge: judge(m), Options: o})
 }
 
 // wants turns findings into what the planner is asked for. Information asks for nothing: what it would add is a matter of taste,

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -63,12 +64,12 @@ type LossError struct {
 func (e *LossError) Error() string {
 	var b strings.Builder
 	if len(e.Tables) > 0 {
-		fmt.Fprintf(&b, "%d tables would lose rows that nobody wants to lose:", len(e.Tables))
+		fmt.Fprintf(&b, "%s would lose rows that nobody wants to lose:", english.Count(len(e.Tables), "table"))
 	}
 	for _, t := range e.Tables {
 		for _, l := range t.Losses {
 			if l.Unexpected {
-				fmt.Fprintf(&b, "\n  %s: %d rows, %s: %s", t.Table, l.Rows, l.Cause.words(), l.Fix)
+				fmt.Fprintf(&b, "\n  %s: %s, %s: %s", t.Table, english.Count(l.Rows, "row"), l.Cause.words(), l.Fix)
 			}
 		}
 	}
@@ -76,7 +77,7 @@ func (e *LossError) Error() string {
 		if b.Len() > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "of %d tables it is not known who loses what:", len(e.Unknown))
+		fmt.Fprintf(&b, "of %s it is not known who loses what:", english.Count(len(e.Unknown), "table"))
 	}
 	for _, t := range e.Unknown {
 		fmt.Fprintf(&b, "\n  %s: %s", t.Table, t.Unknown)
@@ -93,7 +94,7 @@ func (e *LossError) Hint() string {
 	default:
 		table, name = e.Unknown[0].Table, AllowUnknown
 	}
-	return fmt.Sprintf("correct the data and apply again; or take the loss in ringfence.yaml (accept: id: %s, object: %s, reason, by, until); or, once, --allow %s or --allow \"%s %s\"",
+	return fmt.Sprintf("correct the data and apply again; or take the loss in ringfence.yaml (accept: id: %s, object: %s, reason, by, until); or, once, --allow %s or --allow '%s %s'",
 		AcceptanceID, table, name, name, table)
 }
 

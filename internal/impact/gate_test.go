@@ -62,7 +62,7 @@ func TestAllowByTable(t *testing.T) {
 	}
 	err = doc.Gate()
 	var refused *impact.LossError
-	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "public.notes: 1 rows, without a key") || !strings.Contains(refused.Hint(), "id: loss, object: public.notes") {
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "public.notes: 1 row, without a key") || !strings.Contains(refused.Hint(), "id: loss, object: public.notes") {
 		t.Fatalf("the gate: %v", err)
 	}
 	doc.Allow([]string{impact.AllowUnexpected + " public.whole"})

@@ -71,14 +71,14 @@ func load(t *testing.T, schema string) (*pgtest.Database, *strings.Replacer) {
 	return loadInto(t, pgtest.DB(t), schema)
 }
 
-func loadInto(t *testing.T, db *pgtest.Database, schema string) (*pgtest.Database, *strings.Replacer) {
+func loadInto(t testing.TB, db *pgtest.Database, schema string) (*pgtest.Database, *strings.Replacer) {
 	t.Helper()
 	names := strings.NewReplacer("$app", db.Role(t, "app", "LOGIN"), "$owner", db.Role(t, "owner", "LOGIN"), "$service", db.Role(t, "service", "BYPASSRLS"))
 	pgtest.LoadSQL(t, db, names.Replace(schema))
 	return db, names
 }
 
-func modelAndPlan(t *testing.T, db *pgtest.Database, config, app string) (*tenancy.Model, *plan.Plan) {
+func modelAndPlan(t testing.TB, db *pgtest.Database, config, app string) (*tenancy.Model, *plan.Plan) {
 	t.Helper()
 	m := modelOf(t, db, config, app)
 	p, err := harden.Plan(m, plan.Options{Allow: []string{"drop_policy", "replace_policy"}})
@@ -88,7 +88,7 @@ func modelAndPlan(t *testing.T, db *pgtest.Database, config, app string) (*tenan
 	return m, p
 }
 
-func modelOf(t *testing.T, db *pgtest.Database, config, app string) *tenancy.Model {
+func modelOf(t testing.TB, db *pgtest.Database, config, app string) *tenancy.Model {
 	t.Helper()
 	c, err := tenancy.ParseConfig("ringfence.yaml", []byte(config))
 	if err != nil {

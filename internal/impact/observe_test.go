@@ -49,7 +49,7 @@ func (o *observation) options() apply.Options {
 	}
 }
 
-func observe(t *testing.T, db *pgtest.Database, names *strings.Replacer) *observation {
+func observe(t testing.TB, db *pgtest.Database, names *strings.Replacer) *observation {
 	t.Helper()
 	m, p := modelAndPlan(t, db, "context: app.tenant_id", names.Replace("$app"))
 	watch, blind, err := impact.Observe(m, p)
@@ -62,7 +62,7 @@ func observe(t *testing.T, db *pgtest.Database, names *strings.Replacer) *observ
 	return &observation{db: db, names: names, plan: p, watch: watch}
 }
 
-func (o *observation) install(t *testing.T) {
+func (o *observation) install(t testing.TB) {
 	t.Helper()
 	if _, err := apply.Run(t.Context(), o.options()); err != nil {
 		t.Fatal(err)

@@ -48,6 +48,7 @@ SELECT 3`
 
 func FuzzSplit(f *testing.F) {
 	f.Add("SELECT $a$;$a$; COPY t FROM stdin;\n\\.\n/* /* ")
+	f.Add("\u3000;\u0085SELECT 1\u00a0")
 	f.Fuzz(func(t *testing.T, text string) {
 		statements, _ := split("f", text, 1)
 		lines := strings.Count(text, "\n") + 1

@@ -2,7 +2,6 @@ package migrations
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,6 +16,9 @@ func split(file, text string, first int) ([]Statement, []Failure) {
 	l.cut()
 	return l.statements, l.left
 }
+
+// space is what PostgreSQL's scanner takes for white space (scan.l): any other byte, be it Unicode's space, is part of a word.
+const space = " \t\n\r\f\v"
 
 type lexer struct {
 	file string
@@ -42,7 +44,7 @@ func (l *lexer) step() {
 	case c == '\n':
 		l.line++
 		l.at++
-	case unicode.IsSpace(rune(c)):
+	case strings.IndexByte(space, c) >= 0:
 		l.at++
 	case strings.HasPrefix(rest, "--"):
 		l.take(lineEnd(rest))
@@ -123,7 +125,7 @@ func (l *lexer) cut() {
 	if !l.begun {
 		return
 	}
-	sql := strings.TrimSpace(l.text[l.start:l.at])
+	sql := strings.Trim(l.text[l.start:l.at], space)
 	l.begun, l.parens, l.atomic, l.last = false, 0, 0, ""
 	place := Place{l.file, l.startLine}
 	if !copiesIn(sql) {

@@ -10,6 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"unicode/utf8"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // The files of a plan's directory. plan.json is the plan; the others are made from it.
@@ -19,6 +22,7 @@ const (
 	RollbackFile = "rollback.sql"
 	VerifyFile   = "verify.sql"
 	RunbookFile  = "RUNBOOK.md"
+	ImpactFile   = "impact.json" // who loses what: counted in a database, and so not made from the plan alone
 )
 
 // maxPlan bounds a plan.json that is read: some ten thousand tables.
@@ -54,7 +58,7 @@ func render(p *Plan) (map[string][]byte, error) {
 	}, nil
 }
 
-// marshal writes the plan's JSON with SQL as SQL: no escapes for <, > and &.
+// marshal writes the plan's JSON with SQL as SQL: no escapes for <, > and &, but for what a reviewer could not see.
 func marshal(p *Plan) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -63,7 +67,7 @@ func marshal(p *Plan) ([]byte, error) {
 	if err := enc.Encode(p); err != nil {
 		return nil, fmt.Errorf("writing the plan as JSON: %w", err)
 	}
-	return b.Bytes(), nil
+	return visible.JSON(b.Bytes()), nil
 }
 
 func replaceFile(name string, content []byte) error {
@@ -86,7 +90,7 @@ func replaceFile(name string, content []byte) error {
 // plan keeps (see Check), and a directory whose SQL files are not the ones this plan gives: what was reviewed there would
 // not be what runs. A file of SQL may be missing.
 func Read(dir string) (*Plan, error) {
-	text, err := readFile(filepath.Join(dir, PlanFile))
+	text, err := bounded.ReadRegular(filepath.Join(dir, PlanFile), maxPlan)
 	if err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
@@ -99,7 +103,7 @@ func Read(dir string) (*Plan, error) {
 		return nil, err
 	}
 	for _, name := range []string{ForwardFile, RollbackFile, VerifyFile} {
-		has, err := readFile(filepath.Join(dir, name))
+		has, err := bounded.ReadRegular(filepath.Join(dir, name), maxPlan)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -113,34 +117,12 @@ func Read(dir string) (*Plan, error) {
 	return p, nil
 }
 
-// readFile reads a regular file. It looks before it opens: opening a pipe would wait for its writer.
-func readFile(name string) ([]byte, error) {
-	if info, err := os.Stat(name); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", filepath.Base(name))
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxPlan+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxPlan {
-		return nil, fmt.Errorf("%s is larger than %d bytes", filepath.Base(name), maxPlan)
-	}
-	return text, nil
-}
-
 // Decode reads a plan's JSON, as strictly as Read does: no unknown and no doubled field, nothing after the plan, UTF-8 only.
 func Decode(text []byte) (*Plan, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("reading the plan: it is not UTF-8")
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
+	dec := json.NewDecoder(bounded.JSON(bytes.NewReader(text), maxPlan))
 	dec.DisallowUnknownFields()
 	var p Plan
 	if err := dec.Decode(&p); err != nil {

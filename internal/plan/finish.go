@@ -62,7 +62,7 @@ func (p *planner) bind(s *Step, prints map[string]string) {
 		objects = append(objects, identity)
 	}
 	switch s.Kind {
-	case "function_search_path", "function_execute", "security_invoker", "revoke", "revoke_grant_option", "grant":
+	case "function_search_path", "function_execute", "security_invoker", "security_barrier", "check_option", "revoke", "revoke_execute", "revoke_grant_option", "grant":
 		objects = append(objects, s.Object)
 	case "application_role", "role_attribute", "unset_context_default":
 		objects = append(objects, "role "+s.Object)

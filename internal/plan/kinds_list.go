@@ -11,8 +11,8 @@ func Kinds() []*Kind {
 		&tenantBackfill, &updatedAtBackfill,
 		&notNullCheck, &notNullValidate, &notNull,
 		&foreignKey, &foreignKeyValidate, &foreignKeyDrop, &uniqueSwap, &exclusionSwap, &updatedAtTrigger,
-		&securityInvoker, &functionSearchPath, &functionExecute, &matviewFunction, &serviceFunction,
-		&grant, &revoke, &revokeGrantOption, &publicationTable, &defaultPrivileges, &defaultAccess, &revokeMembership, &roleAttribute, &unsetContextDefault,
+		&securityInvoker, &securityBarrier, &checkOption, &functionSearchPath, &functionExecute, &matviewFunction, &serviceFunction,
+		&grant, &revoke, &revokeExecute, &revokeGrantOption, &publicationTable, &defaultPrivileges, &defaultAccess, &revokeMembership, &roleAttribute, &unsetContextDefault,
 		&createPolicy, &replacePolicy, &dropPolicy, &enableRLS,
 		&forceRLS,
 	}

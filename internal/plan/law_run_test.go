@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,16 +11,6 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
-
-// strength orders the table locks, weakest first.
-var strength = []Lock{NoLock, AccessShare, RowShare, RowExclusive, ShareUpdateExclusive, Share, ShareRowExclusive, "ExclusiveLock", AccessExclusive}
-
-func stronger(a, b Lock) Lock {
-	if slices.Index(strength, a) > slices.Index(strength, b) {
-		return a
-	}
-	return b
-}
 
 const locksQuery = `
 SELECT n.nspname, c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -140,7 +129,7 @@ func collectLocks(t *testing.T, conn *pgx.Conn, pid uint32, held map[string]Lock
 			t.Fatal(err)
 		}
 		identity := catalog.QuoteIdent(schema) + "." + catalog.QuoteIdent(name)
-		held[identity] = stronger(held[identity], Lock(mode))
+		held[identity] = Stronger(held[identity], Lock(mode))
 	}
 	if rows.Err() != nil {
 		t.Fatal(rows.Err())

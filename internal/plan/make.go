@@ -102,6 +102,7 @@ type planner struct {
 	noContext error           // why no policy can be written; nil: it can
 	bypassed  bool            // whether somebody sees all rows once row security is forced
 	holders   map[string]bool // through whom applications hold privileges
+	runs      []string        // of whom one runs the plan
 }
 
 // A draft is a step with what puts it in its place.
@@ -141,6 +142,7 @@ func newPlanner(in Input) *planner {
 	p.indexWants()
 	p.bypassed = p.somebodyBypasses()
 	p.holders = p.grantees()
+	p.runs = p.runners()
 	return p
 }
 
@@ -175,7 +177,7 @@ func (p *planner) findContext() {
 	}
 	if len(p.m.Contexts) > 0 {
 		c := p.m.Contexts[0]
-		p.noContext = fmt.Errorf("the database learns its tenant by %s %s, for which a person has to write the policy; --context names a setting instead", c.Kind, c.Name)
+		p.noContext = fmt.Errorf("the database learns its tenant by %s %s, whose policies a person has to write or mend; --context names a setting to write them on instead", c.Kind, c.Name)
 	}
 }
 
@@ -203,6 +205,10 @@ func (p *planner) add(k *Kind, t Target, h how) {
 	s := k.step(t)
 	if p.exclude[k.Name] || p.exclude[s.Table] && s.Table != "" || p.exclude[s.Object] || p.exclude[k.Name+" "+s.Object] {
 		p.withhold(k.Name, s.Object, "it was excluded by name", "")
+		return
+	}
+	if why := p.outOfReach(t); why != "" {
+		p.withhold(k.Name, s.Object, why, "")
 		return
 	}
 	for _, d := range k.Danger {

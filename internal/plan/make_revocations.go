@@ -19,7 +19,12 @@ func (p *planner) revocations() {
 	if !p.revocationsStand() {
 		p.add(&revocationTable, Target{}, how{})
 	}
-	for _, use := range []struct{ name, role string }{{revocation.Follower, c.Follower}, {revocation.Revoker, c.Revoker}} {
+	type use struct{ name, role string }
+	uses := []use{{revocation.Follower, c.Follower}, {revocation.Revoker, c.Revoker}}
+	for _, role := range c.Revokers {
+		uses = append(uses, use{revocation.Revoker, role})
+	}
+	for _, use := range uses {
 		if use.role == "" || p.revocationsOpenTo(use.name, use.role) {
 			continue
 		}

@@ -73,6 +73,29 @@ func (p *planner) wantGrantGone(w Want) {
 	p.add(&revoke, target, how{why: w.why()})
 }
 
+// drawnBy says why the application goes on drawing from a sequence, as far as anybody knows: it inserts into the table that the sequence
+// feeds, or nothing shows what else draws from it than a statement of the application's own. "" is: it does not.
+func (p *planner) drawnBy(sequence *catalog.Relation) string {
+	switch t := p.fed(sequence); {
+	case t == nil && p.identity(sequence):
+		return ""
+	case t == nil:
+		return "no column draws from it, so the application's own statements may: take it back by hand where they do not"
+	case t.Class == tenancy.Root, t.Confidence != tenancy.Guess && (t.Class == tenancy.Global || t.Class == tenancy.Infrastructure):
+		return ""
+	}
+	return "inserts draw a serial column's value by it: make it an identity column first"
+}
+
+// identity reports whether a sequence is an identity column's.
+func (p *planner) identity(sequence *catalog.Relation) bool {
+	return slices.ContainsFunc(p.m.Tables, func(t *tenancy.Table) bool {
+		return slices.ContainsFunc(t.Relation.Columns, func(c catalog.Column) bool {
+			return c.Identity != "" && t.Relation.ColumnIdentity(c.Name) == sequence.OwnedBy
+		})
+	})
+}
+
 func (p *planner) relationGrantGone(r *catalog.Relation, w Want) {
 	g := *w.Grant
 	if why := foreignGrantor(g, r.Owner); why != "" {
@@ -80,8 +103,8 @@ func (p *planner) relationGrantGone(r *catalog.Relation, w Want) {
 		return
 	}
 	if r.Kind == catalog.Sequence {
-		if (g.Privilege == "USAGE" || g.Privilege == "UPDATE" && !holdsUsage(r, g.Grantee)) && p.feeds(r) {
-			p.withhold(w.Kind, w.Object, fmt.Sprintf("inserts draw the value of %s by it: make the column an identity column first", r.OwnedBy), "")
+		if why := p.drawnBy(r); why != "" && (g.Privilege == "USAGE" || g.Privilege == "UPDATE" && !holdsUsage(r, g.Grantee)) {
+			p.withhold(w.Kind, w.Object, why, "")
 			return
 		}
 		p.add(&revoke, Target{Name: nameOf(r), ObjectType: "sequence", Role: g.Grantee, Privileges: []string{g.Privilege}, Was: []catalog.Grant{g}}, how{why: w.why()})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -36,7 +37,7 @@ func (p *planner) applicationRole() {
 		r := &p.snap.Relations[i]
 		switch {
 		case r.Extension != "" || r.System || !schemas[r.Schema]:
-		case r.Kind == catalog.Sequence && p.feeds(r):
+		case r.Kind == catalog.Sequence && insertedBy(p.fed(r)):
 			p.grant(Target{Name: nameOf(r), Role: role, ObjectType: "sequence", Privileges: missing(r.Grants, role, []string{"USAGE"})})
 		case r.Kind == catalog.View && p.version >= 150000:
 			p.grant(Target{Name: nameOf(r), Role: role, Privileges: missing(r.Grants, role, []string{"SELECT"})})
@@ -79,16 +80,33 @@ func missing(grants []catalog.Grant, role string, privileges []string) []string 
 	})
 }
 
-// feeds reports whether the sequence is a serial column's of a table that tenants insert into. Identity columns need no grant.
-func (p *planner) feeds(sequence *catalog.Relation) bool {
+// insertedBy reports whether tenants' requests insert into a table; nil: no.
+func insertedBy(t *tenancy.Table) bool {
+	return t != nil && slices.Contains(rowPrivileges(t), "INSERT")
+}
+
+// fed returns the table of which the sequence feeds a column: a serial one, or one whose default names the sequence; nil for none.
+// Identity columns need no grant.
+func (p *planner) fed(sequence *catalog.Relation) *tenancy.Table {
 	for _, t := range p.m.Tables {
-		if (t.Class == tenancy.Owned || t.Class == tenancy.Child) && strings.HasPrefix(sequence.OwnedBy, t.Relation.Identity()+".") {
-			return slices.ContainsFunc(t.Relation.Columns, func(c catalog.Column) bool {
-				return c.Identity == "" && t.Relation.ColumnIdentity(c.Name) == sequence.OwnedBy
-			})
+		if slices.ContainsFunc(t.Relation.Columns, func(c catalog.Column) bool {
+			return c.Identity == "" && (t.Relation.ColumnIdentity(c.Name) == sequence.OwnedBy || draws(c, sequence))
+		}) {
+			return t
 		}
 	}
-	return false
+	return nil
+}
+
+// draws reports whether a column's default names a sequence, as an object or by a text that is looked up when a row is made.
+func draws(c catalog.Column, sequence *catalog.Relation) bool {
+	if c.Default == nil {
+		return false
+	}
+	_, rest, calls := strings.Cut(c.Default.Text, "nextval(")
+	name, _, _ := strings.Cut(strings.TrimLeft(rest, "('"), "'")
+	return calls && slices.Contains([]string{sequence.Identity(), sequence.Name, pg.Ident(sequence.Name), pg.Ident(sequence.Schema, sequence.Name),
+		sequence.Schema + "." + sequence.Name}, name)
 }
 
 // findFunction finds a function by identity or by the shorter form a person writes: schema.name(text).

@@ -12,6 +12,10 @@ func (p *planner) table(t *tenancy.Table) {
 	if t.Relation.Extension != "" || t.Relation.Schema == "ringfence" {
 		return
 	}
+	if why := p.outOfReach(Target{Name: nameOf(t.Relation)}); why != "" && t.Class.Tenant() {
+		p.withhold("enable_rls", t.Relation.Identity(), why, "")
+		return
+	}
 	switch {
 	case t.Relation.Kind == catalog.Foreign && t.Class.Tenant():
 		p.withhold("enable_rls", t.Relation.Identity(), "a foreign table has no row security: it can only be closed by privileges", "")
@@ -32,7 +36,12 @@ func (p *planner) table(t *tenancy.Table) {
 func (p *planner) tenantTable(t *tenancy.Table) {
 	rows, err := p.predicate(t)
 	if err != nil {
-		p.withhold("create_policy", t.Relation.Identity(), err.Error(), "")
+		why := err.Error()
+		if p.noContext != nil && t.Relation.RowSecurity && len(t.Relation.Policies) > 0 {
+			why = "it has policies, and " + p.noContext.Error()
+		}
+		p.withhold("create_policy", t.Relation.Identity(), why, "")
+		p.withoutPolicy(t)
 		return
 	}
 	if column := p.addedKey(t); column != "" {
@@ -48,12 +57,28 @@ func (p *planner) tenantTable(t *tenancy.Table) {
 	p.force(t)
 }
 
+// withoutPolicy plans what a tenant table needs whoever writes its policies.
+func (p *planner) withoutPolicy(t *tenancy.Table) {
+	if p.noContext == nil {
+		return
+	}
+	if len(t.Key) == 1 && t.Relation.ColumnByName(t.Key[0]) != nil {
+		p.tenantIndex(t, Predicate{Key: &KeyTest{Column: t.Key[0]}})
+		p.nullableKey(t)
+	}
+	p.dangerousPrivileges(t.Relation)
+}
+
 // globalTable lets everybody read and no tenant write. Its owner goes on maintaining it, hence no FORCE.
 func (p *planner) globalTable(t *tenancy.Table) {
 	if t.Relation.Kind == catalog.Foreign {
 		return
 	}
 	p.dangerousPrivileges(t.Relation)
+	if t.Confidence == tenancy.Guess && p.heldByApplication(t.Relation) {
+		p.withhold("revoke", t.Relation.Identity(), "the application writes it, and nothing tells whose its rows are: ringfence.yaml has to say which class it is, or its key", "")
+		return
+	}
 	p.revokeFrom(t.Relation, []string{"INSERT", "UPDATE", "DELETE"}, p.wantsFor("revoke", t.Relation.Identity()))
 	p.policies(t, PolicyShape{Command: "SELECT", Rows: Predicate{Every: true}})
 	p.switchOn(t)

@@ -23,6 +23,7 @@ type world struct {
 	conn   *pgx.Conn
 	// ordinary has the planning session taken for an ordinary role's, so that its being a superuser vouches for nothing.
 	ordinary bool
+	session  string // whose it is taken for
 }
 
 func newWorld(t *testing.T, server *pgtest.Instance, schema, config string) *world {
@@ -48,7 +49,7 @@ func (w *world) snapshot(t *testing.T) *catalog.Snapshot {
 		t.Fatal(err)
 	}
 	if w.ordinary {
-		s.Server.SessionRole = "somebody"
+		s.Server.SessionRole = w.session
 	}
 	return s
 }

@@ -51,6 +51,8 @@ var wantPlanners = map[string]func(*planner, Want){
 	"revoke_membership":     (*planner).wantMembership,
 	"role_attribute":        (*planner).wantAttribute,
 	"security_invoker":      (*planner).wantInvoker,
+	"security_barrier":      (*planner).wantBarrier,
+	"check_option":          (*planner).wantCheckOption,
 	"function_execute":      (*planner).wantExecute,
 	"function_search_path":  (*planner).wantSearchPath,
 	"unique_swap":           (*planner).wantUnique,
@@ -104,25 +106,6 @@ func (p *planner) wantAttribute(w Want) {
 	}
 }
 
-func (p *planner) wantInvoker(w Want) {
-	r := p.snap.Relation(w.Object)
-	switch {
-	case r == nil || r.Kind != catalog.View:
-		p.withhold(w.Kind, w.Object, "it is not a view", "")
-	case p.version < 150000:
-		p.withhold(w.Kind, w.Object, "PostgreSQL 14 knows no security_invoker: the view has to be rewritten or its grants taken away", "")
-	default:
-		target := Target{Name: nameOf(r)}
-		if was, ok := r.Options["security_invoker"]; ok {
-			if on := strings.ToLower(was); on == "true" || on == "on" || on == "1" || on == "yes" {
-				return
-			}
-			target.WasValue = &was
-		}
-		p.add(&securityInvoker, target, how{why: w.why()})
-	}
-}
-
 // wantExecute closes a function: to PUBLIC, and to the application where it is none of the functions that are meant for it.
 func (p *planner) wantExecute(w Want) {
 	f := p.findFunction(w.Object)
@@ -139,10 +122,20 @@ func (p *planner) wantExecute(w Want) {
 	grantees := p.holders
 	for _, g := range f.Grants {
 		if g.Privilege == "EXECUTE" && g.Grantee != "" && g.Grantee != f.Owner && grantees[g.Grantee] && !p.isService(g.Grantee) {
-			p.add(&revoke, Target{Name: Name{f.Schema, f.Name}, Arguments: f.Arguments, ObjectType: "function", Role: g.Grantee,
+			p.add(&revokeExecute, Target{Name: Name{f.Schema, f.Name}, Arguments: f.Arguments, ObjectType: "function", Role: g.Grantee,
 				Privileges: []string{"EXECUTE"}, Was: []catalog.Grant{g}}, how{why: w.why()})
 		}
 	}
+}
+
+// makesIn reports whether an application role, or one that it may become, makes objects in the schema.
+func (p *planner) makesIn(schema string) bool {
+	for role := range p.holders {
+		if role != "" && p.m.Rights != nil && p.m.Rights.Schema(role, schema, "CREATE") {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *planner) wantSearchPath(w Want) {
@@ -151,7 +144,7 @@ func (p *planner) wantSearchPath(w Want) {
 		p.withhold(w.Kind, w.Object, "no function of this name", "")
 		return
 	}
-	target := Target{Name: Name{f.Schema, f.Name}, Arguments: f.Arguments}
+	target := Target{Name: Name{f.Schema, f.Name}, Arguments: f.Arguments, Path: p.m.Reader.PinPath(f, p.makesIn)}
 	for _, entry := range f.Config {
 		if name, value, _ := strings.Cut(entry, "="); equalFold(name, "search_path") {
 			target.WasValue = &value

@@ -20,6 +20,7 @@ const (
 	ShareUpdateExclusive Lock = "ShareUpdateExclusiveLock"
 	Share                Lock = "ShareLock"
 	ShareRowExclusive    Lock = "ShareRowExclusiveLock"
+	Exclusive            Lock = "ExclusiveLock"
 	AccessExclusive      Lock = "AccessExclusiveLock"
 )
 

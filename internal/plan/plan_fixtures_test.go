@@ -20,6 +20,7 @@ type planFixture struct {
 	Wants   []Want
 	Options Options
 	Holds   []string // policies that are vouched for, by identity
+	Session string   // who plans
 	Super   bool     // whether the session that plans counts as one that sees all rows; else no superuser does
 }
 
@@ -74,6 +75,9 @@ func holdPlan(t *testing.T, w *world, parts map[string]string) string {
 			t.Fatal(err)
 		}
 	}
+	if fixture.Session == "" {
+		fixture.Session = "somebody"
+	}
 	in := Input{Wants: fixture.Wants, Options: fixture.Options}
 	if fixture.Holds != nil {
 		in.Judge = func(r *catalog.Relation, p *catalog.Policy) Verdict {
@@ -85,7 +89,7 @@ func holdPlan(t *testing.T, w *world, parts map[string]string) string {
 			return Leaks
 		}
 	}
-	w.ordinary = !fixture.Super
+	w.ordinary, w.session = !fixture.Super, fixture.Session
 	before := catalogue(t, w.Database)
 	p := w.plan(t, in)
 	planned := summary(p)

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/english"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // lockEffects says in words what a lock does to others.
@@ -28,7 +31,7 @@ var waveTitles = map[int]string{
 // runbookMD is the plan for people.
 func runbookMD(p *Plan) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Runbook\n\n%d steps, %d withheld. The plan is bound to the state `%s`.\n\n", len(p.Steps), len(p.Withheld), p.Fingerprint)
+	fmt.Fprintf(&b, "# Runbook\n\n%s, %d withheld. The plan is bound to the state `%s`.\n\n", english.Count(len(p.Steps), "step"), len(p.Withheld), p.Fingerprint)
 	b.WriteString("## Commands\n\nThe connection comes from `RINGFENCE_DSN`, `DATABASE_URL` or the PG* variables, directly to the server and not through a pooler.\n\n```\n" +
 		"ringfence apply .  --dry-run   # what would be done, and what is in the way\nringfence apply .              # goes on by itself where it was interrupted\n" +
 		"ringfence verify .             # every step is in place, and attacks as the application's role fail\nringfence rollback .           # all of it, or one table with --table\n```\n\n" +
@@ -58,10 +61,10 @@ func writeDangers(b *strings.Builder, p *Plan) {
 		return
 	}
 	for _, d := range sortedKeys(forward) {
-		fmt.Fprintf(b, "* `%s`: %d steps, allowed by name when the plan was made.\n", d, forward[d])
+		fmt.Fprintf(b, "* `%s`: %s, allowed by name when the plan was made.\n", d, english.Count(forward[d], "step"))
 	}
 	for _, d := range sortedKeys(back) {
-		fmt.Fprintf(b, "* `%s`: going back over %d steps must be allowed by name (`psql -v %s=1`).\n", d, back[d], d)
+		fmt.Fprintf(b, "* `%s`: going back over %s must be allowed by name (`psql -v %s=1`).\n", d, english.Count(back[d], "step"), d)
 	}
 	b.WriteString("\n")
 }
@@ -132,5 +135,5 @@ func writeWithheld(b *strings.Builder, p *Plan) {
 
 // cell keeps a name from being read as Markdown or HTML.
 func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", `\*`, "[", `\[`, "]", `\]`).Replace(comment(s))
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", `\*`, "[", `\[`, "]", `\]`).Replace(visible.Line(s))
 }

@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // header starts every script: a session of psql of its own, with names that mean one thing only and filtering that fails
@@ -29,7 +31,7 @@ func forwardSQL(p *Plan) string {
 			b.WriteString("BEGIN;\n")
 		}
 		for _, s := range unit {
-			fmt.Fprintf(&b, "-- %s: %s, %s%s\n", comment(s.ID), comment(s.Kind), comment(s.Object), lockWords(s.Lock))
+			fmt.Fprintf(&b, "-- %s: %s, %s%s\n", visible.Line(s.ID), visible.Line(s.Kind), visible.Line(s.Object), lockWords(s.Lock))
 			fmt.Fprintf(&b, "SELECT (%s) AS done \\gset\n\\if :done\n\\echo %s\n\\else\n", s.Done, echo("in place: "+s.ID))
 			writeStatements(&b, s, s.Do)
 			b.WriteString("\\endif\n")
@@ -69,9 +71,9 @@ func rollbackSQL(p *Plan) string {
 }
 
 func writeUndo(b *strings.Builder, s Step) {
-	fmt.Fprintf(b, "-- %s: %s, %s%s\n", comment(s.ID), comment(s.Kind), comment(s.Object), lockWords(s.UndoLock))
+	fmt.Fprintf(b, "-- %s: %s, %s%s\n", visible.Line(s.ID), visible.Line(s.Kind), visible.Line(s.Object), lockWords(s.UndoLock))
 	if len(s.Undo) == 0 {
-		fmt.Fprintf(b, "-- Not taken back: %s.\n", comment(s.NoUndo))
+		fmt.Fprintf(b, "-- Not taken back: %s.\n", visible.Line(s.NoUndo))
 		return
 	}
 	for _, danger := range s.UndoDanger {
@@ -139,19 +141,9 @@ func batchSQL(s Step) string {
 	return "DO " + lit("DECLARE changed bigint; BEGIN LOOP PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true); "+statement+"; GET DIAGNOSTICS changed = ROW_COUNT; COMMIT; EXIT WHEN changed = 0; END LOOP; END")
 }
 
-// comment keeps a name from ending the comment it stands in.
-func comment(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
-			return ' '
-		}
-		return r
-	}, s)
-}
-
 // echo quotes text for psql's \echo, where only quotes and backslashes count.
 func echo(s string) string {
-	s = strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(comment(s))
+	s = strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(visible.Line(s))
 	return "'" + s + "'"
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/pg"
@@ -12,8 +13,9 @@ var functionSearchPath = Kind{
 	Doc: `pin the search_path of a function that runs with its owner's rights
 
 Without it whoever calls the function decides which schema its names are found in, and can put a table or function of their own
-in the place of the one that was meant. The path names pg_catalog first, the function's own schema, and pg_temp last. A function
-that relied on names elsewhere fails from this step on.`,
+in the place of the one that was meant. The path is the one that the function has or, where it has none, the database's with the
+function's own schema, less the schemas in which the application makes objects; pg_temp comes last. A function that relied on names
+elsewhere fails from this step on.`,
 	Wave: 7,
 
 	Do: func(t Target) []string {
@@ -32,6 +34,9 @@ that relied on names elsewhere fails from this step on.`,
 }
 
 func (t Target) searchPath() []string {
+	if len(t.Path) > 0 {
+		return slices.Clone(t.Path)
+	}
 	if t.Schema == "pg_catalog" {
 		return []string{"pg_catalog", "pg_temp"}
 	}

@@ -1,7 +1,5 @@
 package plan
 
-import "fmt"
-
 var securityInvoker = Kind{
 	Name: "security_invoker",
 	Doc: `let a view run with the rights of who asks
@@ -12,15 +10,7 @@ on the one who asks needs the right to read the tables beneath, and their polici
 	Needs: 15,
 	Lock:  AccessExclusive, UndoLock: AccessExclusive,
 
-	Do: func(t Target) []string { return oneStatement("ALTER VIEW %s SET (security_invoker = true)", t.sql()) },
-	Undo: func(t Target) []string {
-		if t.WasValue == nil {
-			return oneStatement("ALTER VIEW %s RESET (security_invoker)", t.sql())
-		}
-		return oneStatement("ALTER VIEW %s SET (security_invoker = %s)", t.sql(), lit(*t.WasValue))
-	},
-	Done: func(t Target) string {
-		return fmt.Sprintf("SELECT EXISTS (SELECT %s AND c.relkind = 'v' AND EXISTS (SELECT FROM pg_catalog.pg_options_to_table(c.reloptions) o"+
-			" WHERE o.option_name = 'security_invoker' AND o.option_value::pg_catalog.bool))", ofRelation(t.Name))
-	},
+	Do:   setOption("security_invoker", "true"),
+	Undo: resetOption("security_invoker"),
+	Done: optionIs("security_invoker", "o.option_value::pg_catalog.bool"),
 }

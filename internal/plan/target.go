@@ -58,6 +58,7 @@ type Target struct {
 	Setting    string          `json:"setting,omitempty"`
 	Value      string          `json:"value,omitempty"`
 	WasValue   *string         `json:"was_value,omitempty"` // nil: was not set
+	Path       []string        `json:"path,omitempty"`      // a search_path, schema by schema; empty: the function's own schema
 	Version    int             `json:"version,omitempty"`   // server_version_num, where the SQL depends on it
 }
 
@@ -108,7 +109,7 @@ func (k *Kind) step(t Target) Step {
 		Wave: k.Wave, NoUndo: k.NoUndo, Batch: k.Batch,
 		UndoDanger: slices.Clone(k.UndoDanger), Before: map[string]string{}, Policy: t.Policy,
 	}
-	if k.Name == revoke.Name {
+	if k.Name == revoke.Name || k.Name == revokeExecute.Name {
 		s.Takes = &Taken{Role: t.Role, Privileges: slices.Clone(t.Privileges), Columns: slices.Clone(t.Columns)}
 	}
 	if t.Schema != "" && k.Lock != NoLock || t.Schema != "" && k.UndoLock != NoLock {

@@ -125,7 +125,7 @@ func checkType(s string) error {
 
 // checkExpression accepts text that can only be one expression when it stands in parentheses: parentheses balance and never
 // close the ones around it, strings and names are closed, and outside of them there is no semicolon, comment, dollar quote or
-// escape string. What the server prints with pg_get_expr is of this form, but for E” strings, which it never prints while
+// escape string. What the server prints with pg_get_expr is of this form, but for escape strings, which it never prints while
 // standard_conforming_strings is on.
 func checkExpression(s string) error {
 	bad := errors.New("checking a stored expression: it is not one expression in the server's form")
