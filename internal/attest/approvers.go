@@ -5,9 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/hiddeco/sshsig"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // Approvers are the people who may sign and the machines that may attest, from approvers.yaml. The file is signed itself, by a root
@@ -40,23 +46,37 @@ type Machine struct {
 
 const approversLimit = 1 << 20
 
-// ParseApprovers reads approvers.yaml strictly: unknown fields, a key that two of them have, and a person without role or key are
-// errors.
+// ParseApprovers reads approvers.yaml strictly: unknown fields, a key, name or address that two of them have, and a person without role or
+// key are errors.
 func ParseApprovers(text []byte) (*Approvers, error) {
 	if len(text) > approversLimit {
 		return nil, errors.New("reading the approvers: the file is larger than 1 MB")
 	}
 	a := &Approvers{Digest: DigestOf(text)}
+	text, err := bounded.YAML(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the approvers: %w", err)
+	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(a); err != nil {
 		return nil, fmt.Errorf("reading the approvers: %w", err)
 	}
-	seen, names := map[string]string{}, map[string]bool{}
+	seen, names := map[string]string{}, map[string]string{}
 	for i := range a.People {
 		p := &a.People[i]
-		if p.Name == "" || len(p.Roles) == 0 || names[p.Name] {
-			return nil, fmt.Errorf("reading the approvers: person %d has no name of its own, or no role", i+1)
+		if p.Name == "" || len(p.Roles) == 0 {
+			return nil, fmt.Errorf("reading the approvers: person %d has no name, or no role", i+1)
 		}
-		names[p.Name] = true
+		for _, name := range append([]string{p.Name}, p.Emails...) { // one person, written twice, would sign for two roles
+			if visible.Line(name) != name {
+				return nil, fmt.Errorf("reading the approvers: the name or address %q holds what cannot be seen", name)
+			}
+			if other, taken := names[alike(name)]; taken {
+				return nil, fmt.Errorf("reading the approvers: %s and %s share the name or address %q: one person is written once, with all keys and roles", other, p.Name, name)
+			}
+		}
+		for _, name := range append([]string{p.Name}, p.Emails...) {
+			names[alike(name)] = p.Name
+		}
 		var err error
 		if p.parsed, err = parseKeys(p.Name, p.Keys, seen); err != nil {
 			return nil, err
@@ -73,6 +93,11 @@ func ParseApprovers(text []byte) (*Approvers, error) {
 		return nil, errors.New("reading the approvers: nobody is named")
 	}
 	return a, nil
+}
+
+// alike is a name as people take it for the same: whatever its case, form of letters or white space.
+func alike(name string) string {
+	return strings.Join(strings.Fields(cases.Fold().String(norm.NFKC.String(name))), " ")
 }
 
 func parseKeys(who string, lines []string, seen map[string]string) ([]Key, error) {

@@ -10,12 +10,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
 )
 
 // The names that the formats prescribe, and the namespace that keeps a signature from being taken for one of another use.
@@ -98,7 +99,7 @@ func Message(e *Envelope) ([]byte, error) {
 	return dsse.PAE(e.PayloadType, body), nil
 }
 
-var errPayload = errors.New("the envelope holds no statement")
+var errPayload = fmt.Errorf("%w: the envelope holds no statement", ErrSignature)
 
 func payload(e *Envelope) ([]byte, error) {
 	if e.PayloadType != PayloadType || len(e.Payload) > payloadLimit*4/3+4 {
@@ -116,6 +117,9 @@ func Read(e *Envelope) (*Statement, error) {
 	body, err := payload(e)
 	if err != nil {
 		return nil, err
+	}
+	if err := bounded.OneEach(body, true); err != nil {
+		return nil, fmt.Errorf("%w: %v", errPayload, err)
 	}
 	var s Statement
 	if err := json.Unmarshal(body, &s); err != nil || s.Type != StatementType || s.PredicateType == "" || len(s.Subject) == 0 {

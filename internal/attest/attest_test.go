@@ -282,10 +282,15 @@ machines:
 		t.Errorf("machines: %v, %v", machines, err)
 	}
 	for name, bad := range map[string]string{
-		"one key of two people": strings.Replace(text, ben, ada, 1),
-		"an unknown field":      text + "also: true\n",
-		"no role":               strings.Replace(text, "[product_owner]", "[]", 1),
-		"nobody":                "people: []\n",
+		"one key of two people":   strings.Replace(text, ben, ada, 1),
+		"one person twice":        strings.Replace(text, "name: Ben", "name: ada", 1),
+		"letters nobody sees":     strings.Replace(text, "name: Ben", "name: \"A\\u200bda\"", 1),
+		"a name of two lines":     strings.Replace(text, "name: Ben", "name: \"Ben\\nroot\"", 1),
+		"letters that look alike": strings.Replace(text, "name: Ben", "name: \"\uff21da \"", 1),
+		"one address of two":      strings.NewReplacer("name: Ada\n", "name: Ada\n    emails: [a@example.com]\n", "name: Ben\n", "name: Ben\n    emails: [A@example.com]\n").Replace(text),
+		"an unknown field":        text + "also: true\n",
+		"no role":                 strings.Replace(text, "[product_owner]", "[]", 1),
+		"nobody":                  "people: []\n",
 	} {
 		if _, err := ParseApprovers([]byte(bad)); err == nil {
 			t.Errorf("%s is taken", name)
@@ -314,6 +319,23 @@ func TestCovers(t *testing.T) {
 	for _, other := range [][]Subject{{a}, {a, a}, {a, SubjectOf("rollback", DigestOf([]byte("3")))}, {a, {Name: "rollback"}}} {
 		if s.Covers(other) {
 			t.Errorf("%v is covered", other)
+		}
+	}
+}
+
+// A statement that two readers would read in two ways is none, signed or not.
+func TestReadTakesOneReading(t *testing.T) {
+	for text, fine := range map[string]bool{
+		`{"_type":"@","subject":[{"name":"plan","digest":{"sha256":"x"}}],"predicateType":"p","predicate":{"role":"security"}}`:                             true,
+		`{"_type":"@","subject":[{"name":"plan","digest":{"sha256":"x"}}],"predicateType":"p","predicate":{"role":"security","role":"technical_lead"}}`:     false,
+		`{"_type":"@","subject":[{"name":"plan","digest":{"sha256":"x"}}],"predicateType":"p","predicate":{"role":"security","Role":"technical_lead"}}`:     false,
+		`{"_type":"@","subject":[{"name":"plan","digest":{"sha256":"x","sha256":"y"}}],"predicateType":"p","predicate":{"role":"security"}}`:                false,
+		`{"_type":"@","subject":[{"name":"plan","digest":{"sha256":"x"}}],"predicateType":"p","predicate":{"role":"security"}} {"predicateType":"another"}`: false,
+	} {
+		body := strings.Replace(text, "@", StatementType, 1)
+		e := &Envelope{PayloadType: PayloadType, Payload: base64.StdEncoding.EncodeToString([]byte(body))}
+		if _, err := Read(e); (err == nil) != fine || err != nil && !errors.Is(err, ErrSignature) {
+			t.Errorf("%s: %v", body, err)
 		}
 	}
 }

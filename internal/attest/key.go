@@ -16,6 +16,8 @@ import (
 	"github.com/hiddeco/sshsig"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
 )
 
 // A Key is a public key that may sign.
@@ -94,7 +96,7 @@ func FileSigner(file string) (Signer, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("reading a private key: others may read %s; chmod 600 it", file)
 	}
-	text, err := os.ReadFile(file)
+	text, err := bounded.ReadFile(file, maxKey)
 	if err != nil {
 		return nil, fmt.Errorf("reading a private key: %w", err)
 	}
@@ -120,10 +122,13 @@ func (s sshSigner) Sign(_ context.Context, message []byte) ([]byte, error) {
 	return sig.Marshal(), nil
 }
 
+// maxKey bounds a file with a key.
+const maxKey = 1 << 20
+
 // KeygenSigner signs by ssh-keygen -Y sign with the key in file: a private key, which ssh-keygen may ask a passphrase for, or a
 // public one whose private half the agent or a hardware key holds.
 func KeygenSigner(file string) (Signer, error) {
-	text, err := os.ReadFile(strings.TrimSuffix(file, ".pub") + ".pub")
+	text, err := bounded.ReadFile(strings.TrimSuffix(file, ".pub")+".pub", maxKey)
 	if err != nil {
 		return nil, fmt.Errorf("reading a public key: %w", err)
 	}

@@ -42,17 +42,33 @@ type Contact struct {
 	Secret  string `yaml:"secret_env,omitempty"`  // the variable that holds what a webhook's bodies are signed with
 }
 
+// Check refuses a contact that cannot be called, whatever the environment holds, and one that holds an address in place of its variable's
+// name.
+func (c Contact) Check() error {
+	switch {
+	case c.Name == "":
+		return errors.New("a contact has no name")
+	case c.URL == "" && c.Routing == "":
+		return fmt.Errorf("the contact %q: there is no URL", c.Name)
+	case c.Routing != "" && c.Secret != "":
+		return fmt.Errorf("the contact %q: secret_env is for webhooks, and routing_env makes it PagerDuty", c.Name)
+	}
+	for _, name := range []string{c.URL, c.Routing, c.Secret} {
+		if strings.ContainsAny(name, ":/=@ ") {
+			return fmt.Errorf("the contact %q names no variable: what is secret stays out of the file", c.Name)
+		}
+	}
+	return nil
+}
+
 // Endpoint reads the variables. Errors name the variable, never what it holds.
 func (c Contact) Endpoint(env func(string) (string, bool)) (Endpoint, error) {
 	e := Endpoint{Name: c.Name, Kind: &webhook}
-	if c.Name == "" {
-		return e, errors.New("a contact has no name")
+	if err := c.Check(); err != nil {
+		return e, err
 	}
 	if c.Routing != "" {
 		e.Kind, e.URL = &pagerDuty, pagerDutyURL
-		if c.Secret != "" {
-			return e, fmt.Errorf("the contact %q: secret_env is for webhooks, and routing_env makes it PagerDuty", c.Name)
-		}
 	}
 	for _, v := range []struct {
 		name string

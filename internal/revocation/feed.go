@@ -80,7 +80,7 @@ func NewFeed(o Options) (*Feed, error) {
 	if o.Forget == nil {
 		o.Forget = func(gateway.Revocation) {}
 	}
-	f := &Feed{o: o, held: held{skew: o.Skew, all: map[grip]mark{}}, wake: make(chan struct{}, 1)}
+	f := &Feed{o: o, held: held{skew: o.Skew, all: map[grip]mark{}}, wake: make(chan struct{}, 1), apply: func(gateway.Revocation) {}}
 	f.loaded.Store(o.Store == nil)
 	return f, nil
 }
@@ -117,6 +117,9 @@ func (f *Feed) Health() Health {
 	h.Loaded, h.Held = f.loaded.Load(), f.held.len()
 	return h
 }
+
+// Tell takes a revocation that this process has made itself: here it holds when Tell returns, not only from the next poll on.
+func (f *Feed) Tell(e Entry) { f.take(e, time.Time{}, true) }
 
 // Carry puts a revocation on the bus. What is stored holds without it, and is late.
 func Carry(ctx context.Context, b Bus, e Entry) error {

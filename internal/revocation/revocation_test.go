@@ -364,6 +364,28 @@ func TestTokensIssuedAfterwards(t *testing.T) {
 	}
 }
 
+// What this process has revoked itself holds here at once, and is acted on once: neither the bus nor the next poll is waited for.
+func TestTell(t *testing.T) {
+	w := install(t)
+	f, a := feed(t, Options{Store: w.store(t, w.follower), Poll: time.Hour})
+	e, err := w.store(t, w.revoker).Add(t.Context(), Entry{Kind: "session", Subject: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Revoked(identity(t, time.Now())) {
+		t.Error("it is held before it was told")
+	}
+	f.Tell(e)
+	if !f.Revoked(identity(t, time.Now())) {
+		t.Error("it is not held once it was told")
+	}
+	f.poll(t.Context(), FromStart)
+	f.held.settle(time.Now(), time.Now())
+	if len(a.all) != 1 || !f.Revoked(identity(t, time.Now())) {
+		t.Errorf("behind a poll %v was acted on, held %d", a.all, f.held.len())
+	}
+}
+
 // A table that is read again from its begin, behind a fault, acts on nothing twice: who came back since is not cut.
 func TestReadAgain(t *testing.T) {
 	w := install(t)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/plan"
 )
@@ -24,6 +24,8 @@ type Advance struct {
 	People *attest.Approvers
 	Clock  Clock
 	By     string // who advances, for the record
+	// Observe begins with the mode that refuses nothing for that long, whatever the stage asks for, or begins it anew; 0: as the stage asks.
+	Observe time.Duration
 	// Settle watches what was applied for a while and returns what it saw that stops; nil: nothing is looked at between cohorts.
 	Settle func(ctx context.Context, d time.Duration) ([]Signal, error)
 	// Baseline keeps a sample of the time before, which what comes after is compared with; nil: none is kept.
@@ -35,7 +37,7 @@ type Advance struct {
 
 // fresh are the facts that are found out again at the moment at which a stage begins: what was true at the time of the signatures
 // may not be true now.
-var fresh = []*Collector{&drift, &identity, &transactions, &replicas, &load, &secrets, &documents, &earlierVerified, &earlierSoaked, &backupAge, &applicationPath, &observed}
+var fresh = []*Collector{&drift, &identity, &serverClock, &transactions, &replicas, &load, &secrets, &documents, &earlierVerified, &earlierSoaked, &backupAge, &applicationPath, &observed}
 
 // Run begins the stage, or goes on with it: the window, the bytes, the facts that pass quickly and the decision are looked at in that
 // moment, against the live database; then the cohorts are applied one after the other, each verified and watched before the next.
@@ -43,6 +45,9 @@ var fresh = []*Collector{&drift, &identity, &transactions, &replicas, &load, &se
 // Errors: *RefusedError (nothing was changed), *StoppedError (a step or a signal stopped it, and what was taken back), and the
 // errors of package apply, in a *StoppedError.
 func (a *Advance) Run(ctx context.Context) error {
+	if err := a.finish(ctx); err != nil {
+		return err
+	}
 	s, err := a.may(ctx)
 	if err != nil {
 		return err
@@ -61,38 +66,46 @@ func (a *Advance) Run(ctx context.Context) error {
 			return fmt.Errorf("measuring the time before: %w", err)
 		}
 	}
+	if from > 0 { // by a run that was killed, maybe before it had watched it
+		if err := a.settle(ctx); err != nil {
+			return err
+		}
+	}
 	cohorts := t.cohorts()
 	for i := from; i < len(cohorts); i++ {
 		if err := a.cohort(ctx, i, cohorts); err != nil {
 			return err
 		}
 	}
-	return a.deploy(ctx)
+	return (&Front{[]*Advance{a}}).deploy(ctx)
+}
+
+// finish does what a run left undone that was killed while the stage was being taken back. The stage is then stopped, as it was.
+func (a *Advance) finish(ctx context.Context) error {
+	returned, err := a.Target.Finish(ctx, a.Log, a.By, a.Alarm)
+	if len(returned) > 0 {
+		return &StoppedError{Err: err, Returns: returned}
+	}
+	return err
 }
 
 // may refuses what may not be.
 func (a *Advance) may(ctx context.Context) (*State, error) {
+	if err := a.look(ctx); err != nil {
+		return nil, err
+	}
+	return a.decide(ctx)
+}
+
+// look refuses what no fact could allow, ends an observation whose time is over, and finds the fresh facts out.
+func (a *Advance) look(ctx context.Context) error {
+	if err := a.open(ctx); err != nil {
+		return err
+	}
 	t := a.Target
-	s, err := Replay(a.Log.Entries())
-	if err != nil {
-		return nil, err
-	}
-	t.State = s
-	if s.Closed {
-		return nil, &RefusedError{Reason: ReasonClosed, Why: "the rollout is closed"}
-	}
-	if st := s.stage(t.Stage.Name); !st.Applied.IsZero() && st.Returned.IsZero() {
-		return nil, &RefusedError{Reason: ReasonOrder, Why: t.Stage.Name + " is applied already"}
-	}
-	open, next, err := t.Stage.Window.Open(a.Clock.Now())
-	if err != nil {
-		return nil, err
-	}
-	if !open {
-		return nil, &RefusedError{Reason: ReasonWindow, Why: "the window of " + t.Stage.Name + " is shut", Next: next}
-	}
-	if err := t.samePlan(); err != nil {
-		return nil, err
+	var err error
+	if t.State, err = Replay(a.Log.Entries()); err != nil {
+		return err
 	}
 	var names []string
 	for _, c := range fresh {
@@ -100,17 +113,49 @@ func (a *Advance) may(ctx context.Context) (*State, error) {
 			names = append(names, c.Name)
 		}
 	}
-	if t.Earlier == nil {
+	if len(t.Earlier) == 0 {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == earlierVerified.Name || n == earlierSoaked.Name })
 	}
-	if len(t.Hooks["backup_age"].Argv) == 0 {
+	if !t.hasHook("backup_age") {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == backupAge.Name })
 	}
 	t.snapshot = nil
-	if _, err := t.Collect(ctx, a.Log, names...); err != nil {
-		return nil, err
+	_, err = t.Collect(ctx, a.Log, names...)
+	return err
+}
+
+// open refuses a rollout that is closed, a stage that is applied or observed, a window that is shut, and another plan.
+func (a *Advance) open(ctx context.Context) error {
+	t := a.Target
+	s, err := Replay(a.Log.Entries())
+	if err != nil {
+		return err
 	}
-	if s, err = Replay(a.Log.Entries()); err != nil {
+	t.State = s
+	if s.Closed {
+		return &RefusedError{Reason: ReasonClosed, Why: "the rollout is closed"}
+	}
+	if s.stage(t.Stage.Name).out() {
+		return &RefusedError{Reason: ReasonOrder, Why: t.Stage.Name + " is applied already"}
+	}
+	open, next, err := t.Stage.Window.Open(a.Clock.Now())
+	if err != nil {
+		return err
+	}
+	if !open {
+		return &RefusedError{Reason: ReasonWindow, Why: "the window of " + t.Stage.Name + " is shut", Next: next}
+	}
+	if err := t.samePlan(); err != nil {
+		return err
+	}
+	return a.observing(ctx, s)
+}
+
+// decide refuses a stage that is red, and keeps the decision.
+func (a *Advance) decide(ctx context.Context) (*State, error) {
+	t := a.Target
+	s, err := Replay(a.Log.Entries())
+	if err != nil {
 		return nil, err
 	}
 	d, err := s.Decide(t.Stage, a.People, a.Clock.Now())
@@ -134,7 +179,7 @@ func (a *Advance) may(ctx context.Context) (*State, error) {
 
 // samePlan refuses a directory whose plan is not the one of the rollout. What is applied is the log's own copy in any case.
 func (t *Target) samePlan() error {
-	text, err := os.ReadFile(filepath.Join(t.PlanDir, plan.PlanFile))
+	text, err := bounded.ReadRegular(filepath.Join(t.PlanDir, plan.PlanFile), evidenceLimit)
 	if err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
@@ -178,6 +223,7 @@ type StoppedError struct {
 	Err     error
 	Signals []Signal
 	Returns []Return
+	Stands  []string // where each database stands, where the stage has several
 }
 
 func (e *StoppedError) Error() string {
@@ -191,6 +237,9 @@ func (e *StoppedError) Error() string {
 	text := "the stage was stopped: " + strings.Join(why, "; ")
 	if len(e.Returns) > 0 {
 		text += "; taken back: " + Words(e.Returns)
+	}
+	if len(e.Stands) > 0 {
+		text += "; " + strings.Join(e.Stands, "; ")
 	}
 	return text
 }
@@ -208,6 +257,9 @@ func (a *Advance) cohort(ctx context.Context, i int, cohorts [][]string) error {
 	o := apply.Options{Plan: t.Plan, Connect: t.Connect, Only: cohorts[i], Holder: a.By, Progress: a.Progress, Fingerprint: catalog.FingerprintsOf}
 	began := time.Now()
 	result, err := apply.Run(ctx, o)
+	if errors.Is(err, apply.ErrLeaseHeld) || errors.Is(err, apply.ErrLeaseLost) { // it goes on there, and writes down what it does
+		return &RefusedError{Reason: ReasonOrder, Why: "another run is under way in " + t.Stage.Name + ": " + err.Error()}
+	}
 	if err == nil {
 		err = undone(ctx, o)
 	}
@@ -218,22 +270,25 @@ func (a *Advance) cohort(ctx context.Context, i int, cohorts [][]string) error {
 	if err := a.Log.Append(ctx, a.Clock.Now(), KindApplied, t.Stage.Name, p); err != nil {
 		return err
 	}
-	if a.Settle == nil || t.Stage.Settle <= 0 {
-		return nil
-	}
-	signals, err := a.Settle(ctx, t.Stage.Settle)
-	if err != nil {
-		return err
-	}
-	if halt := stops(signals, 2); len(halt) > 0 {
-		return a.stop(ctx, halt)
-	}
-	return nil
+	return a.settle(ctx)
 }
 
-// stop takes back what severity 1 and latency ask for, and calls people.
-func (a *Advance) stop(ctx context.Context, signals []Signal) error {
+// settle watches what was applied for a while, and stops where it has to: what could not be written down stops, too.
+func (a *Advance) settle(ctx context.Context) error {
+	if a.Settle == nil || a.Target.Stage.Settle <= 0 {
+		return nil
+	}
+	signals, err := a.Settle(ctx, a.Target.Stage.Settle)
+	if halt := stops(signals, 2); len(halt) > 0 {
+		return a.stop(ctx, halt, err)
+	}
+	return err
+}
+
+// stop takes back what severity 1 and latency ask for, and calls people. trouble is what went wrong meanwhile.
+func (a *Advance) stop(ctx context.Context, signals []Signal, trouble error) error {
 	returned, err := a.Target.Return(ctx, a.Log, signals, a.By)
+	err = errors.Join(trouble, err)
 	if a.Alarm != nil {
 		err = errors.Join(err, a.Alarm(ctx, signals, returned))
 	}
@@ -282,10 +337,20 @@ var stays = map[string]bool{"tenant_index": true, "partitioned_index": true, "un
 	"foreign_key": true, "foreign_key_validate": true, "not_null_check": true, "not_null_validate": true, "not_null": true, "updated_at_function": true,
 	"application_role": true}
 
+// deployment are the hooks that bring the code out, in their order.
+var deployment = []string{"deploy", "health", "smoke"}
+
 // deploy runs the hooks deploy, health and smoke, where they are given. An application that does not come up goes back; the tables stay.
+// That it begins is written down first: of two operators one is refused there.
 func (a *Advance) deploy(ctx context.Context) error {
 	t := a.Target
-	for _, name := range []string{"deploy", "health", "smoke"} {
+	if !slices.ContainsFunc(deployment, t.hasHook) {
+		return nil
+	}
+	if err := a.Log.Append(ctx, a.Clock.Now(), KindDeploying, t.Stage.Name, Progress{Tables: []string{}, By: a.By}); err != nil {
+		return err
+	}
+	for _, name := range deployment {
 		run := t.Hook(ctx, name)
 		if run == nil {
 			continue
@@ -300,11 +365,11 @@ func (a *Advance) deploy(ctx context.Context) error {
 		if err := a.Log.Append(ctx, a.Clock.Now(), KindSignal, t.Stage.Name, signal); err != nil {
 			return err
 		}
-		r, err := t.ReturnCode(ctx, a.Log, signal, a.By)
+		returned, err := t.ReturnCode(ctx, a.Log, signal, a.By)
 		if a.Alarm != nil {
-			err = errors.Join(err, a.Alarm(ctx, []Signal{signal}, []Return{r}))
+			err = errors.Join(err, a.Alarm(ctx, []Signal{signal}, returned))
 		}
-		return &StoppedError{Err: err, Signals: []Signal{signal}, Returns: []Return{r}}
+		return &StoppedError{Err: err, Signals: []Signal{signal}, Returns: returned}
 	}
 	return nil
 }

@@ -22,10 +22,10 @@ type Papers struct {
 	Config       []byte // ringfence.yaml; nil: there is none
 }
 
-// A TargetID names the database of a stage. Window is its own quietest two hours, where they were asked for.
+// A TargetID names the database of a stage. Window is its own quietest two hours, where they were asked for; Mark is of its own, see NewMark.
 type TargetID struct {
-	SystemIdentifier, Database string
-	Window                     Window
+	SystemIdentifier, Database, Mark string
+	Window                           Window
 }
 
 // Begin makes a rollout from its papers: the approvers are held to the root key, the plan is bound by its digest, and everything is
@@ -53,7 +53,7 @@ func Begin(ctx context.Context, l *Log, p Papers, targets []TargetID, at time.Ti
 		if err != nil {
 			return nil, err
 		}
-		stage.SystemIdentifier, stage.Database = targets[i].SystemIdentifier, targets[i].Database
+		stage.SystemIdentifier, stage.Database, stage.Mark = targets[i].SystemIdentifier, targets[i].Database, targets[i].Mark
 		if stage.Window.Cron == Quietest {
 			stage.Window = targets[i].Window
 		}

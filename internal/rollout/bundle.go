@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
@@ -14,10 +15,11 @@ type Bundle struct {
 	State     *State
 	Approvers *attest.Approvers
 	Log       *Log
+	Witnesses []Witness // what machines signed of the log, in its order
 }
 
 // OpenBundle reads a bundle and checks all that does not depend on the time: the chain, each piece of evidence, the approvers'
-// signature by the root key, and every signature in the log. root, where given, is the key that the checker trusts; without it the
+// signature by the root key, and every signature in the log, machines' too. root, where given, is the key that the checker trusts; without it the
 // rollout's own word is taken, and that is said by whoever prints.
 //
 // Errors: ErrChain, ErrEvidence and attest.ErrSignature tell what is wrong.
@@ -55,20 +57,85 @@ func OpenBundle(ctx context.Context, store Store, root *attest.Key) (*Bundle, er
 			}
 		}
 	}
-	return &Bundle{State: s, Approvers: people, Log: l}, nil
+	seen, err := witnesses(l.Entries(), s, people)
+	if err != nil {
+		return nil, err
+	}
+	return &Bundle{State: s, Approvers: people, Log: l, Witnesses: seen}, nil
 }
 
-// DecideAsOf answers for a stage as it stood when it was begun, or now where it was not: a bundle is checked for what was known then.
+// Holds reports whether the log is the one whose head was seen before, or goes on from it, and how many entries came since: one that was cut
+// off or written anew is an ErrChain.
+func (b *Bundle) Holds(head attest.Digest) (since int, err error) {
+	entries := b.Log.Entries()
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Hash == head })
+	if i < 0 {
+		return 0, fmt.Errorf("%w: no entry has the head %s: it was cut off, or written anew", ErrChain, head)
+	}
+	return len(entries) - 1 - i, nil
+}
+
+// DecideAsOf answers for a stage as it was decided when it was begun, or now where it was not: a bundle is checked for what was known then.
+// Of several beginnings it is the first that was not green, else the last.
 func (b *Bundle) DecideAsOf(stage *Stage, now time.Time) (*Decision, error) {
-	for i, e := range b.Log.Entries() {
-		if e.Kind != KindBegun || e.Stage != stage.Name {
-			continue
-		}
-		then, err := Replay(b.Log.Entries()[:i])
+	var d *Decision
+	for _, m := range b.beginnings(stage) {
+		then, err := Replay(b.Log.Entries()[:m.entries])
 		if err != nil {
 			return nil, err
 		}
-		return then.Decide(stage, b.Approvers, e.At)
+		if d, err = then.Decide(stage, b.Approvers, m.at); err != nil || !d.Green {
+			return d, err
+		}
+	}
+	if d != nil {
+		return d, nil
 	}
 	return b.State.Decide(stage, b.Approvers, now)
+}
+
+// DecideGroupAsOf is DecideAsOf for a stage with all its databases.
+func (b *Bundle) DecideGroupAsOf(group string, now time.Time) (*Decision, error) {
+	all := b.State.Rollout.Group(group)
+	var each []*Decision
+	for _, stage := range all {
+		d, err := b.DecideAsOf(stage, now)
+		if err != nil {
+			return nil, err
+		}
+		each = append(each, d)
+	}
+	return merge(group, all, each)
+}
+
+// A beginning is when a run of a stage was decided on: after so many entries of the log.
+type beginning struct {
+	entries int
+	at      time.Time
+}
+
+// beginnings are those of a stage. What a run itself writes about its databases (that cohorts were begun and applied, and what was seen
+// meanwhile) comes after it was decided on.
+func (b *Bundle) beginnings(stage *Stage) (out []beginning) {
+	ran := []Kind{KindBegun, KindApplied, KindSample, KindSignal, KindPage}
+	entries := b.Log.Entries()
+	for i, e := range entries {
+		if e.Kind != KindBegun || e.Stage != stage.Name {
+			continue
+		}
+		m := beginning{i, e.At}
+		for j := i - 1; j >= 0; j-- {
+			if (&Stage{Name: entries[j].Stage}).Group() != stage.Group() {
+				continue
+			}
+			if !slices.Contains(ran, entries[j].Kind) {
+				break
+			}
+			m = beginning{j, entries[j].At}
+		}
+		if !slices.Contains(out, m) {
+			out = append(out, m)
+		}
+	}
+	return out
 }

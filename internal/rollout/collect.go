@@ -3,11 +3,13 @@ package rollout
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/plan"
@@ -30,7 +32,8 @@ type Target struct {
 	Documents           []string // further files that go with the change
 	Hooks               Hooks
 	Prometheus          string // base URL; empty: not given
-	Earlier             *Target
+	Watch               WatchDefinition
+	Earlier             []*Target // the databases of the stage before; none: not given
 	Now                 func() time.Time
 	Note                func(string)
 
@@ -57,7 +60,22 @@ func known(holds bool, value, why string) Finding {
 }
 
 func unknown(why string, args ...any) Finding {
+	for i, a := range args {
+		if err, ok := a.(error); ok {
+			args[i] = cause(err)
+		}
+	}
 	return Finding{Outcome: Unknown, Why: fmt.Sprintf(why, args...)}
+}
+
+// cause is what a person has to know of an error: where the server gave one, its own words and state, without the way to it, which is nobody's
+// who reads a log.
+func cause(err error) string {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return fmt.Sprintf("%s (SQLSTATE %s)", refused.Message, refused.Code)
+	}
+	return err.Error()
 }
 
 // Collect finds out the facts of the names (all that are not a person's word where none is given) and writes each to the log with its
@@ -95,6 +113,14 @@ func (t *Target) Collect(ctx context.Context, l *Log, names ...string) ([]Fact, 
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+// begun is when the stage was begun; zero: it was not.
+func (t *Target) begun() time.Time {
+	if t.State == nil {
+		return time.Time{}
+	}
+	return t.State.stage(t.Stage.Name).Begun
 }
 
 func (t *Target) note(s string) {

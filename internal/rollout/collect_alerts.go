@@ -2,10 +2,7 @@ package rollout
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -45,24 +42,7 @@ func collectAlertRules(ctx context.Context, t *Target) Finding {
 	return f
 }
 
-const answerLimit = 8 << 20
-
 func loadedRules(ctx context.Context, base string) (map[string]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	at, err := url.JoinPath(base, "api/v1/rules")
-	if err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"?type=alert", nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
 	var answer struct {
 		Data struct {
 			Groups []struct {
@@ -70,10 +50,7 @@ func loadedRules(ctx context.Context, base string) (map[string]bool, error) {
 			} `json:"groups"`
 		} `json:"data"`
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it answers %s", response.Status)
-	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, answerLimit)).Decode(&answer); err != nil {
+	if err := AskPrometheus(ctx, base, "api/v1/rules", url.Values{"type": {"alert"}}, &answer); err != nil {
 		return nil, err
 	}
 	out := map[string]bool{}

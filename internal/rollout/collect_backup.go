@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,8 +13,8 @@ import (
 )
 
 var (
-	backupAge     = Collector{Name: "backup_age", How: "the backup hook, or pg_stat_archiver and the last base backup", Holds: time.Hour, Collect: collectBackupAge}
-	backupRestore = Collector{Name: "backup_restore", How: "a dump by the backup role is restored, and rows are counted on both sides", Holds: 24 * time.Hour, Collect: collectBackupRestore}
+	backupAge     = Collector{Name: "backup_age", How: "the hook backup_age", Holds: time.Hour, Collect: collectBackupAge}
+	backupRestore = Collector{Name: "backup_restore", How: "the hook restore brings a backup back, and rows are counted on both sides", Holds: 24 * time.Hour, Collect: collectBackupRestore}
 )
 
 // backupLimit is how old the last backup may be.
@@ -50,6 +51,7 @@ func collectBackupRestore(ctx context.Context, t *Target) Finding {
 		return f
 	}
 	restored, err := pg.Connect(ctx, r.Last(), pg.Options{})
+	r.Output = strings.ReplaceAll(r.Output, r.Last(), "[the DSN of the restored database]")
 	if err != nil {
 		return unknown("the restored database, whose DSN the hook prints last, cannot be reached")
 	}
@@ -92,7 +94,7 @@ func compareCounts(ctx context.Context, source, restored *pgx.Conn, tables []str
 			short = table
 		}
 	}
-	f := known(short == "", fmt.Sprintf("%d tables", len(counts)), "the rows of every table came back")
+	f := known(short == "", fmt.Sprintf("%d tables", len(counts)), "the rows of every table came back, partitions counted as tables")
 	if short != "" {
 		f.Why = "the rows of " + short + " did not come back"
 	}

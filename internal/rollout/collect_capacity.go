@@ -11,9 +11,9 @@ import (
 
 var (
 	disk         = Collector{Name: "disk", How: "the sizes of indexes to come against what is free", Holds: 24 * time.Hour, Collect: collectDisk}
-	transactions = Collector{Name: "transactions", How: "the age of the oldest transaction, and locks on the plan's tables", Holds: time.Minute, Collect: collectTransactions}
+	transactions = Collector{Name: "transactions", How: "the age of the oldest transaction, and prepared ones, as pg_stat_activity and pg_prepared_xacts tell", Holds: time.Minute, Collect: collectTransactions}
 	replicas     = Collector{Name: "replicas", How: "lag and slots, as pg_stat_replication tells", Holds: 10 * time.Minute, Collect: collectReplicas}
-	load         = Collector{Name: "load", How: "pg_stat_activity and pg_stat_database, twice", Holds: time.Minute, Collect: collectLoad}
+	load         = Collector{Name: "load", How: "sessions that run or wait, and vacuums against wraparound, as pg_stat_activity tells", Holds: time.Minute, Collect: collectLoad}
 )
 
 // collectDisk compares the indexes to come with what the hook disk says is free. The server does not tell how much that is.
@@ -24,7 +24,7 @@ func collectDisk(ctx context.Context, t *Target) Finding {
 	}
 	r := t.Hook(ctx, "disk")
 	if r == nil {
-		return unknown("no hook disk is given to say how many bytes are free; %d MB are needed", need>>20)
+		return unknown("no hook disk is given to say how many bytes are free; %s are needed", megabytes(2*need))
 	}
 	free, err := strconv.ParseInt(r.Last(), 10, 64)
 	if r.Exit != 0 || err != nil {
@@ -32,10 +32,12 @@ func collectDisk(ctx context.Context, t *Target) Finding {
 		f.Raw = r
 		return f
 	}
-	f := known(free > 2*need, fmt.Sprintf("%d MB free", free>>20), fmt.Sprintf("%d MB of indexes are to be built, and twice that is asked for", need>>20))
+	f := known(free > 2*need, megabytes(free)+" free", fmt.Sprintf("%s of indexes are to be built, and twice that is asked for", megabytes(need)))
 	f.Raw = r
 	return f
 }
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20)) }
 
 // indexBytes bounds what the plan's indexes will take: no more than their tables.
 func (t *Target) indexBytes(ctx context.Context) (sum int64, err error) {
@@ -109,13 +111,14 @@ const (
 
 func collectLoad(ctx context.Context, t *Target) Finding {
 	return t.query(ctx, func(conn *pgx.Conn) Finding {
-		var active, waiting, most int
-		err := conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE state = 'active'), count(*) FILTER (WHERE wait_event_type = 'Lock'),
-			current_setting('max_connections')::int FROM pg_catalog.pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`).Scan(&active, &waiting, &most)
+		var active, waiting, most, urgent int
+		err := conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE client AND state = 'active'), count(*) FILTER (WHERE client AND wait_event_type = 'Lock'), current_setting('max_connections')::int,
+			count(*) FILTER (WHERE backend_type = 'autovacuum worker' AND query LIKE '%(to prevent wraparound)%')
+			FROM (SELECT *, backend_type = 'client backend' AS client FROM pg_catalog.pg_stat_activity WHERE pid <> pg_backend_pid()) AS a`).Scan(&active, &waiting, &most, &urgent)
 		if err != nil {
 			return unknown("pg_stat_activity could not be read: %v", err)
 		}
-		return known(float64(active) < busyShare*float64(most) && waiting <= waitingMost, fmt.Sprintf("%d active, %d waiting", active, waiting),
-			fmt.Sprintf("%d of %d sessions run something, %d wait for locks", active, most, waiting))
+		return known(float64(active) < busyShare*float64(most) && waiting <= waitingMost && urgent == 0, fmt.Sprintf("%d active, %d waiting", active, waiting),
+			fmt.Sprintf("%d of %d sessions run something, %d wait for locks, %d vacuums against wraparound run, which no lock gets past", active, most, waiting, urgent))
 	})
 }

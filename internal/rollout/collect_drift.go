@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -17,11 +20,14 @@ import (
 
 var (
 	drift    = Collector{Name: "drift", How: "fingerprints of every object that the plan touches", Holds: 10 * time.Minute, Collect: collectDrift}
-	identity = Collector{Name: "identity", How: "pg_control_system() and the server's version", Holds: 10 * time.Minute, Collect: collectIdentity}
+	identity = Collector{Name: "identity", How: "pg_control_system(), pg_control_checkpoint(), the server's version, and the mark that the rollout wrote into the database", Holds: 10 * time.Minute, Collect: collectIdentity}
 )
 
 // collectDrift compares every object that the plan touches with what the plan expects, as apply does before it begins.
 func collectDrift(ctx context.Context, t *Target) Finding {
+	if t.State != nil && !t.State.stage(t.Stage.Name).Observing.IsZero() {
+		return unknown("the mode that refuses nothing is in place, which changes the tables: advance takes it away, and compares then")
+	}
 	_, err := apply.Run(ctx, apply.Options{Plan: t.Plan, Connect: t.Connect, DryRun: true})
 	var stale *apply.StaleError
 	switch {
@@ -50,8 +56,49 @@ func collectIdentity(ctx context.Context, t *Target) Finding {
 	if s.SystemIdentifier == "" {
 		return unknown("the session may not read the system identifier: GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO it")
 	}
-	ok := s.SystemIdentifier == t.Stage.SystemIdentifier && s.Database == t.Stage.Database
-	return known(ok, value, map[bool]string{true: "it is the target that was named", false: "it is not the target that was named: " + t.Stage.Database + " on " + t.Stage.SystemIdentifier}[ok])
+	raw := whoAnswers{Server: s, Program: program()}
+	f := known(false, value, "it is not the target that was named: "+t.Stage.Database+" on "+t.Stage.SystemIdentifier)
+	if s.SystemIdentifier == t.Stage.SystemIdentifier && s.Database == t.Stage.Database {
+		f = t.query(ctx, func(conn *pgx.Conn) Finding {
+			var err error
+			if raw.Mark, err = markOf(ctx, conn, t.Rollout.ID); err != nil {
+				return unknown("the target's mark could not be read: %v", err)
+			}
+			return marked(t.Rollout, t.Stage, raw.Mark)
+		})
+		f.Value = value
+	}
+	_ = t.query(ctx, func(conn *pgx.Conn) Finding { // kept where the session may read it; which server it is does not depend on it
+		if err := conn.QueryRow(ctx, "SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()").Scan(&raw.Timeline); err != nil {
+			return unknown("%v", err)
+		}
+		return Finding{}
+	})
+	f.Raw = raw
+	return f
+}
+
+// whoAnswers is the evidence of a target's identity: the server, its timeline, which a failover changes, and the program that looked.
+type whoAnswers struct {
+	Server   catalog.Server `json:"server"`
+	Timeline int64          `json:"timeline,omitempty"` // 0: the session may not read it
+	Mark     string         `json:"mark,omitempty"`     // that the rollout wrote when it was begun
+	Program  string         `json:"program"`
+}
+
+// program says which build of this program looks: its version and revision, as the build recorded them.
+func program() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "not recorded"
+	}
+	words := []string{info.Main.Path, info.Main.Version, info.GoVersion}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" || s.Key == "vcs.modified" && s.Value == "true" {
+			words = append(words, s.Key+"="+s.Value)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // rolesMoved names the roles that are not as they were when the rehearsal judged what they may do; none where there was no rehearsal,

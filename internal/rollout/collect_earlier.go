@@ -13,12 +13,34 @@ var (
 	earlierSoaked   = Collector{Name: "earlier_soaked", How: "the watch of the stage before", Holds: 7 * day, Collect: collectEarlierSoaked}
 )
 
+// earlier asks each database of the stage before. The finding is that of the worst.
+func earlier(t *Target, ask func(before *Target) Finding) Finding {
+	var worst Finding
+	var raw []any
+	for i, before := range t.Earlier {
+		f := ask(before)
+		raw = append(raw, f.Raw)
+		if i == 0 || worse(f.Outcome, worst.Outcome) {
+			worst = f
+		}
+	}
+	switch len(t.Earlier) {
+	case 0:
+		return unknown("this is the first stage: none is before it")
+	case 1:
+		return worst
+	}
+	worst.Raw = raw
+	return worst
+}
+
 // collectEarlierVerified asks the stage before whether every step of the plan is in place there.
 func collectEarlierVerified(ctx context.Context, t *Target) Finding {
-	if t.Earlier == nil {
-		return unknown("the stage before was not given")
-	}
-	steps, err := apply.Verify(ctx, apply.Options{Plan: t.Plan, Connect: t.Earlier.Connect})
+	return earlier(t, func(before *Target) Finding { return verifiedOn(ctx, t, before) })
+}
+
+func verifiedOn(ctx context.Context, t, before *Target) Finding {
+	steps, err := apply.Verify(ctx, apply.Options{Plan: t.Plan, Connect: before.Connect})
 	if err != nil {
 		return unknown("the stage before could not be asked: %v", err)
 	}
@@ -31,9 +53,9 @@ func collectEarlierVerified(ctx context.Context, t *Target) Finding {
 			done++
 		}
 	}
-	f := known(done == len(steps), fmt.Sprintf("%d of %d steps", done, len(steps)), "every step is in place on "+t.Earlier.Stage.Name)
+	f := known(done == len(steps), fmt.Sprintf("%d of %d steps", done, len(steps)), "every step is in place on "+before.Stage.Name)
 	if done < len(steps) {
-		f.Why = fmt.Sprintf("%d steps are not in place on %s", len(steps)-done, t.Earlier.Stage.Name)
+		f.Why = fmt.Sprintf("%d steps are not in place on %s", len(steps)-done, before.Stage.Name)
 	}
 	f.Raw = steps
 	return f
@@ -41,19 +63,20 @@ func collectEarlierVerified(ctx context.Context, t *Target) Finding {
 
 // collectEarlierSoaked reads how long the stage before was watched with calls enough, from the log alone.
 func collectEarlierSoaked(_ context.Context, t *Target) Finding {
-	if t.Earlier == nil {
-		return unknown("the stage before was not given")
-	}
-	st := t.State.Stages[t.Earlier.Stage.Name]
+	return earlier(t, func(before *Target) Finding { return soakedOn(t, before) })
+}
+
+func soakedOn(t, before *Target) Finding {
+	st := t.State.Stages[before.Stage.Name]
 	if st == nil || st.Applied.IsZero() {
-		return unknown("%s is not applied", t.Earlier.Stage.Name)
+		return unknown("%s is not applied", before.Stage.Name)
 	}
 	soaked := st.Soaked()
-	want := t.Earlier.Stage.Soak
+	want := before.Stage.Soak
 	if !st.Returned.IsZero() {
-		return known(false, soaked.String(), t.Earlier.Stage.Name+" was taken back")
+		return known(false, soaked.String(), before.Stage.Name+" was taken back")
 	}
-	f := known(soaked >= want, soaked.String(), fmt.Sprintf("%s soaked %s of %s", t.Earlier.Stage.Name, soaked, want))
+	f := known(soaked >= want, soaked.String(), fmt.Sprintf("%s soaked %s of %s", before.Stage.Name, soaked, want))
 	if soaked < want {
 		f.Outcome = Unknown // it is not bad: it is not known yet
 	}

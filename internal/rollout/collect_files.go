@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
@@ -30,7 +33,7 @@ func collectSecrets(_ context.Context, t *Target) Finding {
 	}
 	found := []SecretFound{}
 	for _, file := range files {
-		text, err := readBounded(file, documentLimit)
+		text, err := bounded.ReadRegular(file, documentLimit)
 		if err != nil {
 			return unknown("a file could not be read: %v", err)
 		}
@@ -44,19 +47,30 @@ func collectSecrets(_ context.Context, t *Target) Finding {
 	return f
 }
 
-// artefacts are the plan's files and the further documents.
+// artefacts are all files in the plan's directory, and the further documents.
 func (t *Target) artefacts() ([]string, error) {
-	entries, err := os.ReadDir(t.PlanDir)
-	if err != nil {
-		return nil, err
-	}
 	files := slices.Clone(t.Documents)
+	err := filepath.WalkDir(t.PlanDir, func(file string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			files = append(files, file)
+		}
+		return err
+	})
+	return files, err
+}
+
+// strange lists what stands in the plan's directory and is none of its files, nor one of the directories that its steps are written to for
+// a migration tool: a link, another directory, a file that looks like one of them.
+func (t *Target) strange(want map[string][]byte) (out []string, err error) {
+	entries, err := os.ReadDir(t.PlanDir)
 	for _, e := range entries {
-		if e.Type().IsRegular() {
-			files = append(files, filepath.Join(t.PlanDir, e.Name()))
+		file := want[e.Name()] != nil || e.Name() == plan.ImpactFile
+		layout := slices.ContainsFunc(plan.Layouts(), func(l *plan.Layout) bool { return l.Name == e.Name() })
+		if !(file && e.Type().IsRegular() || layout && e.IsDir()) {
+			out = append(out, strconv.QuoteToASCII(e.Name()))
 		}
 	}
-	return files, nil
+	return out, err
 }
 
 // collectDocuments holds the plan's papers to the plan, and further documents to naming it: one that speaks of another plan is superseded.
@@ -67,20 +81,27 @@ func collectDocuments(_ context.Context, t *Target) Finding {
 	}
 	var old []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		have, err := readBounded(filepath.Join(t.PlanDir, name), documentLimit)
+		have, err := bounded.ReadRegular(filepath.Join(t.PlanDir, name), documentLimit)
 		same := bytes.Equal(have, want[name]) || name == plan.RunbookFile && bytes.HasPrefix(have, want[name]) // what the change takes from whom is written after it
 		if err != nil || !same {
 			old = append(old, name)
 		}
 	}
+	strange, err := t.strange(want)
+	if err != nil {
+		return unknown("the plan's directory could not be listed: %v", err)
+	}
 	id := string(t.Rollout.Plan)[:12]
 	for _, file := range t.Documents {
-		text, err := readBounded(file, documentLimit)
+		text, err := bounded.ReadRegular(file, documentLimit)
 		if err != nil || !strings.Contains(string(text), id) {
 			old = append(old, filepath.Base(file))
 		}
 	}
 	f := known(len(old) == 0, fmt.Sprintf("%d documents", len(want)+len(t.Documents)), "every document names this plan")
+	if len(strange) > 0 {
+		f.Outcome, f.Why = Fail, "in the plan's directory stands what is not of the plan: "+strings.Join(strange[:min(5, len(strange))], ", ")
+	}
 	if len(old) > 0 {
 		f.Why = fmt.Sprintf("superseded, or not of plan %s: %s", id, strings.Join(old, ", "))
 	}

@@ -12,7 +12,7 @@ import (
 var (
 	indexesUsed = Collector{Name: "indexes_used", How: "pg_stat_all_indexes, for the indexes that the plan makes", Holds: 24 * time.Hour, Collect: collectIndexesUsed}
 	logins      = Collector{Name: "logins", How: "the hook logins", Holds: 24 * time.Hour, Collect: hooked("logins", "log-ins fail as seldom as before")}
-	backlog     = Collector{Name: "backlog", How: "the hook backlog", Holds: time.Hour, Collect: hooked("backlog", "no event waits to reach the table")}
+	backlog     = Collector{Name: "backlog", How: "the hook backlog, or the journals' length as Prometheus has it", Holds: time.Hour, Collect: collectBacklog}
 )
 
 // collectIndexesUsed looks whether each index of the plan was scanned since the statistics began.
@@ -38,7 +38,7 @@ func collectIndexesUsed(ctx context.Context, t *Target) Finding {
 		}
 		f := known(len(unused) == 0, fmt.Sprintf("%d of %d", len(names)-len(unused), len(names)), "every index that was made is scanned")
 		if len(unused) > 0 {
-			f.Outcome, f.Why = Unknown, "not scanned yet: "+strings.Join(unused[:min(3, len(unused))], ", ")
+			f.Outcome, f.Why = Unknown, fmt.Sprintf("%d were not scanned yet, among them %s: on small tables the planner has no use for an index", len(unused), strings.Join(unused[:min(2, len(unused))], ", "))
 		}
 		return f
 	})

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -109,7 +110,7 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := outcomes(facts)
-	for _, name := range []string{"rehearsal_apply", "rehearsal_rollback", "isolation", "negative_control", "application_rights", "application_path",
+	for _, name := range []string{"rehearsal_apply", "rehearsal_rollback", "statements_traced", "lock_hold", "reversible_until", "index_planned", "server_clock", "isolation", "negative_control", "application_rights", "application_path",
 		"drift", "identity", "transactions", "replicas", "load", "secrets", "documents"} {
 		if got[name] != "pass" {
 			t.Errorf("%s is %s: %s", name, got[name], sentence(facts, name))
@@ -265,6 +266,60 @@ func TestSoaked(t *testing.T) {
 		st := &StageState{Applied: noon, Samples: c.samples}
 		if got := st.Soaked(); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// What stands in the plan's directory and is not of the plan is found: people copy commands from there.
+func TestPlanDirectory(t *testing.T) {
+	p := &plan.Plan{Schema: plan.SchemaVersion}
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		says   string
+	}{
+		"as it was written": {func(string) error { return nil }, "pass every document names this plan"},
+		"with who loses what, and a migration tool's files": {func(dir string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, plan.ImpactFile), []byte("{}"), 0o644), os.Mkdir(filepath.Join(dir, "goose"), 0o755))
+		}, "pass every document names this plan"},
+		"another letter": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "fоrward.sql"), nil, 0o644) }, `fail in the plan's directory stands what is not of the plan: "f\u043erward.sql"`},
+		"another case":   {func(dir string) error { return os.WriteFile(filepath.Join(dir, "Forward.sql"), nil, 0o644) }, `fail in the plan's directory stands what is not of the plan: "Forward.sql"`},
+		"a link in place of a file": {func(dir string) error {
+			return errors.Join(os.Rename(filepath.Join(dir, plan.ForwardFile), filepath.Join(dir, "..", "elsewhere.sql")), os.Symlink("../elsewhere.sql", filepath.Join(dir, plan.ForwardFile)))
+		}, `fail in the plan's directory stands what is not of the plan: "forward.sql"`},
+		"a directory": {func(dir string) error { return os.Mkdir(filepath.Join(dir, "more"), 0o755) }, `fail in the plan's directory stands what is not of the plan: "more"`},
+		"edited SQL": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, plan.RollbackFile), []byte("DROP TABLE orders"), 0o644)
+		}, "fail superseded, or not of plan"},
+		"a lost file": {func(dir string) error { return os.Remove(filepath.Join(dir, plan.VerifyFile)) }, "fail superseded, or not of plan"},
+		"a secret deep in": {func(dir string) error {
+			return errors.Join(os.MkdirAll(filepath.Join(dir, "a", "b"), 0o755), os.WriteFile(filepath.Join(dir, "a", "b", "c"), []byte("postgres://app:hunter22@db/app"), 0o644))
+		}, "fail c line 1 holds a password in a connection string"},
+	} {
+		dir := filepath.Join(t.TempDir(), "out")
+		if err := errors.Join(plan.Write(dir, p), c.change(dir)); err != nil {
+			t.Fatal(err)
+		}
+		files, err := plan.Files(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := &Target{Plan: p, PlanDir: dir, Rollout: &Rollout{Plan: attest.DigestOf(files[plan.PlanFile])}}
+		said := ""
+		for _, f := range []Finding{collectDocuments(t.Context(), target), collectSecrets(t.Context(), target)} {
+			said += f.Outcome.String() + " " + f.Why + "\n"
+		}
+		if !strings.Contains(said, c.says) {
+			t.Errorf("%s: %s, want %s", name, said, c.says)
+		}
+	}
+}
+
+// The schedule of samples is the reference's: every 5 minutes in the first hour, every 15 until the fourth, hourly after.
+func TestEvery(t *testing.T) {
+	for since, want := range map[time.Duration]time.Duration{0: 5 * time.Minute, 59 * time.Minute: 5 * time.Minute, time.Hour: 15 * time.Minute,
+		4*time.Hour - 1: 15 * time.Minute, 4 * time.Hour: time.Hour, 24 * time.Hour: time.Hour} {
+		if got := Every(since); got != want {
+			t.Errorf("after %s every %s, want %s", since, got, want)
 		}
 	}
 }

@@ -17,5 +17,6 @@ func Collectors() []*Collector {
 			}
 		}
 	}
-	return append(out, &integration, &workflows, &health, &logins, &backlog, &indexesUsed)
+	return append(out, &integration, &workflows, &health, &logins, &backlog, &indexesUsed,
+		&scraped, &ownErrors, &attemptsRecorded, &socketsStable, &journal, &cpu, &memory, &triage, &trailComplete, &pinLogins)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/notify"
 )
 
@@ -36,7 +37,7 @@ type Definition struct {
 // A StageDefinition is one stage of rollout.yaml.
 type StageDefinition struct {
 	Name      string           `yaml:"name"`
-	DSN       string           `yaml:"dsn_env"`                  // the variable that holds the operator's DSN
+	DSN       string           `yaml:"dsn_env,omitempty"`        // the variable that holds the operator's DSN
 	AppDSN    string           `yaml:"app_dsn_env,omitempty"`    // the application's own
 	PoolerDSN string           `yaml:"pooler_dsn_env,omitempty"` // the application's own, through the pooler
 	Soak      string           `yaml:"soak,omitempty"`           // as 24h
@@ -44,13 +45,51 @@ type StageDefinition struct {
 	Cohorts   [][]string       `yaml:"cohorts,omitempty"` // tables, the canary cohort first
 	Observe   string           `yaml:"observe,omitempty"` // as 24h: begin with the mode that refuses nothing
 	Settle    string           `yaml:"settle,omitempty"`  // as 5m: watched after each cohort; default 5m
+	// Databases are those that hold the stage's tenants between them, in place of the DSNs above. A definition that was read has none:
+	// each of them is a stage named STAGE.DATABASE.
+	Databases []DatabaseDefinition `yaml:"databases,omitempty"`
 }
+
+// A DatabaseDefinition is one of several databases of a stage.
+type DatabaseDefinition struct {
+	Name      string `yaml:"name"`
+	DSN       string `yaml:"dsn_env"`
+	AppDSN    string `yaml:"app_dsn_env,omitempty"`
+	PoolerDSN string `yaml:"pooler_dsn_env,omitempty"`
+}
+
+// split gives a stage a definition for each of its databases.
+func (s StageDefinition) split() ([]StageDefinition, error) {
+	if len(s.Databases) == 0 {
+		return []StageDefinition{s}, nil
+	}
+	switch {
+	case s.DSN != "" || s.AppDSN != "" || s.PoolerDSN != "":
+		return nil, fmt.Errorf("reading rollout.yaml: the stage %q has databases, and a DSN of its own beside them", s.Name)
+	case len(s.Databases) > maxDatabases:
+		return nil, fmt.Errorf("reading rollout.yaml: the stage %q has more than %d databases", s.Name, maxDatabases)
+	case s.Window.Cron == Quietest:
+		return nil, fmt.Errorf("reading rollout.yaml: the databases of the stage %q are quietest each at another time: write the window's cron", s.Name)
+	}
+	var out []StageDefinition
+	for _, d := range s.Databases {
+		one := s
+		one.Databases, one.Name, one.DSN, one.AppDSN, one.PoolerDSN = nil, s.Name+"."+d.Name, d.DSN, d.AppDSN, d.PoolerDSN
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// maxDatabases bounds the databases of a stage.
+const maxDatabases = 1000
 
 // A WatchDefinition says what the watch of a stage looks at beside what every database has.
 type WatchDefinition struct {
 	Calls    int64    `yaml:"calls,omitempty"`    // of the application's statements that a round needs to be judged by; default 10
 	Canaries []string `yaml:"canaries,omitempty"` // two tenants whose rows are counted; default: two that have the most tables filled
 	P95      string   `yaml:"p95,omitempty"`      // a query of PromQL that gives the application's 95th percentile in seconds
+	CPU      string   `yaml:"cpu,omitempty"`      // a query of PromQL that gives the application's cores in use over an hour; default: Ringfence's own processes
+	Memory   string   `yaml:"memory,omitempty"`   // and its resident memory in bytes; likewise
 	Trail    string   `yaml:"trail,omitempty"`    // the table that events arrive in, which is to grow
 }
 
@@ -78,9 +117,17 @@ func ParseDefinition(text []byte) (*Definition, error) {
 	if len(text) > definitionLimit {
 		return nil, errors.New("reading rollout.yaml: it is larger than 1 MB")
 	}
+	text, err := bounded.YAML(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading rollout.yaml: %w", err)
+	}
 	var d Definition
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&d); err != nil {
-		return nil, fmt.Errorf("reading rollout.yaml: %w", err)
+		var typed yaml.Error // its own text would show lines of the file
+		if errors.As(err, &typed) {
+			return nil, fmt.Errorf("reading rollout.yaml: line %d: %s", typed.GetToken().Position.Line, typed.GetMessage())
+		}
+		return nil, errors.New("reading rollout.yaml: this is not YAML")
 	}
 	if d.Author == "" || d.Approvers == "" || d.Root == "" || d.Plan == "" || len(d.Stages) == 0 {
 		return nil, errors.New("reading rollout.yaml: author, approvers, root, plan and stages are asked for")
@@ -88,6 +135,15 @@ func ParseDefinition(text []byte) (*Definition, error) {
 	if len(d.Roles) == 0 {
 		d.Roles = slices.Clone(DefaultRoles)
 	}
+	var stages []StageDefinition
+	for _, s := range d.Stages {
+		each, err := s.split()
+		if err != nil {
+			return nil, err
+		}
+		stages = append(stages, each...)
+	}
+	d.Stages = stages
 	for _, s := range d.Stages {
 		if s.DSN == "" || strings.Contains(s.DSN, "=") || strings.Contains(s.DSN, "/") {
 			return nil, fmt.Errorf("reading rollout.yaml: dsn_env of the stage %q has to name a variable, not hold a DSN", s.Name)
@@ -101,7 +157,7 @@ func ParseDefinition(text []byte) (*Definition, error) {
 			return nil, fmt.Errorf("reading rollout.yaml: the deadline of severity %d is no duration as 5m for severity 1 or 2", severity)
 		}
 	}
-	return &d, nil
+	return &d, d.check()
 }
 
 // stage reads the durations; the target is filled in by who asks it.
@@ -120,6 +176,9 @@ func (s StageDefinition) stage() (Stage, error) {
 			return Stage{}, fmt.Errorf("reading rollout.yaml: the %s of the stage %q is no duration as 24h", d.what, s.Name)
 		}
 		*d.into = v
+	}
+	if s.Window.Cron == "" && s.Window != (WindowDefinition{}) {
+		return Stage{}, fmt.Errorf("reading rollout.yaml: the window of the stage %q does not say when it opens: cron is missing", s.Name)
 	}
 	if out.Window.Cron != "" && out.Window.Cron != Quietest {
 		if _, _, err := out.Window.parse(); err != nil {

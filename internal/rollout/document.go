@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,6 +13,8 @@ type Document struct {
 	Server   map[string]any `json:"server"` // the stage's target
 	Rollout  string         `json:"rollout"`
 	Stage    string         `json:"stage"`
+	Standing string         `json:"standing"` // where the stage is already
+	Applied  time.Time      `json:"applied_at,omitzero"`
 	At       time.Time      `json:"at"`
 	Answer   string         `json:"answer"` // GREEN or RED
 	Author   string         `json:"author"`
@@ -98,9 +101,24 @@ func (d *Decision) Missing() []string {
 
 // Document makes the document of the decision.
 func (d *Decision) Document(r *Rollout) *Document {
-	stage, _ := r.Stage(d.Stage)
-	doc := &Document{Schema: Version, Rollout: r.ID, Stage: d.Stage, At: d.At.UTC(), Answer: "RED", Author: r.Author, Plan: string(r.Plan), Rollback: string(r.Rollback),
+	all := r.Group((&Stage{Name: d.Stage}).Group())
+	if one, _ := r.Stage(d.Stage); one != nil {
+		all = []*Stage{one}
+	}
+	stage := all[0]
+	doc := &Document{Schema: Version, Rollout: r.ID, Stage: d.Stage, Standing: d.Standing, Applied: d.Applied, At: d.At.UTC(), Answer: "RED", Author: r.Author, Plan: string(r.Plan), Rollback: string(r.Rollback),
 		Server: map[string]any{"system_identifier": stage.SystemIdentifier, "database": stage.Database}, Waived: []WaivedFact{}, Gates: []GateDocument{}, Signed: d.Signatures}
+	if len(all) > 1 {
+		var names, systems []string
+		var databases []map[string]any
+		for _, s := range all {
+			if names = append(names, s.Database); !slices.Contains(systems, s.SystemIdentifier) {
+				systems = append(systems, s.SystemIdentifier)
+			}
+			databases = append(databases, map[string]any{"stage": s.Name, "system_identifier": s.SystemIdentifier, "database": s.Database})
+		}
+		doc.Server = map[string]any{"system_identifier": strings.Join(systems, ", "), "database": strings.Join(names, ", "), "databases": databases}
+	}
 	if d.Green {
 		doc.Answer = "GREEN"
 	}
@@ -134,6 +152,17 @@ func (d *Decision) Document(r *Rollout) *Document {
 	return doc
 }
 
+// Brief writes a duration without the zeros at its end: 2h for 2h0m0s.
+func Brief(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = strings.TrimSuffix(text, zero[1:])
+		}
+	}
+	return text
+}
+
 // place has what is beside the checklist come after it.
 func place(item int) int {
 	if item == 0 {
@@ -150,6 +179,11 @@ func (w Window) document(at time.Time) WindowDocument {
 	if zone == "" {
 		zone = "UTC"
 	}
+	rule := "cron " + w.Cron
+	var minute, hour int
+	if n, _ := fmt.Sscanf(w.Cron, "%d %d", &minute, &hour); n == 2 && w.Cron == fmt.Sprintf("%d %d * * *", minute, hour) {
+		rule = fmt.Sprintf("every day from %02d:%02d", hour, minute)
+	}
 	open, next, err := w.Open(at)
-	return WindowDocument{Open: open && err == nil, Next: next, Rule: fmt.Sprintf("%s %s for %s", w.Cron, zone, w.For)}
+	return WindowDocument{Open: open && err == nil, Next: next, Rule: fmt.Sprintf("%s %s for %s", rule, zone, Brief(w.For))}
 }

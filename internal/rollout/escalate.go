@@ -27,6 +27,18 @@ type Caller struct {
 	Env     func(string) (string, bool)
 	Sender  Sender
 	Clock   Clock
+	Hooks   Hooks // notify is run for each call and ticket, beside the roster
+}
+
+// notifyPatience is how long a call waits for the hook notify.
+const notifyPatience = 30 * time.Second
+
+// notify runs the hook notify, and reports whether there is one and it took the call.
+func (c *Caller) notify(ctx context.Context, p Page) bool {
+	ctx, cancel := context.WithTimeout(ctx, notifyPatience)
+	defer cancel()
+	run := c.Hooks.Run(ctx, "notify", "RINGFENCE_STAGE="+c.Stage.Name, "RINGFENCE_ALARM="+p.Alarm, fmt.Sprintf("RINGFENCE_SEVERITY=%d", p.Severity), "RINGFENCE_TO="+p.To, "RINGFENCE_WHY="+Redact(p.Why))
+	return run != nil && run.Exit == 0
 }
 
 // deadlines are how long a call waits for an answer, by severity: 1 returns by itself and pages, 2 halts and asks.
@@ -127,6 +139,9 @@ func (c *Caller) call(ctx context.Context, p Page) error {
 	path := c.path(concerns(p.Alarm))
 	if len(path) == 0 {
 		p.To, p.Trouble = "nobody", "the roster names nobody"
+		if c.notify(ctx, p) {
+			p.To, p.Sent, p.Trouble = "the hook notify", true, ""
+		}
 		return c.Log.Append(ctx, c.Clock.Now(), KindPage, c.Stage.Name, p)
 	}
 	one := path[(p.Step-1)%len(path)]
@@ -138,6 +153,7 @@ func (c *Caller) call(ctx context.Context, p Page) error {
 	if p.Sent = err == nil; err != nil {
 		p.Trouble = Redact(err.Error())
 	}
+	p.Sent = c.notify(ctx, p) || p.Sent
 	return c.Log.Append(ctx, c.Clock.Now(), KindPage, c.Stage.Name, p)
 }
 
@@ -161,5 +177,6 @@ func (c *Caller) ticket(ctx context.Context, s Signal, why string) error {
 		}
 		break
 	}
+	p.Sent = c.notify(ctx, p) || p.Sent
 	return c.Log.Append(ctx, c.Clock.Now(), KindPage, c.Stage.Name, p)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -138,5 +139,57 @@ func TestOtherDefinitionVoids(t *testing.T) {
 	d, err := s.Decide(stage, w.people, noon)
 	if err != nil || d.Green || !strings.Contains(why(d, "sign_offs"), "the rollout is not what was signed") {
 		t.Errorf("tables that nobody agreed to open: %v, %s", err, why(d, "sign_offs"))
+	}
+}
+
+// The hook notify is told of each call and ticket, beside the roster or where it names nobody; one that fails has told nobody.
+func TestNotifyHook(t *testing.T) {
+	c, w, box, _ := newCaller(t)
+	said := t.TempDir() + "/said"
+	tell := Hooks{"notify": {Argv: []string{"sh", "-c", `echo "$RINGFENCE_STAGE $RINGFENCE_ALARM $RINGFENCE_SEVERITY $RINGFENCE_TO: $RINGFENCE_WHY" >> ` + said}}}
+	page := func(hooks Hooks, roster Roster, s Signal) Page {
+		t.Helper()
+		c.Hooks, c.Roster = hooks, roster
+		if err := c.Alarm(t.Context(), []Signal{s}, nil); err != nil {
+			t.Fatal(err)
+		}
+		pages := w.state(t).Stages["production"].Pages
+		return pages[len(pages)-1]
+	}
+	full, fails := c.Roster, Hooks{"notify": {Argv: []string{"false"}}}
+	box.deaf = "pager"
+	for _, one := range []struct {
+		hooks  Hooks
+		roster Roster
+		to     string
+		sent   bool
+	}{{tell, full, "pager", true}, {fails, full, "pager", false}, {nil, full, "pager", false}, {tell, Roster{}, "the hook notify", true}, {fails, Roster{}, "nobody", false}} {
+		if p := page(one.hooks, one.roster, Signal{Name: "canary_tenants", Severity: 1, Why: "a tenant sees 3 foreign rows"}); p.To != one.to || p.Sent != one.sent {
+			t.Errorf("%v: %+v", one, p)
+		}
+	}
+	if p := page(tell, Roster{}, Signal{Name: "blocks", Severity: 3, Why: "more"}); !p.Sent {
+		t.Errorf("the ticket: %+v", p)
+	}
+	text, err := os.ReadFile(said)
+	want := "production canary_tenants 1 pager: canary_tenants: a tenant sees 3 foreign rows\nproduction canary_tenants 1 nobody: canary_tenants: a tenant sees 3 foreign rows\nproduction blocks 3 nobody: blocks: more\n"
+	if err != nil || string(text) != want {
+		t.Errorf("the hook was told, %v:\n%s", err, text)
+	}
+}
+
+// A hook revert that hangs keeps nothing else from being taken back: it is left, and that is written down.
+func TestRevertThatHangs(t *testing.T) {
+	defer func(was time.Duration) { revertPatience = was }(revertPatience)
+	revertPatience = 200 * time.Millisecond
+	w := newWorld(t)
+	target := &Target{Stage: &w.rollout.Stages[1], Now: time.Now, Hooks: Hooks{"revert": {Argv: []string{"sleep", "60"}}}}
+	began := time.Now()
+	returned, err := target.ReturnCode(t.Context(), w.log, Signal{Name: "health", Severity: 2, Why: "it does not answer"}, "axel")
+	if err != nil || len(returned) != 1 || returned[0].Left != "the hook revert ended with -1" {
+		t.Errorf("%+v, %v", returned, err)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it was waited for %s", took)
 	}
 }

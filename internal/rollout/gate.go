@@ -30,7 +30,7 @@ func Gates() []*Gate {
 	return []*Gate{
 		&backupFresh, &backupRestored, &planRehearsed, &rollbackRehearsed, &stagingVerified, &stagingSoaked, &noDrift, &isolationHolds,
 		&applicationRole, &applicationContext, &capacityLeft, &alertsArrive, &onCallReachable, &signedOff, &noSecrets,
-		&targetIdentity, &quietLoad, &documentsCurrent, &observedQuiet,
+		&targetIdentity, &clockRight, &quietLoad, &documentsCurrent, &observedQuiet,
 	}
 }
 
@@ -61,7 +61,12 @@ type Decision struct {
 	// Signatures are all of the stage, with what makes one void.
 	Signatures []Signature
 
+	// Standing says where the stage is already; Applied is when it was applied, where that stands.
+	Standing string
+	Applied  time.Time
+
 	facts func(*Collector) FactCheck // as it stood, for those that no gate asked for
+	first bool                       // no stage is before it
 }
 
 // fact returns how a fact stood.
@@ -69,7 +74,6 @@ func (d *Decision) fact(c *Collector) FactCheck { return d.facts(c) }
 
 // Decide answers for a stage at a time. An error says that a signature does not hold: nothing is decided then.
 func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*Decision, error) {
-	_, place := s.Rollout.Stage(stage.Name)
 	waived, err := s.waived(stage, people, at)
 	if err != nil {
 		return nil, err
@@ -79,10 +83,13 @@ func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*D
 		return nil, err
 	}
 	j := judging{waived, said, at}
-	d := &Decision{Stage: stage.Name, At: at, Green: true, Stale: true}
+	d := &Decision{Stage: stage.Name, At: at, Green: true, Stale: true, Standing: s.standing(stage), first: len(s.Rollout.Before(stage.Group())) == 0}
+	if st := s.stage(stage.Name); st.Returned.IsZero() {
+		d.Applied = st.Applied
+	}
 	d.facts = func(c *Collector) FactCheck { return s.fact(c, stage, j, false) }
 	for _, g := range Gates() {
-		if g.Later && place == 0 {
+		if g.Later && d.first {
 			continue
 		}
 		c, err := s.check(g, stage, people, j)
@@ -90,15 +97,24 @@ func (s *State) Decide(stage *Stage, people *attest.Approvers, at time.Time) (*D
 			return nil, err
 		}
 		d.Checks = append(d.Checks, c)
-		if c.Outcome != Pass {
+	}
+	if d.Signatures, err = s.Signatures(stage, people, at); err != nil {
+		return nil, err
+	}
+	for i := range d.Checks {
+		if c := &d.Checks[i]; c.Outcome != Pass {
 			d.Green = false
-			d.Stale = d.Stale && slices.ContainsFunc(c.Facts, func(f FactCheck) bool { return f.Stale }) &&
-				!slices.ContainsFunc(c.Facts, func(f FactCheck) bool { return f.Outcome != Pass && !f.Stale })
+			d.Stale = d.Stale && (c.stale() || c.Gate == &signedOff && lapsed(s.Rollout.Roles, d.Signatures))
 		}
 	}
 	d.Stale = d.Stale && !d.Green
-	d.Signatures, err = s.Signatures(stage, people, at)
-	return d, err
+	return d, nil
+}
+
+// stale reports whether the gate is shut only since facts expired.
+func (c *Check) stale() bool {
+	return slices.ContainsFunc(c.Facts, func(f FactCheck) bool { return f.Stale }) &&
+		!slices.ContainsFunc(c.Facts, func(f FactCheck) bool { return f.Outcome != Pass && !f.Stale })
 }
 
 // judging is what holds for all gates of one decision.
@@ -141,7 +157,7 @@ func (s *State) fact(want *Collector, stage *Stage, j judging, fixed bool) FactC
 		out.Fact = Fact{Name: want.Name, Stage: stage.Name, Why: "it was never found out: " + want.How}
 	case !j.at.Before(f.Until):
 		out.Outcome, out.Stale = Unknown, true
-		out.Fact.Why = fmt.Sprintf("it was true until %s: find it out again", f.Until.UTC().Format(time.RFC3339))
+		out.Fact.Why = fmt.Sprintf("it was found out as %s, which counted until %s: find it out again", f.Outcome, f.Until.UTC().Format(time.RFC3339))
 	case f.At.After(j.at):
 		out.Outcome, out.Fact.Why = Unknown, "it was found out later than now: a clock is wrong"
 	}

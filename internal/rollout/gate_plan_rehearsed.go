@@ -4,6 +4,7 @@ var planRehearsed = Gate{
 	Name:  "plan_rehearsed",
 	Item:  3,
 	Title: "The plan was rehearsed on a clone",
-	Doc:   `Every step was applied to a copy of this target's schema and verified, twice, with the seconds and the locks of each.`,
-	Facts: []*Collector{&rehearsalApply},
+	Doc: `Every step was applied to a copy of this target's schema and verified, twice, with the seconds of each; what each really locks is what the plan says,
+and no transaction stops writers for long.`,
+	Facts: []*Collector{&rehearsalApply, &statementsTraced, &lockHold},
 }

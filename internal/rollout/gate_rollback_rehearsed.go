@@ -5,6 +5,6 @@ var rollbackRehearsed = Gate{
 	Item:  4,
 	Title: "The way back was rehearsed",
 	Doc: `After the rehearsal the rollback was run on the copy, and the catalogue was what it had been, object by object; and each rung of the automatic return was done
-there, timed, and the copy proved after it.`,
-	Facts: []*Collector{&rehearsalRollback, &ladder},
+there, timed, and the copy proved after it. Until when the change can be taken back is stated.`,
+	Facts: []*Collector{&rehearsalRollback, &ladder, &reversibleUntil},
 }

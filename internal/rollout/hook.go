@@ -12,7 +12,7 @@ import (
 
 // Hooks are commands of the user's, by what they are for: backup_age (prints when the last backup ended), restore (restores one
 // somewhere and prints its DSN as the last line), disk (prints free bytes), alert (fires a test alert and returns when it came back), deploy,
-// revert, health, smoke, integration, workflows, notify.
+// revert, health, smoke, integration, workflows, logins, backlog, p95, sqlstates, notify (is told of each call).
 type Hooks map[string]Hook
 
 // A Hook is one command: no shell, a deadline, and its output kept as evidence without secrets.
@@ -23,6 +23,9 @@ type Hook struct {
 
 // hookOutput bounds what is kept of a hook's output.
 const hookOutput = 1 << 20
+
+// hookGrace is how long what a hook has left behind may still write to its output.
+const hookGrace = 5 * time.Second
 
 // A HookRun is what one run of a hook gave.
 type HookRun struct {
@@ -53,7 +56,8 @@ func (h Hooks) Run(ctx context.Context, name string, env ...string) *HookRun {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, hook.Argv[0], hook.Argv[1:]...)
-	cmd.Env, cmd.WaitDelay = append(os.Environ(), env...), 5*time.Second
+	cmd.Env, cmd.WaitDelay = append(os.Environ(), env...), hookGrace
+	endTogether(cmd)
 	var stdout bytes.Buffer
 	var both bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limited{&stdout, &both}, &limited{&both}
@@ -64,7 +68,11 @@ func (h Hooks) Run(ctx context.Context, name string, env ...string) *HookRun {
 		r.Exit = -1
 		fmt.Fprintf(&both, "\n%v", err)
 	}
-	r.Output = Redact(both.String())
+	text := both.String()
+	if len(text) == hookOutput { // it was cut: half of a secret has no form that is known
+		text = text[:strings.LastIndexByte(text, '\n')+1]
+	}
+	r.Output = Redact(text)
 	return r
 }
 
@@ -96,7 +104,10 @@ func hooked(name, passes string) func(context.Context, *Target) Finding {
 	}
 }
 
-// Hook runs a hook for the target's stage, which it finds in RINGFENCE_STAGE; nil where there is none of that name.
+// hasHook reports whether there is a hook of that name.
+func (t *Target) hasHook(name string) bool { return len(t.Hooks[name].Argv) > 0 }
+
+// Hook runs a hook for the target's stage, which it finds in RINGFENCE_STAGE, as STAGE.DATABASE where the stage has several; nil where there is none of that name.
 func (t *Target) Hook(ctx context.Context, name string) *HookRun {
 	if t.Stage == nil {
 		return t.Hooks.Run(ctx, name)

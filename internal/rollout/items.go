@@ -58,8 +58,8 @@ func said(role string) []string {
 type ItemStands struct {
 	Role   string         `json:"role"`
 	Text   string         `json:"text"`
-	Said   bool           `json:"said"` // by signing; else by the facts
-	Stands string         `json:"stands"`
+	Said   bool           `json:"said"`   // by signing; else by the facts
+	Stands string         `json:"stands"` // of its facts; said; or not asked for, where it is about the stage before and there is none
 	Facts  []FactDocument `json:"facts"`
 }
 
@@ -75,6 +75,10 @@ func (d *Decision) Items(role string) []ItemStands {
 			one.Stands = "said"
 		}
 		for _, c := range i.Facts {
+			if d.first && (c == &earlierSoaked || c == &earlierVerified) {
+				one.Stands = "not asked for"
+				continue
+			}
 			f := d.fact(c)
 			one.Facts = append(one.Facts, FactDocument{Fact: f.Fact, How: c.How, Stands: f.stands()})
 			if f.Outcome != Pass {

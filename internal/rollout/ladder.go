@@ -101,7 +101,7 @@ func collectLadder(ctx context.Context, t *Target) Finding {
 	case r.climbErr != nil:
 		return known(false, "", "a rung of the way back does not hold on the copy: "+r.climbErr.Error())
 	}
-	f := known(true, fmt.Sprintf("%d rungs", len(r.ladder.Rungs)), "each rung was done on the copy, which was proved after it, and the plan was applied again")
+	f := known(true, fmt.Sprintf("%d rungs of the way back", len(r.ladder.Rungs)), "each rung was done on the copy, which was proved after it, and the plan was applied again")
 	f.Raw = r.ladder
 	for _, s := range r.rungs {
 		f.Seconds += s

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
@@ -33,11 +34,15 @@ const (
 	KindSignature Kind = "signature" // attest.Envelope of an Approval
 	KindWaiver    Kind = "waiver"    // attest.Envelope of a Waiver
 	KindWord      Kind = "word"      // attest.Envelope of a Word
+	KindWitness   Kind = "witness"   // attest.Envelope of a Witness
 	KindObserving Kind = "observing" // Progress: the mode that refuses nothing was installed
 	KindBegun     Kind = "begun"     // Progress: a stage or a cohort is being applied
 	KindApplied   Kind = "applied"   // Progress
 	KindSample    Kind = "sample"    // Sample: what the watch measured
 	KindSignal    Kind = "signal"    // Signal: something that stops or is shown
+	KindDeploying Kind = "deploying" // Progress: every cohort is applied and was watched, and the code is about to go out
+	KindOut       Kind = "out"       // Progress: the stage is applied, was watched, and its code is out
+	KindReturning Kind = "returning" // Return: a rung that is about to be done
 	KindReturned  Kind = "returned"  // Return: what was taken back, by which rung
 	KindPage      Kind = "page"      // Page: who was called, and whether anybody answered
 	KindClosed    Kind = "closed"
@@ -46,13 +51,14 @@ const (
 // ErrChain says that a log is not whole: an entry was changed, taken out, put in or moved.
 var ErrChain = errors.New("the log's chain does not hold")
 
-// ErrConflict says that somebody else wrote to the log first: read it again.
-var ErrConflict = errors.New("the log went on meanwhile")
+// ErrConflict says that the place of an entry is taken, or that somebody else went on with the same stage meanwhile.
+var ErrConflict = errors.New("somebody else went on with it meanwhile")
 
 // A Store keeps entries. Append refuses an entry whose sequence is there (ErrConflict) and returns once the entry is durable.
 type Store interface {
 	Append(ctx context.Context, e Entry) error
-	Entries(ctx context.Context) ([]Entry, error)
+	// Entries reads what comes after the entry of that number, in order; 0: all.
+	Entries(ctx context.Context, after int) ([]Entry, error)
 	// Keep keeps raw evidence under its digest; the same bytes twice is no error.
 	Keep(ctx context.Context, raw []byte) (attest.Digest, error)
 	Evidence(ctx context.Context, d attest.Digest) ([]byte, error)
@@ -68,18 +74,24 @@ func (e *Entry) hash() attest.Digest {
 }
 
 // Chain checks a log from its beginning.
-func Chain(entries []Entry) error {
+func Chain(entries []Entry) error { return follows(nil, entries) }
+
+// follows checks that entries go on where others end.
+func follows(before, entries []Entry) error {
 	previous := attest.Digest("")
+	if n := len(before); n > 0 {
+		previous = before[n-1].Hash
+	}
 	for i := range entries {
-		e := &entries[i]
+		e, place := &entries[i], len(before)+i+1
 		switch {
-		case e.Sequence != i+1:
-			return fmt.Errorf("%w: entry %d stands in place %d", ErrChain, e.Sequence, i+1)
+		case e.Sequence != place:
+			return fmt.Errorf("%w: entry %d stands in place %d", ErrChain, e.Sequence, place)
 		case e.Previous != previous:
 			return fmt.Errorf("%w: entry %d does not follow the one before it", ErrChain, e.Sequence)
 		case e.Hash != e.hash():
 			return fmt.Errorf("%w: entry %d was changed", ErrChain, e.Sequence)
-		case i == 0 && e.Kind != KindCreated:
+		case place == 1 && e.Kind != KindCreated:
 			return fmt.Errorf("%w: the first entry is missing", ErrChain)
 		}
 		previous = e.Hash
@@ -111,11 +123,19 @@ func compact(raw []byte) (json.RawMessage, error) {
 	return b.Bytes(), err
 }
 
-// A Log is a rollout's entries, in the stores that keep them. Not safe for concurrent use; two processes on the same stores are: one
-// of them gets ErrConflict and reads again.
+// A Log is a rollout's entries, in the stores that keep them. It is safe for concurrent use, by several processes too: each takes in what
+// the others wrote. One store has to answer: it leads, and is read first. Another one that does not is brought up once it answers again.
 type Log struct {
-	stores  []Store
-	entries []Entry
+	// Note is told, in a sentence, that a store does not answer; nil: nobody is.
+	Note func(string)
+
+	stores []Store
+
+	mu      sync.Mutex
+	entries []Entry      // only ever added to
+	late    map[int]bool // stores that lack entries, by their place
+	others  []Entry      // what others have done since it was opened
+	begun   bool         // a run was begun with this log
 }
 
 // ErrDisagree says that two stores of one log tell different things: neither is taken for the right one.
@@ -151,10 +171,10 @@ func ReadLog(ctx context.Context, stores ...Store) (l *Log, behind []int, err er
 
 // readLogs reads and compares the stores.
 func readLogs(ctx context.Context, stores []Store) (l *Log, all [][]Entry, longest int, err error) {
-	l = &Log{stores: slices.Clone(stores)}
+	l = &Log{stores: slices.Clone(stores), late: map[int]bool{}}
 	all = make([][]Entry, len(stores))
 	for i, s := range stores {
-		entries, err := s.Entries(ctx)
+		entries, err := s.Entries(ctx, 0)
 		if err != nil {
 			return nil, nil, 0, err
 		}
@@ -187,7 +207,7 @@ func catchUp(ctx context.Context, behind, ahead Store, entries []Entry) error {
 		}
 	}
 	for _, e := range entries {
-		if err := behind.Append(ctx, e); err != nil {
+		if err := put(ctx, behind, e); err != nil {
 			return err
 		}
 	}
@@ -217,39 +237,4 @@ func evidenceOf(entries []Entry) []attest.Digest {
 		}
 	}
 	return out
-}
-
-// Entries returns the entries, in order. They are the log's: do not change them.
-func (l *Log) Entries() []Entry { return l.entries }
-
-// Append writes what happened to every store. It is durable where the first store has it; a store that fails is an error, and is
-// brought up when the log is opened again.
-func (l *Log) Append(ctx context.Context, at time.Time, kind Kind, stage string, body any) error {
-	e, err := next(l.entries, at, kind, stage, body)
-	if err != nil {
-		return err
-	}
-	for i, s := range l.stores {
-		if err := s.Append(ctx, e); err != nil {
-			if i > 0 {
-				l.entries = append(l.entries, e)
-			}
-			return err
-		}
-	}
-	l.entries = append(l.entries, e)
-	return nil
-}
-
-// Store returns the store that is read first.
-func (l *Log) Store() Store { return l.stores[0] }
-
-// Keep keeps raw evidence in every store.
-func (l *Log) Keep(ctx context.Context, raw []byte) (attest.Digest, error) {
-	for _, s := range l.stores {
-		if _, err := s.Keep(ctx, raw); err != nil {
-			return "", err
-		}
-	}
-	return attest.DigestOf(raw), nil
 }

@@ -16,6 +16,8 @@ import (
 type Database struct {
 	// Conn is open for as long as the log is. Not safe for concurrent use.
 	Conn *pgx.Conn
+	// Dial opens Conn anew where it was lost; nil: it stays lost.
+	Dial func(context.Context) (*pgx.Conn, error)
 	// Rollout is the log's id.
 	Rollout string
 }
@@ -27,11 +29,12 @@ CREATE TABLE IF NOT EXISTS ringfence.rollout_log (
   rollout text NOT NULL, sequence int NOT NULL, at timestamptz NOT NULL, kind text NOT NULL, stage text NOT NULL,
   body text NOT NULL, previous text NOT NULL, hash text NOT NULL, PRIMARY KEY (rollout, sequence));
 CREATE TABLE IF NOT EXISTS ringfence.rollout_evidence (digest text PRIMARY KEY, content bytea NOT NULL);
+CREATE TABLE IF NOT EXISTS ringfence.rollout_mark (rollout text PRIMARY KEY, mark text NOT NULL);
 CREATE OR REPLACE FUNCTION ringfence.rollout_keep() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION 'the log of a rollout is only ever added to' USING ERRCODE = '42501';
 END $$;
-REVOKE ALL ON ringfence.rollout_log, ringfence.rollout_evidence FROM PUBLIC;
+REVOKE ALL ON ringfence.rollout_log, ringfence.rollout_evidence, ringfence.rollout_mark FROM PUBLIC;
 REVOKE ALL ON FUNCTION ringfence.rollout_keep() FROM PUBLIC;
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = 'ringfence.rollout_log'::regclass AND tgname = 'rollout_keep') THEN
@@ -46,7 +49,7 @@ END $$;`
 const foreignSQL = `SELECT pg_catalog.bool_or(NOT (pg_catalog.pg_has_role(current_user, o.owner, 'USAGE') OR r.rolsuper)) FROM (
   SELECT n.nspowner AS owner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'ringfence'
   UNION ALL SELECT c.relowner FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-   WHERE n.nspname = 'ringfence' AND c.relname IN ('rollout_log', 'rollout_evidence')) AS o
+   WHERE n.nspname = 'ringfence' AND c.relname IN ('rollout_log', 'rollout_evidence', 'rollout_mark')) AS o
   JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner`
 
 // Prepare makes the tables where they are missing. It takes an advisory lock, so that two may start at once.
@@ -71,9 +74,28 @@ func (d *Database) Prepare(ctx context.Context) error {
 	return nil
 }
 
+// conn is the connection, opened anew where it was lost.
+func (d *Database) conn(ctx context.Context) (*pgx.Conn, error) {
+	if d.Conn.IsClosed() && d.Dial != nil {
+		again, err := d.Dial(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reaching the log in the database: %w", err)
+		}
+		d.Conn = again
+	}
+	return d.Conn, nil
+}
+
+// Close closes the connection.
+func (d *Database) Close(ctx context.Context) { d.Conn.Close(context.WithoutCancel(ctx)) }
+
 // Append adds the entry; ErrConflict where its place is taken.
 func (d *Database) Append(ctx context.Context, e Entry) error {
-	_, err := d.Conn.Exec(ctx, `INSERT INTO ringfence.rollout_log (rollout, sequence, at, kind, stage, body, previous, hash)
+	conn, err := d.conn(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, `INSERT INTO ringfence.rollout_log (rollout, sequence, at, kind, stage, body, previous, hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, d.Rollout, e.Sequence, e.At, string(e.Kind), e.Stage, string(e.Body), string(e.Previous), string(e.Hash))
 	if pg.SQLState(err) == "23505" {
 		return ErrConflict
@@ -84,9 +106,13 @@ func (d *Database) Append(ctx context.Context, e Entry) error {
 	return nil
 }
 
-// Entries reads the log in its order.
-func (d *Database) Entries(ctx context.Context) ([]Entry, error) {
-	rows, err := d.Conn.Query(ctx, `SELECT sequence, at, kind, stage, body, previous, hash FROM ringfence.rollout_log WHERE rollout = $1 ORDER BY sequence`, d.Rollout)
+// Entries reads the log in its order, after the entry of that number.
+func (d *Database) Entries(ctx context.Context, after int) ([]Entry, error) {
+	conn, err := d.conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := conn.Query(ctx, `SELECT sequence, at, kind, stage, body, previous, hash FROM ringfence.rollout_log WHERE rollout = $1 AND sequence > $2 ORDER BY sequence`, d.Rollout, after)
 	if err != nil {
 		return nil, fmt.Errorf("reading the log in the database: %w", err)
 	}
@@ -119,7 +145,11 @@ func Rollouts(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 // Keep keeps evidence under its digest.
 func (d *Database) Keep(ctx context.Context, raw []byte) (attest.Digest, error) {
 	digest := attest.DigestOf(raw)
-	_, err := d.Conn.Exec(ctx, `INSERT INTO ringfence.rollout_evidence (digest, content) VALUES ($1, $2) ON CONFLICT DO NOTHING`, string(digest), raw)
+	conn, err := d.conn(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, err = conn.Exec(ctx, `INSERT INTO ringfence.rollout_evidence (digest, content) VALUES ($1, $2) ON CONFLICT DO NOTHING`, string(digest), raw)
 	if err != nil {
 		return "", fmt.Errorf("keeping evidence in the database: %w", err)
 	}
@@ -129,7 +159,11 @@ func (d *Database) Keep(ctx context.Context, raw []byte) (attest.Digest, error) 
 // Evidence reads evidence and holds it to its digest.
 func (d *Database) Evidence(ctx context.Context, digest attest.Digest) ([]byte, error) {
 	var raw []byte
-	err := d.Conn.QueryRow(ctx, `SELECT content FROM ringfence.rollout_evidence WHERE digest = $1`, string(digest)).Scan(&raw)
+	conn, err := d.conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = conn.QueryRow(ctx, `SELECT content FROM ringfence.rollout_evidence WHERE digest = $1`, string(digest)).Scan(&raw)
 	if err != nil || attest.DigestOf(raw) != digest {
 		return nil, fmt.Errorf("%w: %s", ErrEvidence, digest)
 	}

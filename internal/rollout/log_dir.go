@@ -1,17 +1,22 @@
 package rollout
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/bounded"
 )
 
 // Directory keeps a log as files: log/000001-created.json and so on, and evidence/DIGEST. It can be committed, and it alone is
@@ -34,17 +39,26 @@ const (
 	evidenceLimit = 64 << 20
 )
 
-// Append writes the entry's file. One with that number is there already: ErrConflict.
-func (d Directory) Append(_ context.Context, e Entry) error {
+// Append writes the entry's file. One with that number is there already, be it of another kind: ErrConflict.
+func (d Directory) Append(_ context.Context, e Entry) (err error) {
 	raw, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing to the log: %w", err)
 	}
-	numbered, err := filepath.Glob(filepath.Join(string(d), logDir, fmt.Sprintf("%06d-*.json", e.Sequence)))
+	dir := filepath.Join(string(d), logDir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("writing to the log: %w", err)
+	}
+	unlock, err := lockDirectory(dir)
+	if err != nil {
+		return fmt.Errorf("writing to the log: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	numbered, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf("%06d-*.json", e.Sequence)))
 	if err != nil || len(numbered) > 0 {
 		return errors.Join(ErrConflict, err)
 	}
-	return writeNew(filepath.Join(string(d), logDir), fmt.Sprintf("%06d-%s.json", e.Sequence, e.Kind), append(raw, '\n'))
+	return writeNew(dir, fmt.Sprintf("%06d-%s.json", e.Sequence, e.Kind), append(raw, '\n'))
 }
 
 // writeNew makes a file that was not there, whole or not at all, and durable.
@@ -76,8 +90,8 @@ func writeNew(dir, name string, content []byte) error {
 	return errors.Join(handle.Sync(), handle.Close())
 }
 
-// Entries reads the files in the order of their numbers. A directory without a log has none.
-func (d Directory) Entries(context.Context) ([]Entry, error) {
+// Entries reads the files of higher numbers, in their order. A directory without a log has none.
+func (d Directory) Entries(_ context.Context, after int) ([]Entry, error) {
 	files, err := os.ReadDir(filepath.Join(string(d), logDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -87,15 +101,16 @@ func (d Directory) Entries(context.Context) ([]Entry, error) {
 	}
 	var out []Entry
 	for _, f := range files {
-		if !entryFile.MatchString(f.Name()) {
+		number, err := strconv.Atoi(strings.SplitN(f.Name(), "-", 2)[0])
+		if err != nil || number <= after || !entryFile.MatchString(f.Name()) {
 			continue
 		}
-		raw, err := readBounded(filepath.Join(string(d), logDir, f.Name()), entryLimit)
+		raw, err := bounded.ReadRegular(filepath.Join(string(d), logDir, f.Name()), entryLimit)
 		if err != nil {
 			return nil, fmt.Errorf("reading the log: %w", err)
 		}
-		var e Entry
-		if err := json.Unmarshal(raw, &e); err != nil {
+		e, err := readEntry(raw)
+		if err != nil || e.Sequence != number {
 			return nil, fmt.Errorf("%w: %s cannot be read", ErrChain, f.Name())
 		}
 		if e.Body, err = compact(e.Body); err != nil {
@@ -107,15 +122,21 @@ func (d Directory) Entries(context.Context) ([]Entry, error) {
 	return out, nil
 }
 
-func readBounded(file string, limit int64) ([]byte, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
+// readEntry reads an entry's file strictly: what its hash does not cover has no place in it.
+func readEntry(raw []byte) (Entry, error) {
+	if err := bounded.OneEach(raw, false); err != nil {
+		return Entry{}, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, fmt.Errorf("%s is no file of at most %d bytes", filepath.Base(file), limit)
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	var e Entry
+	if err := dec.Decode(&e); err != nil {
+		return e, err
 	}
-	return os.ReadFile(file)
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return e, errors.New("something stands after the entry")
+	}
+	return e, nil
 }
 
 // Keep writes evidence under its digest.
@@ -135,7 +156,7 @@ func (d Directory) Evidence(_ context.Context, digest attest.Digest) ([]byte, er
 	if !digestText.MatchString(string(digest)) {
 		return nil, ErrEvidence
 	}
-	raw, err := readBounded(filepath.Join(string(d), evidenceDir, string(digest)), evidenceLimit)
+	raw, err := bounded.ReadRegular(filepath.Join(string(d), evidenceDir, string(digest)), evidenceLimit)
 	if err != nil || attest.DigestOf(raw) != digest {
 		return nil, fmt.Errorf("%w: %s", ErrEvidence, digest)
 	}

@@ -6,6 +6,7 @@
 //	fact.go      what is known, with three outcomes; unknown is the zero value
 //	gate_*.go    one condition each, made of facts
 //	decide.go    may this stage begin?
+//	group.go     one stage of several databases
 //	log*.go      what happened, in the target's database and in a directory that can be committed
 //
 // To add a gate: write gate_NAME.go with one Gate value whose Facts are Collectors, list it in Gates, and give it a case in the
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -51,12 +53,13 @@ type Rollout struct {
 	OpenAllowed []string `json:"open_allowed"`
 }
 
-// A Stage is one target, and what is asked of it.
+// A Stage is one target, and what is asked of it. A stage of several databases is several of these, named STAGE.DATABASE.
 type Stage struct {
 	Name             string        `json:"name"`
 	SystemIdentifier string        `json:"system_identifier"`
 	Database         string        `json:"database"`
-	Soak             time.Duration `json:"soak"` // measured behaviour asked for before the next stage
+	Mark             string        `json:"mark,omitempty"` // written into the database when the rollout was begun: a copy of a server shares all else
+	Soak             time.Duration `json:"soak"`           // measured behaviour asked for before the next stage
 	Window           Window        `json:"window"`
 	Cohorts          [][]string    `json:"cohorts"` // tables, the canary cohort first; empty: all at once
 	Observe          time.Duration `json:"observe"` // begin with the mode that refuses nothing, for that long
@@ -88,12 +91,18 @@ func (w Window) Open(at time.Time) (open bool, next time.Time, err error) {
 
 func (w Window) parse() (cron.Schedule, *time.Location, error) {
 	zone, err := time.LoadLocation(w.Zone)
-	if err != nil {
+	if err != nil || w.Zone == "Local" { // which is another one on each machine
 		return nil, nil, fmt.Errorf("reading the window: the zone %q is not known", w.Zone)
+	}
+	if strings.ContainsAny(w.Cron, "@=") { // every so often, or a zone of its own
+		return nil, nil, fmt.Errorf("reading the window: %q is not minute, hour, day, month and weekday", w.Cron)
 	}
 	schedule, err := cron.ParseStandard(w.Cron)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the window: %w", err)
+	}
+	if schedule.Next(time.Unix(0, 0).In(zone)).IsZero() {
+		return nil, nil, fmt.Errorf("reading the window: %q never opens", w.Cron)
 	}
 	if w.For <= 0 || w.For > 24*time.Hour {
 		return nil, nil, errors.New("reading the window: it has to be open for a time of at most a day")
@@ -101,7 +110,7 @@ func (w Window) parse() (cron.Schedule, *time.Location, error) {
 	return schedule, zone, nil
 }
 
-var stageName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
+var stageName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}(\.[a-z0-9][a-z0-9_-]{0,30})?$`)
 
 // Check validates what was asked for.
 func (r *Rollout) Check() error {
@@ -123,7 +132,7 @@ func (r *Rollout) Check() error {
 			}
 		}
 	}
-	return nil
+	return r.checkGroups()
 }
 
 // Stage returns the stage of that name and its place, or nil.
@@ -147,9 +156,8 @@ func (r *Rollout) Digest() attest.Digest {
 
 // Subjects are what a signature for a stage covers: the plan, its way back, what was asked for, the evidence and the target.
 func (r *Rollout) Subjects(stage *Stage, evidence attest.Digest) []attest.Subject {
-	target := attest.DigestOf([]byte(stage.Name + "\x00" + stage.SystemIdentifier + "\x00" + stage.Database))
 	return []attest.Subject{
 		attest.SubjectOf("plan", r.Plan), attest.SubjectOf("rollback", r.Rollback),
-		attest.SubjectOf("rollout", r.Digest()), attest.SubjectOf("evidence", evidence), attest.SubjectOf("target", target),
+		attest.SubjectOf("rollout", r.Digest()), attest.SubjectOf("evidence", evidence), attest.SubjectOf("target", r.target(stage)),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
@@ -31,6 +32,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, "staging", "production")
+}
+
+// newWorldOf is a world with these stages.
+func newWorldOf(t *testing.T, stages ...string) *world {
+	t.Helper()
 	w := &world{signers: map[string]attest.Signer{}, dir: Directory(t.TempDir())}
 	text := "people:\n"
 	for _, p := range []struct{ name, roles string }{{"Tess", "technical_lead"}, {"Dora", "database_administrator"}, {"Sven", "security, technical_lead"},
@@ -42,13 +49,34 @@ func newWorld(t *testing.T) *world {
 	if w.people, err = attest.ParseApprovers([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
-	w.rollout = Rollout{Schema: Version, ID: "r1", Created: noon, Author: "axel@example.com", Plan: attest.DigestOf([]byte("plan")), Rollback: attest.DigestOf([]byte("back")),
-		Approvers: w.people.Digest, ApproversSig: "-", Definition: "-", Roles: DefaultRoles, Stages: []Stage{{Name: "staging", SystemIdentifier: "1", Database: "app"}, {Name: "production", SystemIdentifier: "2", Database: "app"}}}
+	w.rollout = Rollout{Schema: Version, ID: "r1", Created: noon, Author: "axel@example.com", Definition: "-", Roles: DefaultRoles, Root: w.key(t, "root")}
+	w.seal(t, text)
+	for i, name := range stages {
+		w.rollout.Stages = append(w.rollout.Stages, Stage{Name: name, SystemIdentifier: fmt.Sprint(i + 1), Database: "app"})
+	}
 	if w.log, err = OpenLog(context.Background(), w.dir); err != nil {
 		t.Fatal(err)
 	}
 	w.append(t, noon, KindCreated, "", w.rollout)
 	return w
+}
+
+// seal keeps what a rollout is made from: a plan, its way back, and the approvers, sealed by the root.
+func (w *world) seal(t *testing.T, approvers string) {
+	t.Helper()
+	raw, err := w.signers["root"].Sign(context.Background(), []byte(approvers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := sshsig.ParseSignature(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for into, text := range map[*attest.Digest]string{&w.rollout.Plan: "plan", &w.rollout.Rollback: "back", &w.rollout.Approvers: approvers, &w.rollout.ApproversSig: string(sshsig.Armor(signature))} {
+		if *into, err = w.dir.Keep(context.Background(), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (w *world) key(t *testing.T, name string) string {
@@ -147,7 +175,7 @@ func red(d *Decision) string {
 
 func TestGreenNeedsEverything(t *testing.T) {
 	w := newWorld(t)
-	if d := w.decide(t, "production", noon); d.Green || len(strings.Fields(red(d))) != len(Gates()) {
+	if d := w.decide(t, "production", noon); d.Green || len(strings.Fields(red(d))) != len(Gates()) { // the clock is judged by a fact too
 		t.Errorf("nothing is known, and: green %t, %s", d.Green, red(d))
 	}
 	w.passAll(t, "production", noon)
@@ -162,9 +190,36 @@ func TestGreenNeedsEverything(t *testing.T) {
 	if d.Green || !d.Stale || red(d) != "capacity=unknown load=unknown" {
 		t.Errorf("two minutes later: stale %t, %s", d.Stale, red(d))
 	}
+	if d := w.decide(t, "production", noon.Add(8*day)); d.Green || !d.Stale || !strings.Contains(red(d), "sign_offs=fail") {
+		t.Errorf("facts and signatures expired: stale %t, %s", d.Stale, red(d))
+	}
 	w.append(t, noon, KindFact, "production", drift.NewFact("production", noon, Fail, "1 table", "orders changed"))
 	if d := w.decide(t, "production", noon.Add(time.Second)); d.Green || d.Stale || red(d) != "no_drift=fail sign_offs=fail" {
 		t.Errorf("after drift, which nobody signed: stale %t, %s", d.Stale, red(d))
+	}
+}
+
+// Whoever sets the clock back brings no expired signature to life.
+func TestClockSetBack(t *testing.T) {
+	w := newWorld(t)
+	w.passAll(t, "production", noon)
+	w.signAll(t, "production", noon)
+	late := noon.Add(4 * day)
+	w.append(t, late, KindSample, "production", Sample{At: late})
+	w.append(t, late, KindSample, "staging", Sample{At: late.Add(day)})
+	back := noon.Add(time.Second)
+	if d := w.decide(t, "production", back); d.Green || d.Stale || red(d) != "clock=fail" || !strings.Contains(strings.Join(d.Missing(), "\n"), "the clock was set back") {
+		t.Errorf("the clock was set back: green %t, %s: %q", d.Green, red(d), d.Missing())
+	}
+	w.passAll(t, "production", late)
+	w.signAll(t, "production", late)
+	if d := w.decide(t, "production", late.Add(time.Second)); !d.Green {
+		t.Errorf("the clock goes forward: %s", red(d))
+	}
+	for apart, want := range map[time.Duration]Outcome{0: Pass, -20 * time.Second: Pass, time.Minute: Fail, -time.Hour: Fail} {
+		if f := clockApart(apart); f.Outcome != want {
+			t.Errorf("%s apart: %s", apart, f.Outcome)
+		}
 	}
 }
 
@@ -331,6 +386,27 @@ func TestChain(t *testing.T) {
 	}
 }
 
+// A file of the log that two readers would read in two ways is not whole, though its hash holds for one of them.
+func TestEntryTakesOneReading(t *testing.T) {
+	w := newWorld(t)
+	file := filepath.Join(string(w.dir), logDir, "000001-created.json")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{`"sequence": 1,`: `"sequence": 7, "sequence": 1,`, `"author": "`: `"author": "someone@example.com", "author": "`} {
+		if !strings.Contains(string(whole), from) {
+			t.Fatalf("no %s in it", from)
+		}
+		if err := os.WriteFile(file, []byte(strings.Replace(string(whole), from, to, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.dir.Entries(t.Context(), 0); !errors.Is(err, ErrChain) {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+}
+
 func TestDirectoriesAgree(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -347,14 +423,8 @@ func TestDirectoriesAgree(t *testing.T) {
 	if err != nil || len(alone.Entries()) != len(both.Entries()) {
 		t.Errorf("what was behind has %d of %d entries, %v", len(alone.Entries()), len(both.Entries()), err)
 	}
-	// Two operators at once: one of them has to read again.
-	first, _ := OpenLog(ctx, w.dir)
-	second, _ := OpenLog(ctx, w.dir)
-	if err := first.Append(ctx, noon, KindClosed, "", nil); err != nil {
+	if err := w.log.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Pass, "", "")); err != nil {
 		t.Fatal(err)
-	}
-	if err := second.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Pass, "", "")); !errors.Is(err, ErrConflict) {
-		t.Errorf("the second of two: %v", err)
 	}
 	if err := alone.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Fail, "", "")); err != nil {
 		t.Fatal(err)
@@ -399,9 +469,30 @@ func TestWindow(t *testing.T) {
 			t.Errorf("%s: open %t, next %s, %v", at, open, next, err)
 		}
 	}
-	for _, bad := range []Window{{Cron: "x", For: time.Hour}, {Cron: "0 2 * * *", Zone: "Moon", For: time.Hour}, {Cron: "0 2 * * *"}} {
+	for _, bad := range []Window{{Cron: "x", For: time.Hour}, {Cron: "0 2 * * *", Zone: "Moon", For: time.Hour}, {Cron: "0 2 * * *"},
+		{Cron: "@every 1s", For: time.Hour}, {Cron: "CRON_TZ=UTC 0 2 * * *", For: time.Hour}, {Cron: "0 2 30 2 *", For: time.Hour}, {Cron: "0 2 * * *", Zone: "Local", For: time.Hour}} {
 		if _, _, err := bad.Open(noon); err == nil {
 			t.Errorf("%+v is a window", bad)
 		}
 	}
+}
+
+// A decision says where the stage is already, so that nobody takes it for one that is to begin.
+func TestStanding(t *testing.T) {
+	w := newWorld(t)
+	stands := func(want string, applied bool) {
+		t.Helper()
+		if d := w.decide(t, "staging", noon.Add(time.Minute)); d.Standing != want || d.Applied.IsZero() == applied {
+			t.Errorf("it is %q since %s, want %q", d.Standing, d.Applied, want)
+		}
+	}
+	stands("not begun", false)
+	w.append(t, noon, KindBegun, "staging", Progress{Cohort: 1, Of: 1})
+	stands("begun 2026-03-02 12:00 UTC, 0 cohorts applied", false)
+	w.append(t, noon, KindApplied, "staging", Progress{Cohort: 1, Of: 1})
+	stands("applied already, 2026-03-02 12:00 UTC", true)
+	w.append(t, noon, KindReturned, "staging", Return{Rung: heldRung})
+	stands("taken back 2026-03-02 12:00 UTC", false)
+	w.append(t, noon, KindClosed, "", struct{}{})
+	stands("taken back 2026-03-02 12:00 UTC; the rollout is closed", false)
 }

@@ -61,7 +61,7 @@ func (s *State) Approve(stage *Stage, role string, at time.Time) (*attest.Envelo
 	}
 	facts := s.evidence(stage)
 	return attest.Seal(s.Rollout.Subjects(stage, evidenceRoot(facts)), ApprovalType,
-		Approval{s.Rollout.ID, stage.Name, role, "approve", facts, said(role), at.Add(signatureHolds).UTC()})
+		Approval{s.Rollout.ID, stage.Group(), role, "approve", facts, said(role), at.Add(signatureHolds).UTC()})
 }
 
 // A Signature is one approval that counts, or one that does not, and why.
@@ -87,7 +87,7 @@ func (s *State) Signatures(stage *Stage, people *attest.Approvers, at time.Time)
 		if err := json.Unmarshal(statement.Predicate, &a); err != nil || statement.PredicateType != ApprovalType {
 			return nil, fmt.Errorf("%w: an approval cannot be read", attest.ErrSignature)
 		}
-		if a.Stage != stage.Name || a.Rollout != s.Rollout.ID {
+		if a.Stage != stage.Group() || a.Rollout != s.Rollout.ID {
 			continue
 		}
 		signers, err := people.Signers(e)
@@ -112,7 +112,7 @@ func (s *State) void(statement *attest.Statement, a *Approval, p *attest.Person,
 	case s.Rollout.made(p):
 		return p.Name + " made the change, and cannot approve it"
 	case !at.Before(a.Expires):
-		return "it expired"
+		return voidExpired
 	}
 	for _, w := range want {
 		if !slices.ContainsFunc(statement.Subject, func(x attest.Subject) bool { return x.Name == w.Name && x.Digest["sha256"] == w.Digest["sha256"] }) {
@@ -123,6 +123,20 @@ func (s *State) void(statement *attest.Statement, a *Approval, p *attest.Person,
 		return "it was signed over something else"
 	}
 	return ""
+}
+
+// voidExpired is why a signature does not count that did.
+const voidExpired = "it expired"
+
+// lapsed reports whether the roles are not all signed for only since signatures expired.
+func lapsed(roles []string, signatures []Signature) bool {
+	then := slices.Clone(signatures)
+	for i := range then {
+		if then[i].Void == voidExpired {
+			then[i].Void = ""
+		}
+	}
+	return len(Missing(roles, signatures)) > 0 && len(Missing(roles, then)) == 0
 }
 
 // made reports whether the person is the plan's author, or changed it last.

@@ -19,6 +19,8 @@ type State struct {
 	Stages    map[string]*StageState
 	Closed    bool
 	Head      attest.Digest // hash of the last entry
+
+	latest map[string]time.Time // the latest entry's time, by stage with all its databases
 }
 
 type factKey struct{ stage, name string }
@@ -26,18 +28,44 @@ type factKey struct{ stage, name string }
 // A StageState is how far one stage is.
 type StageState struct {
 	Observing time.Time // the mode that refuses nothing was installed; zero: it is not, or not any more
-	Begun     time.Time
-	Applied   time.Time // the last cohort
-	Returned  time.Time // zero: it stands
-	Cohorts   int       // applied
-	Tables    []string  // of the cohorts applied
-	Baseline  []Sample  // measured before it was begun
-	Samples   []Sample
-	Signals   []Signal
-	Returns   []Return
-	Exposures []Exposure
-	Pages     []Page
+	// ObserveFor is how long it was asked for.
+	ObserveFor time.Duration
+	Observed   time.Time // it was taken away, quiet, and the stage may be applied; zero: it was not
+	Begun      time.Time
+	Applied    time.Time // the last cohort
+	Out        time.Time // it was watched after the last cohort, and the code is out
+	Returned   time.Time // zero: it stands
+	Cohorts    int       // applied
+	Tables     []string  // of the cohorts applied
+	Baseline   []Sample  // measured before it was begun
+	Samples    []Sample
+	Signals    []Signal
+	Returning  []Return // begun, and not known to be done
+	Returns    []Return
+	Exposures  []Exposure
+	Pages      []Page
 }
+
+// out reports whether the stage is out, and stands.
+func (st *StageState) out() bool { return !st.Out.IsZero() && st.Returned.IsZero() }
+
+// Called reports whether people were called for the signal since it was seen.
+func (st *StageState) Called(s Signal) bool {
+	return slices.ContainsFunc(st.Pages, func(p Page) bool { return p.Alarm == s.Name && !p.At.Before(s.At) })
+}
+
+// Answered reports whether all was done that the signal asks for: people were called, and what is to be taken back by itself was.
+func (st *StageState) Answered(s Signal) bool {
+	return st.Called(s) && (len(st.returns(s)) > 0 || !s.Returns())
+}
+
+// returns are those that answered the signal.
+func (st *StageState) returns(s Signal) []Return {
+	return slices.DeleteFunc(slices.Clone(st.Returns), func(r Return) bool { return r.Signal != s.Name || r.At.Before(s.At) })
+}
+
+// Returns reports whether the signal takes the stage back by itself.
+func (s Signal) Returns() bool { return s.Severity == 1 || s.Severity == 2 && s.Path == PathLatency }
 
 // An Exposure is a time in which an automatic or emergency return left tables open to every tenant.
 type Exposure struct {
@@ -134,9 +162,12 @@ type Page struct {
 
 // Replay reads a log's entries. It trusts the chain, which OpenLog checked, and nothing else: what a body cannot be is an error.
 func Replay(entries []Entry) (*State, error) {
-	s := &State{Facts: map[factKey]Fact{}, Stages: map[string]*StageState{}}
+	s := &State{Facts: map[factKey]Fact{}, Stages: map[string]*StageState{}, latest: map[string]time.Time{}}
 	for i := range entries {
 		s.Head = entries[i].Hash
+		if group := (&Stage{Name: entries[i].Stage}).Group(); entries[i].At.After(s.latest[group]) {
+			s.latest[group] = entries[i].At
+		}
 		if err := s.take(&entries[i]); err != nil {
 			return nil, fmt.Errorf("reading entry %d of the log, %s: %w", entries[i].Sequence, entries[i].Kind, err)
 		}
@@ -167,9 +198,23 @@ func (s *State) take(e *Entry) error {
 	case KindPage:
 		return appendTo(&s.stage(e.Stage).Pages, e.Body)
 	case KindObserving:
-		s.stage(e.Stage).Observing = e.At
+		var o observing
+		if err := json.Unmarshal(e.Body, &o); err != nil {
+			return err
+		}
+		st := s.stage(e.Stage)
+		if st.Observing, st.ObserveFor, st.Observed = e.At, o.For, (time.Time{}); o.Ended {
+			st.Observing = time.Time{}
+		}
+		if o.Quiet {
+			st.Observed = e.At
+		}
 	case KindSignal:
 		return appendTo(&s.stage(e.Stage).Signals, e.Body)
+	case KindOut:
+		s.stage(e.Stage).Out = e.At
+	case KindReturning:
+		return appendTo(&s.stage(e.Stage).Returning, e.Body)
 	case KindBegun, KindApplied, KindReturned:
 		return s.progress(e)
 	case KindClosed:
@@ -219,14 +264,27 @@ func (s *State) progress(e *Entry) error {
 	return nil
 }
 
+// open reports whether a table stands open already.
+func (st *StageState) open(table string) bool {
+	return slices.ContainsFunc(st.Exposures, func(x Exposure) bool { return x.To.IsZero() && slices.Contains(x.Tables, table) })
+}
+
 func (st *StageState) returned(e *Entry) error {
 	var r Return
 	if err := json.Unmarshal(e.Body, &r); err != nil {
 		return err
 	}
 	st.Returned, st.Returns = e.At, append(st.Returns, r)
-	if r.Opened {
-		st.Exposures = append(st.Exposures, Exposure{Tables: r.Tables, From: e.At})
+	from := e.At // tables may stand open since the rung was begun
+	st.Returning = slices.DeleteFunc(st.Returning, func(begun Return) bool {
+		ended := begun.Signal == r.Signal && (begun.Rung == r.Rung || r.Rung == heldRung)
+		if ended && begun.At.Before(from) {
+			from = begun.At
+		}
+		return ended
+	})
+	if opened := slices.DeleteFunc(slices.Clone(r.Tables), st.open); r.Opened && len(opened) > 0 {
+		st.Exposures = append(st.Exposures, Exposure{Tables: opened, From: from})
 	}
 	return nil
 }
@@ -245,12 +303,13 @@ func appendTo[T any](list *[]T, raw json.RawMessage) error {
 	return err
 }
 
-// evidence returns what a signature for the stage covers: every fact about it, as it stands. A fact that is found out again and says
+// evidence returns what a signature for the stage covers: every fact about each of its databases, as it stands. A fact that is found out again and says
 // the same leaves a signature as it is, and one that says something else voids it: what is hashed is what it says, not when.
 func (s *State) evidence(stage *Stage) []Fact {
 	var out []Fact
+	group := stage.Group()
 	for key, f := range s.Facts {
-		if key.stage == stage.Name {
+		if (&Stage{Name: key.stage}).Group() == group {
 			said := Fact{Name: f.Name, Stage: f.Stage, Outcome: f.Outcome, Attested: f.Attested}
 			if f.Name == ladder.Name {
 				said.Evidence = f.Evidence // the rungs themselves are signed

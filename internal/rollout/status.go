@@ -37,6 +37,7 @@ type StageStatus struct {
 	Exposed    string     `json:"exposed"`
 	Open       []string   `json:"open"` // tables that a return left open, and that are so still
 	Signals    []Signal   `json:"signals"`
+	Returning  []Return   `json:"returning,omitempty"` // begun by a run that was killed, and gone on with by the next watch or advance
 	Returns    []Return   `json:"returns"`
 	Pages      []Page     `json:"pages"`
 	Exposures  []Exposure `json:"exposures"`
@@ -58,7 +59,7 @@ func (s *State) Status(now time.Time, entries int) *Status {
 func (st *StageState) status(stage Stage, now time.Time) StageStatus {
 	exposed, _ := st.Exposed(now)
 	out := StageStatus{Stage: stage.Name, State: "planned", Begun: st.Begun, Applied: st.Applied, Cohorts: st.Cohorts, Soaked: st.Soaked().Round(time.Second).String(),
-		Soak: stage.Soak.String(), Samples: len(st.Samples), Exposed: exposed.Round(time.Second).String(), Open: []string{}, Signals: st.Signals, Returns: st.Returns,
+		Soak: stage.Soak.String(), Samples: len(st.Samples), Exposed: exposed.Round(time.Second).String(), Open: []string{}, Signals: st.Signals, Returning: st.Returning, Returns: st.Returns,
 		Pages: st.Pages, Exposures: st.Exposures}
 	for _, e := range st.Exposures {
 		if e.To.IsZero() {
@@ -84,6 +85,26 @@ func (st *StageState) status(stage Stage, now time.Time) StageStatus {
 	return out
 }
 
+// standing says in a line where a stage is.
+func (s *State) standing(stage *Stage) string {
+	st, text := s.stage(stage.Name), "not begun"
+	day := func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
+	switch {
+	case !st.Returned.IsZero():
+		text = "taken back " + day(st.Returned)
+	case !st.Applied.IsZero():
+		text = "applied already, " + day(st.Applied)
+	case !st.Begun.IsZero():
+		text = fmt.Sprintf("begun %s, %d cohorts applied", day(st.Begun), st.Cohorts)
+	case !st.Observing.IsZero():
+		text = "observed since " + day(st.Observing) + ", nothing is refused yet"
+	}
+	if s.Closed {
+		text += "; the rollout is closed"
+	}
+	return text
+}
+
 // Text writes it for people.
 func (d *Status) Text(w io.Writer) error {
 	var err error
@@ -93,7 +114,7 @@ func (d *Status) Text(w io.Writer) error {
 		}
 	}
 	line("rollout %s, plan %s, by %s%s", d.Rollout, d.Plan[:min(12, len(d.Plan))], d.Author, map[bool]string{true: ", closed"}[d.Closed])
-	line("log     %d entries, head %s", d.Entries, d.Head[:min(16, len(d.Head))])
+	line("log     %d entries, head %s", d.Entries, d.Head)
 	for _, s := range d.Stages {
 		line("%-12s %-10s soaked %s of %s, %d samples", s.Stage, s.State, s.Soaked, s.Soak, s.Samples)
 		if s.Why != "" {
@@ -104,6 +125,9 @@ func (d *Status) Text(w io.Writer) error {
 		}
 		for _, x := range s.Signals {
 			line("  signal    %s, severity %d: %s", x.Name, x.Severity, x.Why)
+		}
+		for _, r := range s.Returning {
+			line("  returning %s on %d tables, begun %s and not known to be done: ringfence rollout watch goes on with it", r.Rung, len(r.Tables), r.At.Format(time.RFC3339))
 		}
 		if len(s.Returns) > 0 {
 			line("  returned  %s", Words(s.Returns))

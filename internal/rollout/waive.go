@@ -25,7 +25,7 @@ func (s *State) waived(stage *Stage, people *attest.Approvers, at time.Time) (ma
 		if err != nil {
 			return nil, err
 		}
-		if w.Rollout != s.Rollout.ID || w.Stage != stage.Name || !at.Before(w.Expires) || w.Reason == "" || !statement.Covers(s.waiverSubjects(stage)) {
+		if w.Rollout != s.Rollout.ID || w.Stage != stage.Group() || !at.Before(w.Expires) || w.Reason == "" || !statement.Covers(s.waiverSubjects(stage)) {
 			continue
 		}
 		for _, p := range signers {
@@ -67,5 +67,5 @@ func (s *State) Waive(stage *Stage, fact, reason string, until time.Time) (*atte
 	if reason == "" {
 		return nil, fmt.Errorf("waiving %s: a reason is asked for", fact)
 	}
-	return attest.Seal(s.waiverSubjects(stage), WaiverType, Waiver{s.Rollout.ID, stage.Name, fact, reason, until.UTC()})
+	return attest.Seal(s.waiverSubjects(stage), WaiverType, Waiver{s.Rollout.ID, stage.Group(), fact, reason, until.UTC()})
 }

@@ -15,7 +15,7 @@ const wordHolds = 24 * time.Hour
 func (s *State) Say(stage *Stage, fact string, holds bool, text string, at time.Time) (*attest.Envelope, error) {
 	for _, c := range Collectors() {
 		if c.Name == fact && c.Attested {
-			return attest.Seal(s.waiverSubjects(stage), WordType, Word{s.Rollout.ID, stage.Name, fact, holds, text, at.Add(wordHolds).UTC()})
+			return attest.Seal(s.waiverSubjects(stage), WordType, Word{s.Rollout.ID, stage.Group(), fact, holds, text, at.Add(wordHolds).UTC()})
 		}
 	}
 	return nil, fmt.Errorf("attesting %s: it is measured, or no gate asks for it: a person's word does not count", fact)
@@ -37,7 +37,7 @@ func (s *State) words(stage *Stage, people *attest.Approvers) (map[string]Fact, 
 		if err != nil {
 			return nil, err
 		}
-		if w.Rollout != s.Rollout.ID || w.Stage != stage.Name || !statement.Covers(s.waiverSubjects(stage)) || len(signers) == 0 {
+		if w.Rollout != s.Rollout.ID || w.Stage != stage.Group() || !statement.Covers(s.waiverSubjects(stage)) || len(signers) == 0 {
 			continue
 		}
 		o := Fail

@@ -49,8 +49,12 @@ func (in *Input) Figures() Figures {
 			}
 		}
 	}
-	if st := s.Stages[in.last().Name]; st != nil && !st.Applied.IsZero() {
-		f.Lead = st.Applied.Sub(s.Rollout.Created)
+	for _, st := range in.states() { // of several databases the last one counts
+		if st.Applied.IsZero() {
+			f.Lead = 0
+			break
+		}
+		f.Lead = max(f.Lead, st.Applied.Sub(s.Rollout.Created))
 	}
 	for _, st := range s.Stages {
 		sum, open := st.Exposed(in.Now)
@@ -76,8 +80,11 @@ func (in *Input) figures(b *strings.Builder) {
 	}
 	rows := [][]string{
 		{"Change-failure rate", rate, "stages that were begun, and of them taken back"},
-		{"Lead time", lead, "from the log's first entry until the last cohort of " + in.last().Name},
+		{"Lead time", lead, "from the log's first entry until the last cohort of " + in.goal()},
 		{"Exposure", exposed, "from returns that opened tables until these were closed again"},
+	}
+	if len(f.Restore) == 0 {
+		rows = append(rows, []string{"Time to restore", "nothing was taken back", "entries of kind returned"})
 	}
 	for _, r := range f.Restore {
 		rows = append(rows, []string{"Time to restore", seconds(r.Took.Seconds()), fmt.Sprintf("%s at %s: the rung %s was done", r.Signal, r.Stage, r.Rung)})
@@ -112,10 +119,10 @@ func tablesOf(in *Input) int {
 
 // outcome tells how a fact stood at the last stage's decision.
 func (in *Input) outcome(name string) string {
-	for _, g := range in.Decisions[in.last().Name].Document(&in.Bundle.State.Rollout).Gates {
+	for _, g := range in.Final.Document(&in.Bundle.State.Rollout).Gates {
 		for _, f := range g.Facts {
 			if f.Name == name {
-				return strings.TrimSuffix(f.Stands+", "+f.Value, ", ")
+				return f.Stands + ", " + measured(f.Fact)
 			}
 		}
 	}
@@ -123,14 +130,17 @@ func (in *Input) outcome(name string) string {
 }
 
 func (in *Input) worked() string {
-	st := in.Bundle.State.Stages[in.last().Name]
-	switch {
-	case st == nil || st.Begun.IsZero():
-		return "it was not begun at " + in.last().Name
-	case len(st.Signals) > 0:
-		return fmt.Sprintf("%d signals in %d samples", len(st.Signals), len(st.Samples))
-	}
-	return fmt.Sprintf("no signal in %d samples over %s with calls enough", len(st.Samples), st.Soaked())
+	states := in.states()
+	return in.each(func(i int, stage *rollout.Stage) string {
+		switch st := states[i]; {
+		case st.Begun.IsZero():
+			return "it was not begun at " + stage.Name
+		case len(st.Signals) > 0:
+			return fmt.Sprintf("%d signals in %d samples", len(st.Signals), len(st.Samples))
+		default:
+			return fmt.Sprintf("no signal in %d samples over %s with calls enough", len(st.Samples), rollout.Brief(st.Soaked()))
+		}
+	})
 }
 
 func (in *Input) takenBack() string {

@@ -7,7 +7,6 @@ import (
 )
 
 var incident = Paper{File: "INCIDENT.md", Title: "Incident", Write: func(b *strings.Builder, in *Input) {
-	stage := in.last()
 	b.WriteString("What to do where tenants may see each other's rows, or no longer see their own.\n\n## Detect\n\n" +
 		"| Sign | Where |\n| --- | --- |\n" +
 		"| CrossTenantAttempt, TrailIntegrityBroken, TrailLost fire | alerts |\n" +
@@ -15,9 +14,9 @@ var incident = Paper{File: "INCIDENT.md", Title: "Incident", Write: func(b *stri
 		"| a customer sees what is not theirs | support: take the time, the account and the page, and nothing else by mail |\n\n" +
 		"## Contain\n\nIn this order; each is recorded with its reason.\n\n" +
 		"1. Rows of others are seen: do **not** go back, which opens more. Stop the application, or the route, and keep row security on: `ringfence prove --attack` says which way is open.\n" +
-		"2. Tenants do not see their own: `ringfence rollout return --stage " + stage.Name + " --rung no-force --reason \"…\"`, then `--rung policy-form`.\n" +
+		"2. Tenants do not see their own: `ringfence rollout return --stage " + in.goal() + " --rung no-force --reason \"…\"`, then `--rung policy-form`.\n" +
 		"3. Only where the business stands still and the owner says so: `--rung insecure-disable`. Isolation is open from then on, and the minutes are counted.\n" +
-		"4. Close again: `ringfence rollout advance --stage " + stage.Name + "` once it is green.\n\n## Whom to call\n\n")
+		"4. Close again: `ringfence rollout advance --stage " + in.goal() + "` once it is green.\n\n## Whom to call\n\n")
 	var rows [][]string
 	for _, role := range []string{"on_call", "database_administrator", "security", "product_owner"} {
 		var names []string

@@ -7,15 +7,24 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/rollout"
 )
 
 var runbook = Paper{File: "RUNBOOK.md", Title: "Runbook", Write: func(b *strings.Builder, in *Input) {
-	stage := in.last()
-	window := "at any time"
+	all := in.last()
+	stage, window := all[0], "at any time"
 	if stage.Window.Cron != "" {
-		window = fmt.Sprintf("`%s` %s, for %s; outside of it `advance` refuses", stage.Window.Cron, stage.Window.Zone, stage.Window.For)
+		window = fmt.Sprintf("`%s` %s, for %s; outside of it `advance` refuses", stage.Window.Cron, stage.Window.Zone, rollout.Brief(stage.Window.For))
 	}
-	fmt.Fprintf(b, "For the database `%s` at the stage `%s`. Window: %s. The connection comes from the variable that rollout.yaml names, directly to the server and not through a pooler.\n\n", stage.Database, stage.Name, window)
+	var names []string
+	for _, s := range all {
+		names = append(names, "`"+s.Database+"`")
+	}
+	what := "the database " + names[0]
+	if len(all) > 1 {
+		what = fmt.Sprintf("the databases %s, which go together, cohort by cohort over all of them,", strings.Join(names, ", "))
+	}
+	fmt.Fprintf(b, "For %s at the stage `%s`. Window: %s. The connection comes from the variable that rollout.yaml names, directly to the server and not through a pooler.\n\n", what, in.goal(), window)
 	fmt.Fprintf(b, "Stop at once where a condition under *Stop* is met: nothing that was done before needs to be undone in a hurry, and each step goes on where it was interrupted.\n\n")
 	in.eight(b)
 	in.waysBack(b)
@@ -24,21 +33,43 @@ var runbook = Paper{File: "RUNBOOK.md", Title: "Runbook", Write: func(b *strings
 
 // eight are the steps, each with its commands and when to stop.
 func (in *Input) eight(b *strings.Builder) {
-	stage := in.last()
 	step := func(n int, title, stop string, lines ...string) {
 		fmt.Fprintf(b, "## %d. %s\n\n```\n%s\n```\n\n*Stop* where %s.\n\n", n, title, strings.Join(lines, "\n"), stop)
 	}
-	at := " --stage " + stage.Name
+	at := " --stage " + in.goal()
+	dsns := in.dsns()
+	var verify, rotate []string
+	for _, dsn := range dsns {
+		verify, rotate = append(verify, "ringfence verify "+in.Definition.Plan+" "+dsn), append(rotate, "psql "+dsn+" -c 'SELECT pg_rotate_logfile()'")
+	}
 	step(1, "Back up", "the last backup is older than an hour, or the one that was restored lacks rows", "ringfence rollout rehearse"+at+" --fact backup_age --fact backup_restore")
 	step(2, "Migrate", "it refuses (it says why), a step is held by another session for longer than its budget, or a cohort's signals stop it: what was begun is then taken back by itself",
 		"ringfence rollout check"+at+"     # GREEN, or what is missing", "ringfence rollout advance"+at+"   # the canary cohort first")
 	in.migration(b)
-	step(3, "Verify", "a step is not in place, or any attack gets through", "ringfence verify "+in.Definition.Plan)
+	step(3, "Verify", "a step is not in place, or any attack gets through", verify...)
 	step(4, "Integration test", "a test fails", "ringfence rollout rehearse"+at+" --fact integration")
 	step(5, "Deploy", "the application does not answer: `advance` runs the hooks deploy, health and smoke by itself, and takes the code back", "ringfence rollout rehearse"+at+" --fact health")
 	step(6, "Check", "a key workflow fails, or tenants see fewer rows than before", "ringfence rollout rehearse"+at+" --fact workflows", "ringfence rollout watch"+at+" --once")
 	step(7, "Turn on monitoring", "a rule is not loaded, or the test alert does not come back", "ringfence rollout rehearse"+at+" --fact alert_rules --fact alert_arrival", "ringfence rollout watch"+at+"          # a day: every 5, 15, 60 minutes; stop signals every minute")
-	step(8, "Rotate logs", "the disk has less room than the indexes took", "ringfence rollout rehearse"+at+" --fact disk", "ringfence rollout close               # the closing report")
+	step(8, "Rotate logs", "the disk has less room than the indexes took", append(rotate, "ringfence rollout rehearse"+at+" --fact disk", "ringfence rollout close               # the closing report")...)
+}
+
+// dsns are those of the last stage's databases.
+func (in *Input) dsns() (out []string) {
+	for _, stage := range in.last() {
+		out = append(out, in.dsn(stage.Name))
+	}
+	return out
+}
+
+// dsn is the variable that holds the operator's DSN of a stage, as a shell reads it.
+func (in *Input) dsn(stage string) string {
+	for _, s := range in.Definition.Stages {
+		if s.Name == stage {
+			return `"$` + s.DSN + `"`
+		}
+	}
+	return `"$DSN"`
 }
 
 // migration lists the plan's own tables, with locks and the seconds that the rehearsal took.
@@ -61,7 +92,7 @@ func (in *Input) migration(b *strings.Builder) {
 	for _, s := range in.Plan.Steps {
 		name := s.Table
 		if name == "" {
-			name = "(no table)"
+			name = "roles, functions and schemas"
 		}
 		if lines[name] == nil {
 			lines[name] = &line{}
@@ -87,19 +118,22 @@ func (in *Input) migration(b *strings.Builder) {
 		rows = append(rows, []string{name, fmt.Sprint(l.steps), locks, expected})
 	}
 	if r != nil {
-		fmt.Fprintf(b, "%d steps, %s in the rehearsal for `%s`, on a copy without rows: indexes take longer by the size of their tables. Each lock is tried for at most two seconds at a time, so that nobody queues behind it.\n\n", len(in.Plan.Steps), seconds(total), from)
+		fmt.Fprintf(b, "%d steps, %s in the rehearsal for `%s`, on a copy without rows: indexes take longer by the size of their tables. The locks are the strongest that each step takes. Each lock is tried for at most two seconds at a time, so that nobody queues behind it.\n\n", len(in.Plan.Steps), seconds(total), from)
 	}
 	table(b, []string{"Table", "Steps", "Locks", "Rehearsed"}, rows)
 }
 
 // waysBack are the three ways back.
 func (in *Input) waysBack(b *strings.Builder) {
-	stage := in.last()
-	back := ""
+	stage, back := in.last()[0], ""
 	if r, _ := in.measured(); r != nil {
 		back = fmt.Sprintf(" (all of it took %s in the rehearsal)", seconds(r.Back))
 	}
-	fmt.Fprintf(b, "## Three ways back\n\n**Schema only**%s:\n\n```\nringfence rollback %s --emergency --reason \"…\"   # the first rung: no signature, recorded, people are called\nringfence rollback %s                              # all of it, in reverse order\n```\n\n", back, in.Definition.Plan, in.Definition.Plan)
+	fmt.Fprintf(b, "## Three ways back\n\n**Schema only**%s:\n\n```\n", back)
+	for _, dsn := range in.dsns() {
+		fmt.Fprintf(b, "ringfence rollback %[1]s %[2]s --emergency --reason \"…\"   # the first rung: no signature, recorded, people are called\nringfence rollback %[1]s %[2]s   # all of it, in reverse order\n", in.Definition.Plan, dsn)
+	}
+	b.WriteString("```\n\n")
 	hook := "no hook revert is given in rollout.yaml: deploy the version before by hand"
 	if len(in.Definition.Hooks["revert"].Argv) > 0 {
 		hook = "the hook revert does it, as the watch does by itself where the application is worse"
@@ -111,7 +145,7 @@ func (in *Input) waysBack(b *strings.Builder) {
 		for _, rung := range l.Rungs {
 			opens := "nothing"
 			if len(rung.Opens) > 0 {
-				opens = fmt.Sprintf("%d tables; by itself only where the definition names them: %s", len(rung.Opens), allowed(rung.Opens, in.Bundle.State.Rollout.OpenAllowed))
+				opens = fmt.Sprintf("%s; by itself only where the definition names them: %s", counting(len(rung.Opens), "table", "tables"), allowed(rung.Opens, in.Bundle.State.Rollout.OpenAllowed))
 			}
 			took := ""
 			if r != nil {
@@ -120,7 +154,7 @@ func (in *Input) waysBack(b *strings.Builder) {
 			rows = append(rows, []string{string(rung.Rung), rungWords[rung.Rung], fmt.Sprint(len(rung.Tables)), took, opens})
 		}
 	}
-	table(b, []string{"Rung", "What it does", "Tables", "Rehearsed", "Opens"}, rows)
+	table(b, []string{"Rung", "What it does", "Tables, partitions counted", "Rehearsed", "Opens"}, rows)
 }
 
 // rungWords say what a rung does.

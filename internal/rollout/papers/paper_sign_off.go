@@ -17,6 +17,7 @@ var signOff = Paper{File: "SIGNOFF.md", Title: "Sign-offs", Write: func(b *strin
 			answer = "GREEN"
 		}
 		fmt.Fprintf(b, "## %s: %s as of %s\n\n", stage.Name, answer, stamp(d.At))
+		waivers(b, d.Document(&in.Bundle.State.Rollout))
 		for _, role := range in.Bundle.State.Rollout.Roles {
 			in.role(b, d, role)
 		}
@@ -31,16 +32,15 @@ func (in *Input) role(b *strings.Builder, d *rollout.Decision, role string) {
 			rows = append(rows, []string{item.Text, "said by the signature", "", ""})
 			continue
 		}
+		if len(item.Facts) == 0 {
+			rows = append(rows, []string{item.Text, item.Stands, "no stage is before this one: what its own soak shows is asked at the next", ""})
+		}
 		for i, f := range item.Facts {
 			text := item.Text
 			if i > 0 {
 				text = ""
 			}
-			value := strings.TrimSpace(f.Value)
-			if f.Why != "" {
-				value = strings.TrimPrefix(value+": "+f.Why, ": ")
-			}
-			rows = append(rows, []string{text, f.Stands, value, source(f)})
+			rows = append(rows, []string{text, f.Stands, measured(f.Fact), source(f)})
 		}
 	}
 	table(b, []string{"Item", "Stands", "Measured", "Source"}, rows)

@@ -8,11 +8,13 @@ package papers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // A Paper is one document.
@@ -36,10 +38,15 @@ type Input struct {
 	Rehearsed  map[string]*rollout.Rehearsed // by stage
 	Ladders    map[string]*rollout.Ladder
 	Decisions  map[string]*rollout.Decision // as the stage was begun, or as it stands
+	Final      *rollout.Decision            // of the stage that all goes to, with all of its databases
 }
 
-// Read makes the input from a bundle.
+// Read makes the input from a bundle, as of now; a rollout that is closed is told as of its closing, so that its papers come out the same
+// whenever they are made again.
 func Read(ctx context.Context, b *rollout.Bundle, now time.Time) (*Input, error) {
+	if entries := b.Log.Entries(); b.State.Closed {
+		now = entries[slices.IndexFunc(entries, func(e rollout.Entry) bool { return e.Kind == rollout.KindClosed })].At
+	}
 	in := &Input{Bundle: b, Now: now.UTC(), Rehearsed: map[string]*rollout.Rehearsed{}, Ladders: map[string]*rollout.Ladder{}, Decisions: map[string]*rollout.Decision{}}
 	store := b.Log.Store()
 	var err error
@@ -61,7 +68,8 @@ func Read(ctx context.Context, b *rollout.Bundle, now time.Time) (*Input, error)
 			return nil, err
 		}
 	}
-	return in, nil
+	in.Final, err = b.DecideGroupAsOf(in.goal(), now)
+	return in, err
 }
 
 // Write gives the text of every paper, by file. Whatever has the form of a secret is blackened, though none should be there.
@@ -82,10 +90,43 @@ func (in *Input) head() string {
 	return fmt.Sprintf("Rollout `%s`, plan `%s`, way back `%s`. Made from the log's first %d entries, head `%s`.", r.ID, r.Plan, r.Rollback, len(in.Bundle.Log.Entries()), in.Bundle.State.Head)
 }
 
-// last is the stage that all goes to.
-func (in *Input) last() *rollout.Stage {
+// goal is the name of the stage that all goes to.
+func (in *Input) goal() string {
 	stages := in.Bundle.State.Rollout.Stages
-	return &stages[len(stages)-1]
+	return stages[len(stages)-1].Group()
+}
+
+// last are the databases of the stage that all goes to: one, where it is not split.
+func (in *Input) last() []*rollout.Stage { return in.Bundle.State.Rollout.Group(in.goal()) }
+
+// states are how far the databases of the last stage are; of one that was not begun, the zero state.
+func (in *Input) states() (out []*rollout.StageState) {
+	for _, stage := range in.last() {
+		st := in.Bundle.State.Stages[stage.Name]
+		if st == nil {
+			st = &rollout.StageState{}
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// begun reports whether any database of the last stage was begun.
+func (in *Input) begun() bool {
+	return slices.ContainsFunc(in.states(), func(st *rollout.StageState) bool { return !st.Begun.IsZero() })
+}
+
+// each says something of every database of the last stage: of one alone without its name.
+func (in *Input) each(say func(i int, stage *rollout.Stage) string) string {
+	var out []string
+	for i, stage := range in.last() {
+		text := say(i, stage)
+		if len(in.last()) > 1 {
+			text = stage.Name + ": " + text
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, "; ")
 }
 
 // measured is the rehearsal of the stage that is nearest to the last one.
@@ -120,13 +161,27 @@ func table(b *strings.Builder, head []string, rows [][]string) {
 
 // cell keeps a name from being read as Markdown or HTML.
 func cell(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return ' '
-		}
-		return r
-	}, s)
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", `\*`, "[", `\[`, "]", `\]`).Replace(s)
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", `\*`, "[", `\[`, "]", `\]`).Replace(visible.Line(s))
+}
+
+// measured is what a fact says: its value, and what that means.
+func measured(f rollout.Fact) string {
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(f.Value)+": "+f.Why, ": "), ": ")
+}
+
+// counting says how many there are of a thing.
+func counting(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// waivers are those of a decision, which a reader is told first.
+func waivers(b *strings.Builder, d *rollout.Document) {
+	for _, w := range d.Waived {
+		fmt.Fprintf(b, "**Waived:** %s, since %s.\n\n", cell(w.Fact), cell(strings.TrimSuffix(w.Reason, ".")))
+	}
 }
 
 func stamp(t time.Time) string {

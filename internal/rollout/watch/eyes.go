@@ -13,6 +13,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/bench"
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/harden"
+	"github.com/ringfencehq/ringfence/internal/live"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/rollout"
@@ -48,6 +49,9 @@ type eyes struct {
 	canary  []bench.Target
 	tenants []string
 	log     *serverLog
+
+	stamp        string   // of the catalogue when the steps were asked last
+	gone, goneOn []string // what they answered
 }
 
 func newEyes(ctx context.Context, t *rollout.Target, rules rollout.WatchDefinition) (*eyes, error) {
@@ -83,13 +87,8 @@ func (e *eyes) look(ctx context.Context) (err error) {
 		}
 	}
 	e.canary = slices.DeleteFunc(harden.BenchTargets(e.model), func(b bench.Target) bool { return b.Key == "" })
-	e.schema = ""
-	err = e.conn.QueryRow(ctx, `SELECT coalesce((SELECT n.nspname::text FROM pg_catalog.pg_extension AS x JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace
-		WHERE x.extname = 'pg_stat_statements'), '')`, pgx.QueryExecModeSimpleProtocol).Scan(&e.schema)
-	if err != nil {
-		return fmt.Errorf("looking for pg_stat_statements: %w", err)
-	}
-	return nil
+	e.schema, err = live.StatementsSchema(ctx, e.conn)
+	return err
 }
 
 func (e *eyes) close(ctx context.Context) {
@@ -98,7 +97,7 @@ func (e *eyes) close(ctx context.Context) {
 			c.Close(context.WithoutCancel(ctx))
 		}
 	}
-	e.conn, e.app = nil, nil
+	e.conn, e.app, e.stamp = nil, nil, ""
 }
 
 // read looks once. An error means that the target could not be asked at all; what else could not be read is in Unknown.
@@ -114,7 +113,7 @@ func (e *eyes) read(ctx context.Context, d depth) (*Reading, error) {
 	}
 	e.canaries(ctx, r)
 	e.log.read(ctx, e, r)
-	e.undone(ctx, r)
+	e.undone(ctx, r, d)
 	if d == full {
 		e.outside(ctx, r)
 	}
@@ -141,26 +140,18 @@ func (e *eyes) statements(ctx context.Context, r *Reading) error {
 		r.unknown(needStatements, "pg_stat_statements is not installed: CREATE EXTENSION pg_stat_statements, with the library in shared_preload_libraries")
 		return nil
 	}
-	sql := fmt.Sprintf(`SELECT a.rolname::text, s.queryid, sum(s.calls)::int8, sum(s.rows)::int8, sum(s.total_exec_time)::float8, sum(s.shared_blks_hit + s.shared_blks_read)::int8
-		FROM %[1]s.pg_stat_statements(false) AS s JOIN pg_catalog.pg_roles AS a ON a.oid = s.userid
-		WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND a.rolname = ANY ($1) AND s.queryid IS NOT NULL
-		GROUP BY 1, 2 ORDER BY 3 DESC LIMIT %[2]d`, pg.Ident(e.schema), statementsMost)
-	rows, err := e.conn.Query(ctx, sql, e.roles)
+	found, err := live.Statements(ctx, e.conn, e.schema, e.roles, statementsMost)
 	if err != nil {
 		return e.noStatements(r, err)
 	}
-	var s Statement
 	var fresh []int64
 	all := map[Key]Statement{}
-	_, err = pgx.ForEachRow(rows, []any{&s.Role, &s.ID, &s.Calls, &s.Rows, &s.Millis, &s.Blocks}, func() error {
+	for _, one := range found {
+		s := Statement{Key: Key{one.Role, one.ID}, Calls: one.Calls, Rows: one.Rows, Millis: one.Millis, Blocks: one.Blocks}
 		if _, known := e.texts[s.Key]; !known {
 			fresh = append(fresh, s.ID)
 		}
 		all[s.Key] = s
-		return nil
-	})
-	if err != nil {
-		return e.noStatements(r, err)
 	}
 	if err := e.learn(ctx, fresh, r); err != nil {
 		return err
@@ -263,8 +254,36 @@ func (e *eyes) replicas(ctx context.Context, r *Reading) error {
 	return nil
 }
 
-// undone asks each step on the tables that were applied whether it is in place still.
-func (e *eyes) undone(ctx context.Context, r *Reading) {
+// stamp is another one whenever somebody changed the catalogue: the rows that steps ask about, by who wrote each last.
+var stamp = func() string {
+	var parts []string
+	for _, catalogue := range []string{"pg_class", "pg_attribute", "pg_attrdef", "pg_policy", "pg_index", "pg_trigger", "pg_proc", "pg_constraint", "pg_rewrite", "pg_namespace", "pg_auth_members", "pg_db_role_setting", "pg_default_acl"} {
+		parts = append(parts, "(SELECT pg_catalog.concat(count(*), ' ', sum(xmin::pg_catalog.text::pg_catalog.int8)) FROM pg_catalog."+catalogue+")")
+	}
+	return "SELECT pg_catalog.md5(pg_catalog.concat_ws('/', " + strings.Join(parts, ", ") + ", (SELECT pg_catalog.string_agg(r::pg_catalog.text, '/' ORDER BY r.oid) FROM pg_catalog.pg_roles AS r)))"
+}()
+
+// undone asks each step on the tables that were applied whether it is in place still: for a sample that is kept, and in between where the
+// catalogue is not what it was, since planning some hundred questions costs the server more than all else that is read.
+func (e *eyes) undone(ctx context.Context, r *Reading, d depth) {
+	var now string
+	if err := e.conn.QueryRow(ctx, stamp, pgx.QueryExecModeSimpleProtocol).Scan(&now); err != nil {
+		r.unknown("steps", "the catalogue could not be read: %s", pg.SQLState(err))
+		return
+	}
+	if d != full && now == e.stamp {
+		r.Undone, r.UndoneOn = e.gone, e.goneOn
+		return
+	}
+	e.ask(ctx, r)
+	if e.stamp = now; r.Unknown["steps"] != "" {
+		e.stamp = ""
+	}
+	e.gone, e.goneOn = r.Undone, r.UndoneOn
+}
+
+// ask asks them.
+func (e *eyes) ask(ctx context.Context, r *Reading) {
 	var steps []plan.Step
 	for _, s := range e.t.Plan.Steps {
 		if s.Batch == 0 && slices.Contains(e.tables, s.Table) {

@@ -61,6 +61,39 @@ func (v *View) path(role string) rollout.SignalPath {
 	return rollout.PathTenant
 }
 
+// calls compare what a statement costs a call, before and now, by one role.
+type calls struct {
+	before  Statement
+	now     Delta
+	was, is float64
+}
+
+// perCall compares a cost of each statement of the time before, over the longest span, with what it costs each role that asks it now: a
+// cost that judge answers true to is a signal, on the tables that the statement names.
+func (v *View) perCall(cost func(Delta) float64, judge func(calls) (rollout.Signal, bool)) []rollout.Signal {
+	if v.Base == nil || len(v.Spans) == 0 {
+		return nil
+	}
+	var out []rollout.Signal
+	span := v.Spans[len(v.Spans)-1]
+	for k, before := range v.Base.Statements {
+		if before.Calls == 0 {
+			continue
+		}
+		was := cost(Delta{Statement: before, Calls: before.Calls, Rows: before.Rows, Blocks: before.Blocks, Millis: before.Millis}) / float64(before.Calls)
+		for _, d := range span.after(v.Base, k) {
+			if d.Calls < timedLeast {
+				continue
+			}
+			if s, bad := judge(calls{before, d, was, cost(d) / float64(d.Calls)}); bad {
+				s.Role, s.Tables = d.Role, v.tablesIn(before.Text)
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
 // tablesIn are the applied tables that a statement's text names; all of them where it names none, since it may reach them by a view.
 func (v *View) tablesIn(text string) []string {
 	words := map[string]bool{}
@@ -85,7 +118,7 @@ func (v *View) tablesIn(text string) []string {
 
 // excerpt is the beginning of a statement, for a person; its constants were taken out by the server.
 func excerpt(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = squeeze(text)
 	if r := []rune(text); len(r) > 80 {
 		return string(r[:80]) + "…"
 	}

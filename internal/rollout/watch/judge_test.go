@@ -96,6 +96,40 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// A plan that gives the application a role of its own leaves its statements what they were: each signal compares what the new role asks
+// with what the old one asked, by the server's number or by the text. A role that asked it before itself is compared with itself.
+func TestAnotherRoleAsks(t *testing.T) {
+	k := Key{"app", 1}
+	for name, as := range map[string]Statement{"same number": {Key: Key{"new_app", 1}}, "same text": {Key: Key{"new_app", 7}, Text: "SELECT * FROM orders\n  WHERE id = $1"}} {
+		view := func(rows int64, millis float64, blocks int64) *View {
+			return looks(func(r *Reading, v *View) {
+				s := as
+				s.Calls, s.Rows, s.Millis, s.Blocks = 1000, rows, millis, blocks
+				r.Statements = map[Key]Statement{k: v.Base.Statements[k], s.Key: s}
+			})
+		}
+		for what, v := range map[string]*View{"rows_collapse": view(0, 2000, 3000), "latency": view(2000, 5000, 3000), "blocks": view(2000, 2000, 104_000)} {
+			signals, _ := judge(v)
+			at := slices.IndexFunc(signals, func(s rollout.Signal) bool { return s.Name == what })
+			if at < 0 || signals[at].Role != "new_app" {
+				t.Errorf("%s: the new role's %s is not seen: %+v", name, what, signals)
+			}
+		}
+		if signals, _ := judge(view(2000, 2000, 3000)); len(signals) > 0 {
+			t.Errorf("%s: the new role does as the old one did, and: %+v", name, signals)
+		}
+	}
+	v := looks(func(r *Reading, v *View) {
+		other := Statement{Key: Key{"report", 1}, Text: "SELECT * FROM orders WHERE id = $1", Calls: 1000, Rows: 2000, Millis: 20_000, Blocks: 3000}
+		v.Base.Statements[other.Key], v.Prior.From.Statements[other.Key] = other, other
+		other.Calls, other.Rows, other.Millis, other.Blocks = 2000, 4000, 40_000, 6000
+		r.Statements[other.Key] = other
+	})
+	if signals, _ := judge(v); len(signals) > 0 {
+		t.Errorf("a role that was as slow before: %+v", signals)
+	}
+}
+
 // A signal of the owner's statements is answered on the owner's path.
 func TestOwnersPath(t *testing.T) {
 	v := looks(func(*Reading, *View) {})
@@ -132,25 +166,6 @@ func TestIsQuery(t *testing.T) {
 		"WITH a AS (SELECT 1) SELECT * FROM a": true, "SET LOCAL ROLE app": false, "SELECT count(*) FROM (SELECT 1) AS ringfence_canary": false, "": false, "-- x": false, "INSERT INTO t VALUES ($1)": true} {
 		if isQuery(text) != want {
 			t.Errorf("%q: %t", text, !want)
-		}
-	}
-}
-
-// The server's log is read in pieces that end anywhere.
-func TestServerLogInPieces(t *testing.T) {
-	line := func(db, severity, state, message string) string {
-		return `2026-03-02 12:00:00 UTC,"u","` + db + `",1,"[local]",s,1,"x",2026-03-02 12:00:00 UTC,1/1,0,` + severity + `,` + state + `,"` + message + `",,,,,,,,,"app","client backend",,0` + "\n"
-	}
-	text := line("app", "ERROR", "42501", "one\nline \"\"more\"\"") + line("other", "ERROR", "42501", "x") + line("app", "LOG", "00000", "x") + line("app", "FATAL", "57P01", "x")
-	for size := 1; size <= len(text); size += 7 {
-		l := &serverLog{counts: map[string]int64{}}
-		for rest := text; rest != ""; {
-			n := min(size, len(rest))
-			l.take(rest[:n], "app")
-			rest = rest[n:]
-		}
-		if l.counts["42501"] != 1 || l.counts["57P01"] != 1 || len(l.counts) != 2 {
-			t.Fatalf("in pieces of %d: %v", size, l.counts)
 		}
 	}
 }

@@ -2,11 +2,6 @@ package watch
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -37,7 +32,7 @@ func (e *eyes) outside(ctx context.Context, r *Reading) {
 		return
 	}
 	if e.rules.P95 != "" {
-		v, err := instant(ctx, e.t.Prometheus, e.rules.P95)
+		v, err := rollout.Instant(ctx, e.t.Prometheus, e.rules.P95, time.Time{})
 		if err != nil {
 			r.unknown("p95", "Prometheus gives no 95th percentile: %v", err)
 		} else {
@@ -51,54 +46,6 @@ func (e *eyes) outside(ctx context.Context, r *Reading) {
 	r.Alerts = alerts
 }
 
-const answerLimit = 8 << 20
-
-// ask reads one of Prometheus's documents.
-func ask(ctx context.Context, base, path string, query url.Values, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	at, err := url.JoinPath(base, path)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"?"+query.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %s", response.Status)
-	}
-	return json.NewDecoder(io.LimitReader(response.Body, answerLimit)).Decode(into)
-}
-
-// instant evaluates a query that gives one number.
-func instant(ctx context.Context, base, query string) (float64, error) {
-	var answer struct {
-		Data struct {
-			Result []struct {
-				Value [2]any `json:"value"`
-			} `json:"result"`
-		} `json:"data"`
-	}
-	if err := ask(ctx, base, "api/v1/query", url.Values{"query": {query}}, &answer); err != nil {
-		return 0, err
-	}
-	if len(answer.Data.Result) != 1 {
-		return 0, fmt.Errorf("the query gives %d values", len(answer.Data.Result))
-	}
-	text, _ := answer.Data.Result[0].Value[1].(string)
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || v != v {
-		return 0, fmt.Errorf("the query gives no number")
-	}
-	return v, nil
-}
-
 // firing lists our alerts that fire.
 func firing(ctx context.Context, base string) ([]string, error) {
 	var answer struct {
@@ -109,7 +56,7 @@ func firing(ctx context.Context, base string) ([]string, error) {
 			} `json:"alerts"`
 		} `json:"data"`
 	}
-	if err := ask(ctx, base, "api/v1/alerts", nil, &answer); err != nil {
+	if err := rollout.AskPrometheus(ctx, base, "api/v1/alerts", nil, &answer); err != nil {
 		return nil, err
 	}
 	var out []string

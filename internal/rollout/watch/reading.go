@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,6 +62,36 @@ type Reading struct {
 	BackupAge  *float64 // seconds
 	Trail      int64    // rows written to the trail
 	Unknown    map[string]string
+
+	alike map[string][]Key // statements by their text, once asked for
+}
+
+// same gives every role's key of a statement, by role: the same number, or the same text where the tables that it reads were made anew and
+// the server numbers it otherwise.
+func (r *Reading) same(s Statement) []Key {
+	if r.alike == nil {
+		r.alike = map[string][]Key{}
+		for k, one := range r.Statements {
+			for _, name := range names(one) {
+				r.alike[name] = append(r.alike[name], k)
+			}
+		}
+	}
+	var out []Key
+	for _, name := range names(s) {
+		out = append(out, r.alike[name]...)
+	}
+	slices.SortFunc(out, func(a, b Key) int { return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.ID, b.ID)) })
+	return slices.Compact(out)
+}
+
+// names are what a statement is known by.
+func names(s Statement) []string {
+	out := []string{fmt.Sprint(s.ID)}
+	if text := squeeze(s.Text); text != "" {
+		out = append(out, text)
+	}
+	return out
 }
 
 // readingJSON is how a reading is kept.
@@ -90,12 +121,7 @@ func (r *Reading) json() readingJSON {
 	for _, s := range r.Statements {
 		out.Statements = append(out.Statements, s)
 	}
-	slices.SortFunc(out.Statements, func(a, b Statement) int {
-		if c := strings.Compare(a.Role, b.Role); c != 0 {
-			return c
-		}
-		return int(min(1, max(-1, a.ID/2-b.ID/2)))
-	})
+	slices.SortFunc(out.Statements, func(a, b Statement) int { return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.ID, b.ID)) })
 	for _, t := range r.Tables {
 		out.Tables = append(out.Tables, t)
 	}

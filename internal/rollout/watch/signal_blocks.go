@@ -14,22 +14,9 @@ var blocks = Kind{
 	Doc:      `a statement that reads more than twice the blocks that it read before, and at least a hundred more: an index that is not used`,
 	Severity: 3,
 	Judge: func(v *View) []rollout.Signal {
-		if v.Base == nil || len(v.Spans) == 0 {
-			return nil
-		}
-		var out []rollout.Signal
-		span := v.Spans[len(v.Spans)-1]
-		for k, before := range v.Base.Statements {
-			d := span.delta(k)
-			if before.Calls == 0 || d.Calls < timedLeast {
-				continue
-			}
-			was, is := float64(before.Blocks)/float64(before.Calls), float64(d.Blocks)/float64(d.Calls)
-			if is > 2*was && is-was >= floorBlocks {
-				out = append(out, rollout.Signal{Role: k.Role, Tables: v.tablesIn(before.Text), Value: fmt.Sprintf("%.0f blocks a call, was %.0f", is, was),
-					Why: fmt.Sprintf("%s reads %.0f blocks a call, %.0f before", excerpt(before.Text), is, was)})
-			}
-		}
-		return out
+		return v.perCall(func(d Delta) float64 { return float64(d.Blocks) }, func(c calls) (rollout.Signal, bool) {
+			return rollout.Signal{Value: fmt.Sprintf("%.0f blocks a call, was %.0f", c.is, c.was),
+				Why: fmt.Sprintf("%s reads %.0f blocks a call, %.0f before", excerpt(c.before.Text), c.is, c.was)}, c.is > 2*c.was && c.is-c.was >= floorBlocks
+		})
 	},
 }

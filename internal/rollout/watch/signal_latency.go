@@ -23,31 +23,18 @@ Mean time a call: more than a fifth longer, by at least a millisecond, and so by
 too few rounds for that, twice as long.`,
 	Severity: 2,
 	Judge: func(v *View) []rollout.Signal {
-		if v.Base == nil || len(v.Spans) == 0 {
-			return nil
-		}
-		var out []rollout.Signal
-		span := v.Spans[len(v.Spans)-1]
-		for k, before := range v.Base.Statements {
-			d := span.delta(k)
-			if before.Calls == 0 || d.Calls < timedLeast {
-				continue
+		return v.perCall(func(d Delta) float64 { return d.Millis }, func(c calls) (rollout.Signal, bool) {
+			if c.is-c.was < floorMS || c.is < c.was*worse {
+				return rollout.Signal{}, false
 			}
-			was, is := before.Millis/float64(before.Calls), d.Millis/float64(d.Calls)
-			if is-was < floorMS || is < was*worse {
-				continue
-			}
-			p, ranked := slower(v.Before[k], v.After[k])
-			if ranked && p > unlikely || !ranked && is < was*muchWorse {
-				continue
-			}
+			before, after := v.Before[c.before.Key], v.After[c.now.Key]
+			p, ranked := slower(before, after)
 			test := "too few rounds for a rank test"
 			if ranked {
-				test = fmt.Sprintf("p = %.4f by rank over %d and %d rounds", p, len(v.Before[k]), len(v.After[k]))
+				test = fmt.Sprintf("p = %.4f by rank over %d and %d rounds", p, len(before), len(after))
 			}
-			out = append(out, rollout.Signal{Path: rollout.PathLatency, Role: k.Role, Tables: v.tablesIn(before.Text), Value: fmt.Sprintf("%.2f ms, was %.2f ms", is, was),
-				Why: fmt.Sprintf("%s takes %.2f ms a call, %.2f ms before, in %d calls; %s", excerpt(before.Text), is, was, d.Calls, test)})
-		}
-		return out
+			return rollout.Signal{Path: rollout.PathLatency, Value: fmt.Sprintf("%.2f ms, was %.2f ms", c.is, c.was),
+				Why: fmt.Sprintf("%s takes %.2f ms a call, %.2f ms before, in %d calls; %s", excerpt(c.before.Text), c.is, c.was, c.now.Calls, test)}, ranked && p <= unlikely || !ranked && c.is >= c.was*muchWorse
+		})
 	},
 }

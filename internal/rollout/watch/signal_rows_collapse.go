@@ -26,18 +26,25 @@ do not see what is theirs. Exact, so that it needs no test.`,
 			if before.Calls == 0 || before.Rows == 0 {
 				continue
 			}
-			rate := min(1, float64(before.Rows)/float64(before.Calls))
-			for _, span := range v.Spans {
-				d := span.across(k)
-				if expected := rate * float64(d.Calls); expected < expectedRows || d.Rows > 0 {
-					continue
-				}
-				out = append(out, rollout.Signal{Path: v.path(k.Role), Role: k.Role, Tables: v.tablesIn(before.Text),
+			if d, ok := v.collapsed(k, before); ok {
+				out = append(out, rollout.Signal{Path: v.path(d.Role), Role: d.Role, Tables: v.tablesIn(before.Text),
 					Value: fmt.Sprintf("0 rows in %d calls", d.Calls),
-					Why:   fmt.Sprintf("%s returned %.1f rows a call before and none in %d calls now, as %s", excerpt(before.Text), float64(before.Rows)/float64(before.Calls), d.Calls, k.Role)})
-				break
+					Why:   fmt.Sprintf("%s returned %.1f rows a call before and none in %d calls now, as %s", excerpt(before.Text), float64(before.Rows)/float64(before.Calls), d.Calls, d.Role)})
 			}
 		}
 		return out
 	},
+}
+
+// collapsed gives the first span, the shortest one before, in which a role that asks the statement got no row where some were to be expected.
+func (v *View) collapsed(k Key, before Statement) (Delta, bool) {
+	rate := min(1, float64(before.Rows)/float64(before.Calls))
+	for _, span := range v.Spans {
+		for _, d := range span.after(v.Base, k) {
+			if rate*float64(d.Calls) >= expectedRows && d.Rows == 0 {
+				return d, true
+			}
+		}
+	}
+	return Delta{}, false
 }

@@ -22,16 +22,14 @@ func (s *Span) delta(k Key) Delta {
 	return Delta{Statement: to, Calls: to.Calls - from.Calls, Rows: to.Rows - from.Rows, Blocks: to.Blocks - from.Blocks, Millis: to.Millis - from.Millis}
 }
 
-// across is what a statement did in the span whoever ran it: a plan may give the application another role.
-func (s *Span) across(k Key) Delta {
-	if d := s.delta(k); d.Calls > 0 {
-		return d
-	}
-	out := Delta{Statement: Statement{Key: k}}
-	for other := range s.To.Statements {
-		if other.ID == k.ID {
-			d := s.delta(other)
-			out.Calls, out.Rows, out.Blocks, out.Millis = out.Calls+d.Calls, out.Rows+d.Rows, out.Blocks+d.Blocks, out.Millis+d.Millis
+// after is what a statement of the time before did in the span, by each role that asks it now: the one that asked it before, and those
+// that did not, since a plan gives the application another role. One that asked it before itself is compared with itself. By role.
+func (s *Span) after(base *Reading, k Key) []Delta {
+	var out []Delta
+	for _, now := range s.To.same(base.Statements[k]) {
+		asked := slices.ContainsFunc(base.same(s.To.Statements[now]), func(was Key) bool { return was.Role == now.Role })
+		if d := s.delta(now); d.Calls > 0 && (now.Role == k.Role || !asked) {
+			out = append(out, d)
 		}
 	}
 	return out
@@ -77,7 +75,7 @@ func (s *Span) enough(base *Reading, least int64) (ok bool, why string) {
 	}
 	critical, called := critical(base), 0
 	for _, k := range critical {
-		if s.across(k).Calls > 0 {
+		if len(s.after(base, k)) > 0 {
 			called++
 		}
 	}

@@ -30,6 +30,9 @@ func isQuery(text string) bool {
 	return !control[word] && !(word == "select" && strings.Contains(text, "set_config(") && !strings.Contains(strings.ToLower(text), " from "))
 }
 
+// squeeze makes every run of white space one blank: the server keeps a statement's text as whoever came first wrote it.
+func squeeze(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // firstWord is a statement's first word, in lower case.
 func firstWord(text string) string {
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n(;", r) })

@@ -54,7 +54,8 @@ type Watcher struct {
 	recent []*Reading
 	before map[Key][]float64 // mean milliseconds of each statement, a round each
 	after  map[Key][]float64
-	told   map[string]bool // signals that are in the log already, by name and tables
+	told   map[string]bool // signals that are in the log already, and were answered, by name and tables
+	lost   error           // why the last sample could not be written down
 	checks int
 }
 
@@ -76,38 +77,36 @@ func (w *Watcher) Baseline(ctx context.Context) error {
 // Run watches for d: stop signals every minute, samples by the schedule. What stops is taken back at once by the signed way back, and
 // then the error is ErrReturned; what halts ends the watch with its signals.
 func (w *Watcher) Run(ctx context.Context, d time.Duration) ([]rollout.Signal, error) {
+	return w.rounds(ctx, d, true)
+}
+
+// Look is Run for a caller who answers the signals: nothing is taken back.
+func (w *Watcher) Look(ctx context.Context, d time.Duration) ([]rollout.Signal, error) {
+	return w.rounds(ctx, d, false)
+}
+
+// rounds looks every minute for d, until a signal or an error ends it.
+func (w *Watcher) rounds(ctx context.Context, d time.Duration, answer bool) ([]rollout.Signal, error) {
 	if err := w.open(ctx); err != nil {
 		return nil, err
 	}
-	end := w.Clock.Now().Add(d)
-	for {
-		signals, err := w.round(ctx, true)
-		if err != nil || len(signals) > 0 {
-			return signals, err
+	if answer { // what a watch that was killed owed
+		returned, err := w.Target.Finish(ctx, w.Log, w.By, w.Alarm)
+		if err == nil && len(returned) > 0 {
+			err = fmt.Errorf("%w, which an earlier run had begun: %s", ErrReturned, rollout.Words(returned))
 		}
-		left := end.Sub(w.Clock.Now())
-		if left <= 0 {
-			return nil, nil
-		}
-		if err := w.Clock.Wait(ctx, min(Minute, left)); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
-}
-
-// Look is Run for one round whose answer is the caller's: nothing is taken back.
-func (w *Watcher) Look(ctx context.Context, d time.Duration) ([]rollout.Signal, error) {
-	if err := w.open(ctx); err != nil {
-		return nil, err
-	}
 	for end := w.Clock.Now().Add(d); ; {
-		signals, err := w.round(ctx, false)
+		signals, err := w.round(ctx, answer)
 		if err != nil || len(signals) > 0 {
 			return signals, err
 		}
 		left := end.Sub(w.Clock.Now())
 		if left <= 0 {
-			return nil, nil
+			return nil, w.lost
 		}
 		if err := w.Clock.Wait(ctx, min(Minute, left)); err != nil {
 			return nil, err
@@ -184,8 +183,8 @@ func (w *Watcher) recall(ctx context.Context, st *rollout.StageState) error {
 		}
 		w.last = r
 	}
-	for _, signal := range st.Signals {
-		w.told[signal.Name+fmt.Sprint(signal.Tables)] = true
+	for _, signal := range st.Signals { // one that is owed an answer is looked for again
+		w.told[signal.Name+fmt.Sprint(signal.Tables)] = st.Answered(signal)
 	}
 	return nil
 }
@@ -211,11 +210,18 @@ func (w *Watcher) keep(ctx context.Context, s rollout.Sample, r *Reading) error 
 	if s.Evidence, err = w.Log.Keep(ctx, raw); err != nil {
 		return err
 	}
-	return w.Log.Append(ctx, w.Clock.Now(), rollout.KindSample, w.Target.Stage.Name, s)
+	if err := w.Log.Append(ctx, w.Clock.Now(), rollout.KindSample, w.Target.Stage.Name, s); err != nil {
+		return err
+	}
+	w.lost = nil
+	return nil
 }
 
 // round looks once, keeps a sample where it is time for one, and answers what it sees.
 func (w *Watcher) round(ctx context.Context, answer bool) ([]rollout.Signal, error) {
+	if err := w.meanwhile(ctx); err != nil {
+		return nil, err
+	}
 	now := w.Clock.Now()
 	since := now.Sub(w.begun())
 	due := w.last == nil || w.last == w.base || now.Sub(w.last.At) >= rollout.Every(since)
@@ -239,7 +245,7 @@ func (w *Watcher) round(ctx context.Context, answer bool) ([]rollout.Signal, err
 	signals, unknown := judge(w.view(r))
 	signals = w.unheard(signals)
 	if due || restarted || len(signals) > 0 {
-		if err := w.sample(ctx, now, r, restarted, unknown); err != nil {
+		if err := w.unwritten(ctx, w.sample(ctx, now, r, restarted, unknown)); err != nil {
 			return nil, err
 		}
 	}
@@ -251,6 +257,23 @@ func (w *Watcher) round(ctx context.Context, answer bool) ([]rollout.Signal, err
 		}
 	}
 	return w.answer(ctx, signals, answer)
+}
+
+// meanwhile takes in what others wrote. A stage that others have taken back is not watched on.
+func (w *Watcher) meanwhile(ctx context.Context) error {
+	if err := w.unwritten(ctx, w.Log.Refresh(ctx)); err != nil {
+		return err
+	}
+	s, err := rollout.Replay(w.Log.Entries())
+	if err != nil {
+		return err
+	}
+	before := w.Target.State.Stages[w.Target.Stage.Name]
+	w.Target.State = s
+	if st := s.Stages[w.Target.Stage.Name]; before != nil && st != nil && before.Returned.IsZero() && !st.Returned.IsZero() {
+		return fmt.Errorf("%w by others: %s", ErrReturned, rollout.Words(st.Returns[len(st.Returns)-1:]))
+	}
+	return nil
 }
 
 func (w *Watcher) begun() time.Time {
@@ -272,7 +295,7 @@ func (w *Watcher) blind(ctx context.Context, now time.Time, cause error) error {
 	if w.last != nil {
 		*r = *w.last
 	}
-	return w.keep(ctx, rollout.Sample{At: now, Checks: w.checks, Why: why, Values: map[string]float64{}}, r)
+	return w.unwritten(ctx, w.keep(ctx, rollout.Sample{At: now, Checks: w.checks, Why: why, Values: map[string]float64{}}, r))
 }
 
 // sample keeps what was measured since the last one.
@@ -291,6 +314,19 @@ func (w *Watcher) sample(ctx context.Context, now time.Time, r *Reading, restart
 	}
 	w.last, w.checks = r, 0
 	return w.keep(ctx, s, r)
+}
+
+// unwritten lets the watch go on where a sample could not be written down, as on a full disk: what stops a stage is looked for all the
+// same, and the clock of the soak stands. What says that the log is not whole is returned.
+func (w *Watcher) unwritten(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, rollout.ErrDisagree) || errors.Is(err, rollout.ErrChain) {
+		return err
+	}
+	if w.lost == nil {
+		w.note("the log cannot be written, and the watch goes on: " + rollout.Redact(err.Error()))
+	}
+	w.lost = err
+	return nil
 }
 
 // view is what signals are judged by.
@@ -329,28 +365,26 @@ func (w *Watcher) unheard(signals []rollout.Signal) []rollout.Signal {
 
 // answer writes signals down and does what their severity asks for.
 func (w *Watcher) answer(ctx context.Context, signals []rollout.Signal, act bool) ([]rollout.Signal, error) {
+	var err error
 	for _, s := range signals {
-		if err := w.Log.Append(ctx, s.At, rollout.KindSignal, w.Target.Stage.Name, s); err != nil {
-			return nil, err
-		}
+		err = errors.Join(err, w.Log.Append(ctx, s.At, rollout.KindSignal, w.Target.Stage.Name, s))
 		w.note(fmt.Sprintf("%s, severity %d: %s", s.Name, s.Severity, s.Why))
 	}
 	stop := slices.DeleteFunc(slices.Clone(signals), func(s rollout.Signal) bool { return s.Severity > 2 })
 	if !act {
-		return stop, nil
+		return stop, err
 	}
 	var returned []rollout.Return
-	var err error
-	if back := slices.DeleteFunc(slices.Clone(stop), func(s rollout.Signal) bool {
-		return s.Severity != 1 && s.Path != rollout.PathLatency
-	}); len(back) > 0 {
-		returned, err = w.Target.Return(ctx, w.Log, back, w.By)
+	if back := slices.DeleteFunc(slices.Clone(stop), func(s rollout.Signal) bool { return !s.Returns() }); len(back) > 0 {
+		var trouble error
+		returned, trouble = w.Target.Return(ctx, w.Log, back, w.By)
+		err = errors.Join(err, trouble)
 	}
 	if w.Alarm != nil && len(signals) > 0 {
 		err = errors.Join(err, w.Alarm(ctx, signals, returned))
 	}
-	if err == nil && len(returned) > 0 {
-		err = ErrReturned
+	if len(returned) > 0 {
+		err = errors.Join(ErrReturned, err)
 	}
 	return stop, err
 }
