@@ -78,6 +78,11 @@ func OpenCheckpoint(signed string, verifiers ...string) (Checkpoint, error) {
 		if err != nil {
 			return Checkpoint{}, fmt.Errorf("%w: %w", ErrSignature, err)
 		}
+		for _, sig := range n.Sigs { // note takes any spelling of the last bits
+			if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+				return Checkpoint{}, fmt.Errorf("%w: it is not in canonical form", ErrSignature)
+			}
+		}
 		text = strings.TrimSuffix(n.Text, "\n")
 	}
 	c, err := parseCheckpoint(text)

@@ -144,8 +144,14 @@ func hasUnclean[T string | []byte](s T) bool {
 
 const redacted = "[redacted]"
 
+// tokenID is the fact by which a token is revoked: its jti, or its digest. It is no secret, whatever its name sounds like.
+const tokenID = "token_id"
+
 // secretName reports whether a fact's name says that its value is a secret.
 func secretName(name string) bool {
+	if name == tokenID {
+		return false
+	}
 	name = strings.ToLower(name)
 	for _, part := range []string{"token", "secret", "passw", "authorization", "cookie", "api_key", "apikey", "credential", "dsn"} {
 		if strings.Contains(name, part) {

@@ -84,6 +84,7 @@ func TestClean(t *testing.T) {
 		Detail: map[string]string{
 			"operation": "audio", "access_token": "abc", "pin": "1234", "url": "/a?token=secret1&x=1", "header": "Bearer abcdef123456",
 			"jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "dsn_like": "postgres://app:hunter2@db/x",
+			"token_id": "jti-7", "refresh_token_id": "r-7",
 		},
 	})
 	want := ringfence.Event{
@@ -92,7 +93,7 @@ func TestClean(t *testing.T) {
 		Address: "2001:db8::1", UserAgent: "x\uFFFD\uFFFDSet-Cookie: y\uFFFD…[19 bytes sha256:]",
 		Detail: map[string]string{
 			"operation": "audio", "access_token": redacted, "pin": redacted, "url": "/a?[redacted]&x=1", "header": redacted,
-			"jwt": redacted, "dsn_like": redacted,
+			"jwt": redacted, "dsn_like": redacted, "token_id": "jti-7", "refresh_token_id": redacted,
 		},
 	}
 	got.User, got.AttemptedTenant = withoutSum(t, got.User), withoutSum(t, got.AttemptedTenant)

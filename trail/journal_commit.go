@@ -1,108 +1,19 @@
 package trail
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
 	"github.com/ringfencehq/ringfence"
 )
 
-// Errors of acceptance. Whoever refuses goes on refusing, whatever Record says.
-var (
-	// ErrNotDurable says that the event is not on disk, and was counted as lost; the cause is wrapped.
-	ErrNotDurable = errors.New("event is not durable")
-	// ErrClosed says that the trail was closed.
-	ErrClosed = errors.New("the trail is closed")
-	// ErrLocked says that another process writes this journal.
-	ErrLocked = errors.New("another process has the journal")
-)
-
 const (
-	// maxPending bounds the memory of what waits for the disk, in bytes of events.
-	maxPending = 32 << 20
 	// inspectEvery is how often files are looked at without an event.
 	inspectEvery = time.Second
 	// brokenPause is how long a disk that failed is left alone; until then events fail at once.
 	brokenPause = 100 * time.Millisecond
 )
-
-// group is the events that one fsync makes durable. events may be read once done is closed.
-type group struct {
-	events  []Event
-	offered int64 // events of Record among them
-	sums    int64 // occurrences that sums among them stand for
-	size    int
-	done    chan struct{}
-	err     error
-}
-
-// kind says whose an event is, for counting.
-type kind int
-
-const (
-	kindOffered kind = iota // of whoever calls Record
-	kindSum                 // a sum of repeats
-	kindOwn                 // of the trail itself
-)
-
-func (g *group) add(e Event, k kind) {
-	g.events = append(g.events, e)
-	g.size += approximateSize(&e)
-	switch k {
-	case kindOffered:
-		g.offered++
-	case kindSum:
-		g.sums += e.Count
-	}
-}
-
-func newGroup() *group { return &group{done: make(chan struct{})} }
-
-// enqueue puts an event into the next group, waiting for room until ctx ends.
-func (j *journal) enqueue(ctx context.Context, e Event, k kind) (*group, int, error) {
-	for {
-		j.mu.Lock()
-		if j.closed || j.refusing && k != kindOwn {
-			j.mu.Unlock()
-			return nil, 0, ErrClosed
-		}
-		g, room := j.next, j.room
-		if g.size < maxPending {
-			g.add(e, k)
-			at := len(g.events) - 1
-			j.mu.Unlock()
-			poke(j.wake)
-			return g, at, nil
-		}
-		j.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return nil, 0, fmt.Errorf("%w: waiting for room in memory: %w", ErrNotDurable, context.Cause(ctx))
-		}
-	}
-}
-
-func approximateSize(e *Event) int {
-	n := 512 + len(e.User) + len(e.Tenant) + len(e.AttemptedTenant) + len(e.Session) + len(e.Address) + len(e.UserAgent)
-	for k, v := range e.Detail {
-		n += len(k) + len(v) + 64
-	}
-	return n
-}
-
-// poke wakes whoever receives from a channel of capacity one.
-func poke(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
 
 // run is the committer: the one goroutine that writes. It ends when the journal is closed and all is written.
 func (j *journal) run() {
@@ -134,42 +45,6 @@ func (j *journal) wrote() {
 	j.writing = false
 	j.mu.Unlock()
 	poke(j.grown)
-}
-
-// gatherTime bounds what the disk waits for writers.
-const gatherTime = 50 * time.Microsecond
-
-// gather lets writers that one fsync woke come with their next events, so that these share an fsync too and none waits for
-// two of them.
-func (j *journal) gather(last int) {
-	if last < 2 {
-		return
-	}
-	for begin := time.Now(); time.Since(begin) < gatherTime; {
-		runtime.Gosched()
-		j.mu.Lock()
-		n := len(j.next.events)
-		j.mu.Unlock()
-		if n >= last {
-			return
-		}
-	}
-}
-
-// takeGroup ends the group that gathers events and begins the next. Where none gathered there is no group, and closed tells
-// whether there will be.
-func (j *journal) takeGroup() (g *group, closed bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.next.events) == 0 {
-		return nil, j.closed
-	}
-	g, j.next = j.next, newGroup()
-	j.writing = true
-	close(j.room)
-	j.room = make(chan struct{})
-	poke(j.wake)
-	return g, false
 }
 
 // commit fixes a group's events and makes them durable. Where the file does not take them a second one is tried, with the
@@ -321,91 +196,4 @@ func (j *journal) flush(frames []byte, events []Event) error {
 	s.count += int64(len(events))
 	j.written += int64(len(events))
 	return nil
-}
-
-// abandon leaves a segment whose file failed: what fsync did not confirm may or may not be there, so nothing more is written to it. A
-// file that was removed is made again from the one that is still open.
-func (j *journal) abandon(cause error) {
-	s := j.current
-	if s == nil {
-		return
-	}
-	j.current = nil
-	if errors.Is(cause, errMoved) {
-		j.restore(s)
-		return
-	}
-	s.file.Truncate(s.durable)
-	j.mu.Lock()
-	s.sealed, s.allocated = true, 0
-	j.mu.Unlock()
-	j.alarm(Alarm{Kind: AlarmDisk, Text: "writing the journal: " + cause.Error()})
-}
-
-// restore writes what an open file still holds to a new one, and tells of the tampering.
-func (j *journal) restore(s *segment) {
-	content, err := s.load(0, s.durable)
-	if err == nil && len(content) > 0 {
-		err = j.replace(s, content)
-	}
-	outcome := "made again from the open file"
-	if err != nil || int64(len(content)) < s.durable {
-		outcome = "could not be made again as it was"
-	}
-	j.mu.Lock()
-	s.sealed, s.allocated, s.durable = true, 0, int64(len(content))
-	j.mu.Unlock()
-	j.tampered("a journal file was removed, replaced or shortened", map[string]string{
-		"file": filepath.Base(s.path), "outcome": outcome, "bytes": fmt.Sprint(len(content)),
-	})
-}
-
-// replace gives a segment a new file with content.
-func (j *journal) replace(s *segment, content []byte) error {
-	path := j.unusedPath(s.epoch, s.first)
-	f, err := j.disk.create(path, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(content, 0)
-	if err = errors.Join(err, f.Sync(), syncDir(j.dir)); err != nil {
-		f.Close()
-		return err
-	}
-	made, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return err
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	s.file.Close()
-	s.path, s.file, s.made = path, f, made
-	return nil
-}
-
-// inspect looks at the files that are open, so that a removed one is noticed without an event, and closes the oldest when
-// many are open.
-func (j *journal) inspect() {
-	j.mu.Lock()
-	segments := slices.Clone(j.segments)
-	j.mu.Unlock()
-	open := 0
-	for _, s := range slices.Backward(segments) {
-		seen := j.look(s)
-		if seen.file == nil {
-			continue
-		}
-		if open++; open > maxOpen {
-			j.closeFile(s)
-			continue
-		}
-		if err := seen.check(); errors.Is(err, errMoved) && !j.isGone(s) {
-			if s == j.current {
-				j.current = nil
-			}
-			j.restore(s)
-		}
-	}
-	j.prepare()
 }

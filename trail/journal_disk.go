@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // disk is how the journal makes files; tests put a faulty one in its place.
@@ -25,6 +26,9 @@ func (f osFile) Sync() error { return syncData(f.File) }
 func (osDisk) create(path string, size int64) (segmentFile, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
+	}
+	if size > 0 && room(filepath.Dir(path)) < size+size/4 { // a disk that is filled to be tried takes no events meanwhile
+		return nil, &os.PathError{Op: "make", Path: path, Err: syscall.ENOSPC}
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {

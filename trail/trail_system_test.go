@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ringfencehq/ringfence/internal/disktest"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
@@ -176,14 +176,7 @@ func crashServer(t *testing.T, admin *pgx.Conn, tb *table) {
 // when there is room again the journal goes on. Nothing that was acknowledged is lost.
 func TestSystemDiskFull(t *testing.T) {
 	mount := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", mount).CombinedOutput(); err != nil {
-		t.Fatalf("mounting a small disk (this test needs root): %v\n%s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", mount).CombinedOutput(); err != nil {
-			t.Errorf("unmounting: %v\n%s", err, out)
-		}
-	})
+	disktest.Small(t, mount, "3m")
 	store, p := newMemoryStore(), &pages{}
 	store.setFault(down)
 	o := testOptions(t, store)
@@ -213,6 +206,28 @@ func TestSystemDiskFull(t *testing.T) {
 		t.Errorf("paged %v", p.kind)
 	}
 	t.Logf("%d acknowledged on 3 MiB, %d refused and counted", acked, refused)
+}
+
+// A disk that has no room for a spare segment takes events all the same while one is tried: what is kept for a full disk does not
+// fill it.
+func TestSystemNoRoomForASpare(t *testing.T) {
+	mount := t.TempDir()
+	disktest.Small(t, mount, "12m")
+	for n := range 5 {
+		p := &pages{}
+		o := testOptions(t, newMemoryStore())
+		o.Dir, o.SegmentSize, o.Page = filepath.Join(mount, "journal"), 0, p.page
+		tr := openTrail(t, o)
+		for i := range 300 {
+			if err := tr.Record(t.Context(), attempt(i)); err != nil {
+				t.Fatalf("opened %d times, event %d: %v", n+1, i, err)
+			}
+		}
+		if s := tr.Stats(); s.Reserve || p.count(AlarmSpace) != 1 {
+			t.Errorf("a spare of 16 MiB on 12: %+v, paged %v", s, p.kind)
+		}
+		closeTrail(t, tr)
+	}
 }
 
 // fillDisk records until events are refused for some time.
