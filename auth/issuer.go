@@ -88,7 +88,7 @@ func thumbprint(k ed25519.PublicKey) string {
 
 // Issue signs a token for an identity. Its tenant and user are needed. The token ends after the issuer's lifetime, or at
 // id.Expires where that is set and sooner; id.Token is its id, or a random one is made. A Verifier that trusts Trust() reads
-// back the same identity.
+// back the same identity. It is an error where tenant or user is missing, or where id.Expires has passed.
 func (i *Issuer) Issue(id ringfence.Identity) (string, error) {
 	token, _, err := i.IssueUntil(id)
 	return token, err

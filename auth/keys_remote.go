@@ -27,7 +27,7 @@ type RemoteOptions struct {
 	// Timeout bounds one fetch; 5 seconds.
 	Timeout time.Duration
 	// Wait bounds how long a request waits for fresher keys where usable ones are at hand; 1 second. While the issuer is
-	// failing nobody waits.
+	// failing nobody waits. Only a token whose key is not among them waits for a whole fetch: it may be of a rotation.
 	Wait time.Duration
 	// MaxBytes and MaxKeys bound the document; 256 KiB and 64.
 	MaxBytes int64

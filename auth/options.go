@@ -15,7 +15,7 @@ type TrustedIssuer struct {
 	Audiences []string // one of them must be in the claim aud
 	// Algorithms that are taken: by default all asymmetric ones, and with a Secret its HS256, HS384 and HS512.
 	Algorithms []string
-	// Keys of the issuer: NewRemoteKeys, NewStaticKeys, NewSecret, or Issuer.Keys.
+	// Keys of the issuer: NewRemoteKeys, NewStaticKeys or NewSecret; an Issuer of one's own is its own source (Issuer.Trust).
 	Keys KeySource
 }
 

@@ -70,7 +70,7 @@ type Secret struct {
 	text string
 }
 
-// Text returns the secret's text.
+// Text returns the secret's text; empty before Read.
 func (s Secret) Text() string { return s.text }
 
 // Token is where a client may show its token.
@@ -136,7 +136,7 @@ type Timeouts struct {
 	Ping      time.Duration `yaml:"ping"`      // silence before a ping; default 30s
 	Pong      time.Duration `yaml:"pong"`      // and before a peer that does not answer it is gone; default 10s
 	Write     time.Duration `yaml:"write"`     // for a reader that takes nothing; default 10s
-	Message   time.Duration `yaml:"message"`   // from a message's first byte to its last; default 60s
+	Message   time.Duration `yaml:"message"`   // from a message's first byte to its last, and for a plain request's body; default 60s
 	Close     time.Duration `yaml:"close"`     // for the other side's close; default 5s
 }
 

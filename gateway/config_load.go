@@ -6,33 +6,28 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
 )
 
 // maxConfig bounds a configuration file.
 const maxConfig = 1 << 20
 
-// Load reads a gateway.yaml, refuses what it does not know, reads secrets by env and from files, and checks the whole.
+// Load reads a gateway.yaml of at most 1 MiB, refuses what it does not know, reads secrets from files and by env, which is
+// os.LookupEnv or like it, and checks the whole. The Config is ready for New.
 func Load(file string, env func(string) (string, bool)) (*Config, error) {
-	f, err := os.Open(file)
+	text, err := bounded.ReadFile(file, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
-	if len(text) > maxConfig {
-		return nil, fmt.Errorf("reading the configuration: %s is over 1 MiB", file)
 	}
 	c, err := Parse(text, env)
 	if err != nil {
@@ -43,6 +38,10 @@ func Load(file string, env func(string) (string, bool)) (*Config, error) {
 
 // Parse is Load for a text at hand. A key that is not known is an error that names its line and the nearest known one.
 func Parse(text []byte, env func(string) (string, bool)) (*Config, error) {
+	text, err := bounded.YAML(text)
+	if err != nil {
+		return nil, err
+	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, plainYAML(err)
@@ -51,7 +50,7 @@ func Parse(text []byte, env func(string) (string, bool)) (*Config, error) {
 		if doc.Body == nil {
 			continue
 		}
-		if err := unknownKey(doc.Body, reflect.TypeFor[Config](), ""); err != nil {
+		if err := unfit(doc.Body, reflect.TypeFor[Config](), ""); err != nil {
 			return nil, err
 		}
 	}
@@ -60,14 +59,61 @@ func Parse(text []byte, env func(string) (string, bool)) (*Config, error) {
 		return nil, plainYAML(err)
 	}
 	if err := c.Check(env); err != nil {
-		return nil, err
+		return nil, locate(file, err)
 	}
 	return c, nil
+}
+
+// Locate puts a line of the text before an error that begins with a key, as those of Check do: the key's, or that of the nearest
+// one above it that the text has.
+func Locate(text []byte, err error) error {
+	if file, broken := parser.ParseBytes(text, 0); broken == nil {
+		return locate(file, err)
+	}
+	return err
+}
+
+func locate(file *ast.File, err error) error {
+	for _, doc := range file.Docs {
+		if line := lineOf(doc.Body, err.Error()); line > 0 {
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+	}
+	return err
+}
+
+// lineOf follows a text that begins with a key, such as auth: issuers[0].secret: it is empty, and returns the line of the last part
+// that is there, or 0.
+func lineOf(node ast.Node, at string) int {
+	if list, ok := node.(*ast.SequenceNode); ok {
+		for i, v := range list.Values {
+			if rest, ok := strings.CutPrefix(at, fmt.Sprintf("[%d]", i)); ok {
+				return max(v.GetToken().Position.Line, lineOf(v, strings.TrimLeft(rest, ".: ")))
+			}
+		}
+		return 0
+	}
+	var found *ast.MappingValueNode
+	var below string
+	for v := range topLevel(node) {
+		rest, ok := strings.CutPrefix(at, keyOf(v))
+		if ok && (rest == "" || strings.ContainsRune(".:[", rune(rest[0]))) && (found == nil || len(rest) < len(below)) {
+			found, below = v, rest
+		}
+	}
+	if found == nil {
+		return 0
+	}
+	return max(found.Key.GetToken().Position.Line, lineOf(found.Value, strings.TrimLeft(below, ".: ")))
 }
 
 // Section reads one top-level section of a file into a struct of another package's, as strictly as Parse reads its own. A
 // section that is not there leaves the struct as it is.
 func Section(text []byte, name string, into any) error {
+	text, err := bounded.YAML(text)
+	if err != nil {
+		return err
+	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return plainYAML(err)
@@ -77,11 +123,11 @@ func Section(text []byte, name string, into any) error {
 			if keyOf(v) != name {
 				continue
 			}
-			if err := unknownKey(v.Value, reflect.TypeOf(into).Elem(), name); err != nil {
+			if err := unfit(v.Value, reflect.TypeOf(into).Elem(), name); err != nil {
 				return err
 			}
 			if err := yaml.NodeToValue(v.Value, into, yaml.Strict()); err != nil {
-				return fmt.Errorf("%s: %w", name, plainYAML(err))
+				return plainYAML(err)
 			}
 		}
 	}
@@ -115,11 +161,7 @@ func keyOf(v *ast.MappingValueNode) string {
 // show: they may hold what was meant to be secret.
 func plainYAML(err error) error {
 	var typed yaml.Error
-	var size *sizeError
-	switch {
-	case errors.As(err, &size):
-		return size
-	case !errors.As(err, &typed):
+	if !errors.As(err, &typed) {
 		return errors.New("this is not YAML")
 	}
 	if t := typed.GetToken(); t != nil && t.Position != nil {
@@ -128,41 +170,54 @@ func plainYAML(err error) error {
 	return errors.New(typed.GetMessage())
 }
 
-// unknownKey walks a mapping beside the type that it is to fill, and names the first key that the type has not.
-func unknownKey(node ast.Node, into reflect.Type, path string) error {
+// unfit walks a value beside the type that it is to fill, and tells the first key that the type has not, or the first value that it
+// cannot hold.
+func unfit(node ast.Node, into reflect.Type, path string) error {
+	if into.Kind() == reflect.Pointer {
+		into = into.Elem()
+	}
+	kind := into.Kind()
+	fits := true
 	switch n := node.(type) {
-	case *ast.MappingNode:
-		for _, v := range n.Values {
-			if err := unknownValue(v, into, path); err != nil {
+	case *ast.NullNode:
+	case *ast.MappingNode, *ast.MappingValueNode:
+		fits = kind == reflect.Struct || kind == reflect.Map
+		for v := range topLevel(n) {
+			if err := unfitValue(v, into, path); err != nil {
 				return err
 			}
 		}
-	case *ast.MappingValueNode:
-		return unknownValue(n, into, path)
 	case *ast.SequenceNode:
-		if into.Kind() == reflect.Slice {
-			for i, v := range n.Values {
-				if err := unknownKey(v, into.Elem(), fmt.Sprintf("%s[%d]", path, i)); err != nil {
-					return err
-				}
+		if fits = kind == reflect.Slice; !fits {
+			break
+		}
+		for i, v := range n.Values {
+			if err := unfit(v, into.Elem(), fmt.Sprintf("%s[%d]", path, i)); err != nil {
+				return err
 			}
 		}
+	case ast.ScalarNode:
+		fits = kind != reflect.Struct && kind != reflect.Map && kind != reflect.Slice &&
+			yaml.NodeToValue(node, reflect.New(into).Interface()) == nil
 	}
-	return nil
+	if fits || kind == reflect.Interface {
+		return nil
+	}
+	return fmt.Errorf("line %d: %s: it wants %s", node.GetToken().Position.Line, path, wanted(into))
 }
 
-func unknownValue(v *ast.MappingValueNode, into reflect.Type, path string) error {
+func unfitValue(v *ast.MappingValueNode, into reflect.Type, path string) error {
 	key := keyOf(v)
 	at := strings.TrimPrefix(path+"."+key, ".")
 	switch into.Kind() {
 	case reflect.Map:
-		return unknownKey(v.Value, into.Elem(), at)
+		return unfit(v.Value, into.Elem(), at)
 	case reflect.Struct:
 		var known []string
 		for i := range into.NumField() {
 			name := into.Field(i).Tag.Get("yaml")
 			if name == key {
-				return unknownKey(v.Value, into.Field(i).Type, at)
+				return unfit(v.Value, into.Field(i).Type, at)
 			}
 			if name != "" {
 				known = append(known, name)
@@ -174,13 +229,31 @@ func unknownValue(v *ast.MappingValueNode, into reflect.Type, path string) error
 	return nil
 }
 
-// Size is a number of bytes: 65536, or "64KiB", "1MiB".
+// wanted says what a value of a type is written like.
+func wanted(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "a time such as 30s"
+	case t == reflect.TypeFor[Size]():
+		return "a number of bytes such as 65536, 64KiB or 1MiB"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a text"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "keys of its own"
+}
+
+// Size is a number of bytes, from 0 to 1 TiB: 65536, or "64KiB", "1MiB", "1GiB".
 type Size int64
-
-// sizeError is a number of bytes that is none.
-type sizeError struct{}
-
-func (*sizeError) Error() string { return "a number of bytes is no size: write 65536, 64KiB or 1MiB" }
 
 // UnmarshalYAML reads a size.
 func (s *Size) UnmarshalYAML(text []byte) error {
@@ -193,7 +266,7 @@ func (s *Size) UnmarshalYAML(text []byte) error {
 	}
 	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil || n < 0 || n > (1<<40)/unit {
-		return &sizeError{}
+		return errors.New("this is no number of bytes")
 	}
 	*s = Size(n * unit)
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/gateway/internal/frame"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // masked is a frame as a client sends it, byte by byte, whatever the rules say.
@@ -122,7 +123,7 @@ func TestFailsFastInsideAFrame(t *testing.T) {
 	p.wantClose(t, 1007)
 }
 
-// What the back end breaks is not passed on: the client is told 1011.
+// What the back end breaks is not passed on: the client is told 1011, and the back end what it broke.
 func TestBackendsThatBreakTheProtocol(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"masked":     masked(0x81, "hi"),
@@ -132,16 +133,21 @@ func TestBackendsThatBreakTheProtocol(t *testing.T) {
 		"close code": {0x88, 2, 0x03, 0xed},
 	} {
 		t.Run(name, func(t *testing.T) {
+			told := make(chan ws.StatusCode, 1)
 			r := newRig(t, opaque, func(p *peer) {
 				_ = p.write(b)
-				_, _, _ = p.next()
+				_, code, _ := outcome(p, -1)
+				told <- code
 			})
 			p := r.open(mine + ".anna.t1")
-			code := ws.StatusInternalServerError
+			code, back := ws.StatusInternalServerError, ws.StatusProtocolError
 			if name == "not UTF-8" {
-				code = 1007
+				code, back = 1007, 1007
 			}
 			p.wantClose(t, code)
+			if got := <-told; got != back {
+				t.Errorf("the back end is told %d, want %d", got, back)
+			}
 		})
 	}
 }
@@ -268,7 +274,7 @@ func TestHalfOpenPeers(t *testing.T) {
 		t.Errorf("closed after %v", waited)
 	}
 	time.Sleep(300 * time.Millisecond) // several rounds of pings
-	until(t, "only the socket that answers is left", func() bool { return r.gw.Sockets() == 1 })
+	nettest.Until(t, "only the socket that answers is left", func() bool { return r.gw.Sockets() == 1 })
 }
 
 // A reader that takes nothing is closed, and does not hold the memory of what waits for it.
@@ -289,7 +295,7 @@ func TestSlowReaders(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the back end goes on writing to nobody")
 	}
-	until(t, "the socket is gone", func() bool { return r.gw.Sockets() == 0 })
+	nettest.Until(t, "the socket is gone", func() bool { return r.gw.Sockets() == 0 })
 }
 
 // A message that never ends does not hold a socket for ever.

@@ -112,9 +112,10 @@ func (s *socket) handshakeEvent(f *fault) ringfence.Event {
 // peer that left or broke the protocol.
 func (p *pump) firstToken() (string, *fault) {
 	p.parser = frame.NewParser(frame.FromClient, firstMessageLimit)
+	var f frame.Frame
 	for {
 		for p.start < p.end {
-			f, n, err := p.parser.Next(p.buf[p.start:p.end])
+			n, err := p.parser.Next(p.buf[p.start:p.end], &f)
 			if err != nil {
 				var breach *frame.Error
 				errors.As(err, &breach)
@@ -125,7 +126,7 @@ func (p *pump) firstToken() (string, *fault) {
 				break
 			}
 			p.start += n
-			if token, f, done := p.first(f); done {
+			if token, f, done := p.first(&f); done {
 				return token, f
 			}
 		}
@@ -136,7 +137,7 @@ func (p *pump) firstToken() (string, *fault) {
 }
 
 // first takes one frame of a socket that nobody knows yet.
-func (p *pump) first(f frame.Frame) (token string, because *fault, done bool) {
+func (p *pump) first(f *frame.Frame) (token string, because *fault, done bool) {
 	switch f.OpCode {
 	case ws.OpPing:
 		if p.from.control(ws.OpPong, f.Payload, time.Now()) != nil {
@@ -173,7 +174,7 @@ func (rs *ruleset) tokenOf(message []byte) (string, *fault) {
 	sc := rs.scanners.Get().(*scan.Scanner)
 	defer rs.scanners.Put(sc)
 	if code := sc.Scan(message); code != scan.OK {
-		return "", &fault{event: ringfence.MessageMalformed, reason: code.String()}
+		return "", malformed(code, message)
 	}
 	for _, h := range sc.Hits {
 		if h.Path == rs.typ && h.Kind == scan.String && string(sc.Text(h)) == rs.token.typ {

@@ -11,12 +11,12 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	ringfence "github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/internal/bounded"
 )
 
 // Options are what a gateway is made of, beside its configuration.
@@ -29,9 +29,10 @@ type Options struct {
 	Revocations Revocations
 	Stats       Stats        // nil: nothing is counted
 	Log         *slog.Logger // nil: nothing is logged
-	// Admin are handlers for the admin listener, beside /healthz and /readyz, by pattern.
+	// Admin are handlers for the admin listener, beside /healthz and /readyz, by http.ServeMux's patterns.
 	Admin map[string]http.Handler
-	// Public are handlers that the gateway answers itself, unauthenticated and without the back end, by pattern: a login.
+	// Public are handlers that the gateway answers itself, unauthenticated and without the back end, by http.ServeMux's
+	// patterns: a login. Their bodies are bounded by limits.header_bytes and timeouts.handshake.
 	Public map[string]http.Handler
 	// Ready tells whether what the gateway stands on can be used; nil: it can. An error's text is shown by /readyz.
 	Ready func(context.Context) error
@@ -56,7 +57,7 @@ type Gateway struct {
 	nets     accounts[netip.Addr]
 	sockets  atomic.Int64
 	draining atomic.Bool
-	work     sync.WaitGroup // goroutines of sockets, and records that are kept beside
+	work     tasks // sockets from their handshake on, and records that are kept beside
 }
 
 // settings are what a reload changes, made ready. Each socket and request uses those of when it began.
@@ -72,14 +73,15 @@ type settings struct {
 	cert    *tls.Certificate
 }
 
-// New returns a gateway. It listens to revocations from the first call of Serve on.
+// New returns a gateway, or says what of its options is missing or cannot be used: a protocol's rules, a certificate, the back
+// end's. Nothing is opened yet; revocations are listened to from the call of Serve on.
 func New(o Options) (*Gateway, error) {
 	if o.Config == nil || o.Authorizer == nil || o.Recorder == nil {
 		return nil, errors.New("a gateway needs a configuration, an Authorizer and a Recorder")
 	}
 	g := &Gateway{
 		recorder: o.Recorder, revocations: o.Revocations, stats: o.Stats, log: o.Log, admin: o.Admin, readiness: o.Ready,
-		sessions: NewSessions(), live: newRegistry(),
+		sessions: newSessions(), live: newRegistry(),
 	}
 	if g.stats == nil {
 		g.stats = noStats{}
@@ -165,7 +167,7 @@ func backendTLS(b Backend) (*tls.Config, error) {
 	if b.CAFile == "" {
 		return c, nil
 	}
-	pem, err := os.ReadFile(b.CAFile)
+	pem, err := bounded.ReadFile(b.CAFile, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading backend.ca_file: %w", err)
 	}
@@ -179,11 +181,11 @@ func backendTLS(b Backend) (*tls.Config, error) {
 // Sessions is the gateway's session store.
 func (g *Gateway) Sessions() *Sessions { return g.sessions }
 
-// Sockets returns how many sockets are open.
+// Sockets returns how many sockets are open, those that are being let in included.
 func (g *Gateway) Sockets() int { return int(g.sockets.Load()) }
 
 // Revoke cuts, in this process, all sockets that stand on what was revoked, and those that are being let in just now. No
-// message of theirs is passed on once it returns. It returns how many it cut.
+// message of theirs is passed on once it returns. It returns how many it cut. Other processes learn of it by Revocations only.
 func (g *Gateway) Revoke(r Revocation) int {
 	now := time.Now()
 	if r.Kind == RevokeSession {
@@ -216,7 +218,7 @@ func (g *Gateway) Revoke(r Revocation) int {
 }
 
 // aside runs f beside, and lets the end of the gateway wait for it.
-func (g *Gateway) aside(f func()) { g.work.Go(f) }
+func (g *Gateway) aside(f func()) { g.work.run(f) }
 
 // record keeps an event before what it tells of is answered. Where it cannot be kept the refusal stands all the same, and is
 // counted: nobody is let in because the trail is not there.

@@ -70,6 +70,7 @@ type visit struct {
 	client  netip.Addr
 	address *account
 	shown   shown
+	body    *body // nil: it brings none
 }
 
 // serveSocket lets a WebSocket in: its token is judged before the back end is spoken to, and the back end answers before the
@@ -82,6 +83,7 @@ func (v *visit) serveSocket() {
 		v.answer(status)
 		return
 	}
+	defer v.g.work.begin()()
 	s := v.newSocket()
 	if what, ok := v.g.enter(s, v.address); !ok {
 		v.refuse(ringfence.Refuse(ringfence.Event{Type: ringfence.RateLimited, Detail: map[string]string{"reason": "sockets_of_" + what}}, nil))
@@ -237,7 +239,7 @@ func (g *Gateway) goLive(s *socket) {
 	if !g.live.add(s) {
 		g.record(s.event(ringfence.TokenRevoked, FromClient, &fault{reason: "while_opening"}))
 		s.setBits(shutBoth | isCut)
-		s.hangUp(ws.StatusPolicyViolation, closeText(ringfence.TokenRevoked), CutRevoked)
+		s.hangUp(ws.StatusPolicyViolation, closeText(ringfence.TokenRevoked), CutRevoked, ws.StatusGoingAway)
 	}
 	s.start()
 	if g.draining.Load() {

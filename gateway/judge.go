@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -47,13 +46,19 @@ func (s *socket) judge(d Direction, sc *scan.Scanner, op ws.OpCode, payload []by
 		return nil
 	}
 	if code := sc.Scan(payload); code != scan.OK {
-		f := &fault{event: ringfence.MessageMalformed, reason: code.String()}
-		if code == scan.UTF8 {
-			f.code = ws.StatusInvalidFramePayloadData
-		}
-		return f
+		return malformed(code, payload)
 	}
 	return s.judgeNamed(d, sc, who)
+}
+
+// malformed is the fault of a text that the scan has refused. One that is not UTF-8 breaks the protocol of the wire, wherever in it
+// the scan has ended.
+func malformed(code scan.Code, text []byte) *fault {
+	f := &fault{event: ringfence.MessageMalformed, reason: code.String()}
+	if !utf8.Valid(text) {
+		f.code = ws.StatusInvalidFramePayloadData
+	}
+	return f
 }
 
 // judgeBinary: a binary message names nothing, so it belongs to the session, where the rules let it pass at all.
@@ -89,11 +94,7 @@ func (s *socket) judgeNamed(d Direction, sc *scan.Scanner, who *holder) *fault {
 		return &fault{event: ringfence.MessageMalformed, reason: "type_missing"}
 	}
 	text := sc.Text(*typ)
-	list := rs.client
-	if d == FromBackend {
-		list = rs.server
-	}
-	r := list[string(text)]
+	r := s.ruleOf(d, text)
 	if r == nil {
 		return s.judgeUnlisted(d, text)
 	}
@@ -104,6 +105,20 @@ func (s *socket) judgeNamed(d Direction, sc *scan.Scanner, who *holder) *fault {
 		return f
 	}
 	return nil
+}
+
+// ruleOf is the rule of a type, or nil. Most messages are of the type that the one before them was.
+func (s *socket) ruleOf(d Direction, typ []byte) *rule {
+	if r := s.recent[d]; r != nil && r.typ == string(typ) {
+		return r
+	}
+	list := s.rules.client
+	if d == FromBackend {
+		list = s.rules.server
+	}
+	r := list[string(typ)]
+	s.recent[d] = r
+	return r
 }
 
 func (s *socket) judgeUnlisted(d Direction, typ []byte) *fault {
@@ -147,8 +162,13 @@ func (s *socket) judgeTenant(sc *scan.Scanner, h *scan.Hit, who *holder) *fault 
 
 // judgeRule holds a message of a listed type against its rule.
 func (s *socket) judgeRule(d Direction, sc *scan.Scanner, r *rule, who *holder) *fault {
-	if len(r.roles) > 0 && !slices.ContainsFunc(r.roles, func(role string) bool { return slices.Contains(who.id.Roles, role) }) {
+	if len(r.roles) > 0 && !who.hasOne(r.roles) {
 		return &fault{event: ringfence.MessageForbidden, reason: "role"}
+	}
+	if len(r.fields) > 0 {
+		if f := judgeFields(sc, r, who); f != nil {
+			return f
+		}
 	}
 	var named *scan.Hit
 	tenantSeen := r.tenant == 0
@@ -187,6 +207,20 @@ func (s *socket) judgeRule(d Direction, sc *scan.Scanner, r *rule, who *holder) 
 		}
 	}
 	return s.take(r.effect, sc, named, who)
+}
+
+// judgeFields asks of what stands at a rule's fields whether the holder may bring it.
+func judgeFields(sc *scan.Scanner, r *rule, who *holder) *fault {
+	for i := range r.fields {
+		f := &r.fields[i]
+		for k := range sc.Hits {
+			h := &sc.Hits[k]
+			if h.Path == f.path && !f.free(sc, h) && !who.hasOne(f.Roles) {
+				return &fault{event: ringfence.MessageForbidden, reason: "field_role"}
+			}
+		}
+	}
+	return nil
 }
 
 // judgeSession holds a session id that a message names against the store.
@@ -250,7 +284,7 @@ func (s *socket) started(sc *scan.Scanner, named *scan.Hit, who *holder) *fault 
 		return &fault{event: ringfence.SessionUnknown, reason: "form"}
 	}
 	id := string(text)
-	begun, err := s.gw.sessions.Begin(id, who.owner())
+	begun, err := s.gw.sessions.begin(id, who.owner())
 	if err != nil {
 		f := &fault{event: ringfence.SessionUnknown, reason: "session_taken", session: id}
 		if found := s.gw.sessions.Lookup(text); found != nil && found.owner.Tenant != who.id.Tenant {
@@ -260,7 +294,7 @@ func (s *socket) started(sc *scan.Scanner, named *scan.Hit, who *holder) *fault 
 	}
 	s.starting.Store(false)
 	if old := s.session.Swap(begun); old != nil && old != begun {
-		s.gw.sessions.Release(old)
+		s.gw.sessions.release(old)
 	}
 	s.gw.live.hold(s, id)
 	return nil

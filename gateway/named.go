@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/gateway/internal/scan"
@@ -71,13 +73,10 @@ func (st *settings) named(r *http.Request, own ringfence.Tenant) *fault {
 	return nil
 }
 
-// form holds the values of the names against the tenant, whatever their letter case, brackets and number.
+// form holds the values of the names against the tenant.
 func (st *settings) form(values url.Values, names []string, own ringfence.Tenant) *fault {
 	for key, all := range values {
-		parts := strings.FieldsFunc(key, func(r rune) bool { return r == '[' || r == ']' || r == '.' })
-		if !slices.ContainsFunc(parts, func(p string) bool {
-			return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(strings.TrimSpace(p), n) })
-		}) {
+		if !isParameter(key, names) {
 			continue
 		}
 		for _, v := range all {
@@ -88,6 +87,26 @@ func (st *settings) form(values url.Values, names []string, own ringfence.Tenant
 	}
 	return nil
 }
+
+// isParameter reports whether a parameter's name is one of names to some reader: whatever its letter case, between brackets and
+// dots, with characters that do not show, and with what PHP reads as an underscore.
+func isParameter(key string, names []string) bool {
+	shown := strings.Map(func(r rune) rune {
+		if hidden(r) {
+			return -1
+		}
+		return r
+	}, key)
+	forms := strings.FieldsFunc(shown, func(r rune) bool { return strings.ContainsRune("[].", r) })
+	forms = append(forms, asPHP.Replace(strings.TrimSpace(shown)))
+	return slices.ContainsFunc(forms, func(form string) bool {
+		return slices.ContainsFunc(names, func(n string) bool {
+			return strings.EqualFold(strings.TrimSpace(form), n) || strings.EqualFold(form, asPHP.Replace(n))
+		})
+	})
+}
+
+var asPHP = strings.NewReplacer(" ", "_", ".", "_", "[", "_")
 
 // text holds one tenant key's text against the tenant.
 func (st *settings) text(v string, own ringfence.Tenant, where string) *fault {
@@ -123,8 +142,9 @@ func inPath(p, pattern string) (string, bool) {
 	return tenant, true
 }
 
-// servable reports whether rules that go by path can be held against a request's: no dot segments, empty parts, backslashes
-// or encoded separators, which one server resolves and the next does not.
+// servable reports whether rules that go by path can be held against a request's: no dot segments, empty parts, backslashes,
+// encoded separators, escapes of escapes, characters that do not show, dots or white space behind a part, and nothing that is not
+// UTF-8, which one server resolves or leaves out and the next does not.
 func (st *settings) servable(u *url.URL) error {
 	if len(st.cfg.HTTP.Paths)+len(st.cfg.HTTP.Refuse) == 0 {
 		return nil
@@ -134,11 +154,22 @@ func (st *settings) servable(u *url.URL) error {
 	if strings.HasSuffix(u.Path, "/") && clean != "/" {
 		clean += "/"
 	}
-	if clean != u.Path || strings.ContainsAny(u.Path, "\\;\x00") || strings.Contains(raw, "%2f") || strings.Contains(raw, "%5c") {
+	if clean != u.Path || strings.ContainsAny(u.Path, "\\;") || strings.Contains(raw, "%2f") || strings.Contains(raw, "%5c") || !utf8.ValidString(u.Path) {
 		return errPath
+	}
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if escaped.MatchString(part) || strings.TrimRight(part, ". ") != part || strings.ContainsFunc(part, hidden) {
+			return errPath
+		}
 	}
 	return nil
 }
+
+// escaped finds an escape in a path whose escapes were read already.
+var escaped = regexp.MustCompile("%[0-9A-Fa-f]{2}")
+
+// hidden reports whether a character of a path shows nothing; a space within a name is one that names have.
+func hidden(r rune) bool { return r != ' ' && invisible(r) }
 
 // withheld reports whether a path is one that is not served at all.
 func (st *settings) withheld(p string) bool {
@@ -157,6 +188,9 @@ func (st *settings) judgeBody(r *http.Request, own ringfence.Tenant) *fault {
 	if r.Header.Get("Content-Encoding") != "" {
 		return &fault{event: ringfence.MessageMalformed, reason: "body_encoded"}
 	}
+	if len(r.Header.Values("Content-Type")) > 1 {
+		return &fault{event: ringfence.MessageMalformed, reason: "body_types"}
+	}
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if strings.HasPrefix(kind, "multipart/") {
 		return &fault{event: ringfence.MessageForbidden, reason: "body_multipart"}
@@ -174,9 +208,17 @@ func (st *settings) judgeBody(r *http.Request, own ringfence.Tenant) *fault {
 		if err != nil {
 			return &fault{event: ringfence.MessageMalformed, reason: "body_form"}
 		}
-		return st.form(values, st.body.texts, own)
+		if f := st.form(values, st.body.texts, own); f != nil || !beginsJSON(text) {
+			return f
+		}
 	}
 	return st.judgeJSON(text, own)
+}
+
+// beginsJSON reports whether a text could be an object or an array, which some servers read whatever type it is said to be of.
+func beginsJSON(text []byte) bool {
+	rest := bytes.TrimLeft(text, " \t\r\n\ufeff")
+	return len(rest) > 0 && (rest[0] == '{' || rest[0] == '[')
 }
 
 func (st *settings) judgeJSON(text []byte, own ringfence.Tenant) *fault {

@@ -20,6 +20,7 @@ import (
 
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/gateway/internal/frame"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // patience is how long a test waits for what must come.
@@ -61,7 +62,8 @@ func (p *peer) text(format string, args ...any) error {
 // next returns the next frame; a message in fragments is put together, control frames come as they are.
 func (p *peer) next() (ws.OpCode, string, error) {
 	for {
-		f, n, err := p.parser.Next(p.buf)
+		var f frame.Frame
+		n, err := p.parser.Next(p.buf, &f)
 		if err != nil {
 			return 0, "", err
 		}
@@ -395,26 +397,9 @@ type rig struct {
 	backend *backend
 	address string
 	admin   string
-	logs    *syncBuffer
+	logs    *nettest.Log
 	stop    context.CancelFunc
 	done    chan error
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(b)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func noEnv(string) (string, bool) { return "", false }

@@ -129,7 +129,8 @@ func ours(b []byte) verdict {
 	var msg []byte
 	var op ws.OpCode
 	for {
-		f, n, err := parser.Next(b)
+		var f frame.Frame
+		n, err := parser.Next(b, &f)
 		if broken, ok := err.(*frame.Error); ok {
 			v.Code = int(broken.Code)
 			return v

@@ -10,7 +10,7 @@ var (
 		"response.create", "response.cancel", "output_audio_buffer.clear",
 	}
 	openAIServerTypes = []string{
-		"error", "session.updated", "conversation.created",
+		"error", "session.updated", "transcription_session.updated", "conversation.created",
 		"conversation.item.added", "conversation.item.created", "conversation.item.done", "conversation.item.retrieved",
 		"conversation.item.truncated", "conversation.item.deleted",
 		"conversation.item.input_audio_transcription.delta", "conversation.item.input_audio_transcription.segment",
@@ -32,20 +32,32 @@ var (
 	}
 )
 
-// OperatorRole is the role that the preset openai-realtime lets send session.update, which sets instructions and tools.
+// OperatorRole is the role that the preset openai-realtime lets tell the model what to be. It alone sends session.update, and
+// transcription_session.update of the beta, which set instructions, tools and models, and it alone brings the same for one response,
+// or as an item of the system's.
 const OperatorRole = "operator"
 
 // openAIProtocol is OpenAI's Realtime API. None of its fields carries a tenant: the session belongs to the token's from the
 // moment the back end names it. Audio is text here, so that binary messages are refused.
 func openAIProtocol() Protocol {
+	operators := Message{Roles: []string{OperatorRole}}
+	started := Message{Session: "session.id", Effect: "started"}
 	p := Protocol{
 		Type:   "type",
-		Client: map[string]Message{"session.update": {Roles: []string{OperatorRole}}},
-		Server: map[string]Message{"session.created": {Session: "session.id", Effect: "started"}},
+		Client: map[string]Message{"session.update": operators, "transcription_session.update": operators},
+		Server: map[string]Message{"session.created": started, "transcription_session.created": started},
 	}
 	for _, t := range openAIClientTypes {
 		p.Client[t] = Message{}
 	}
+	byOperators := Field{Roles: operators.Roles}
+	p.Client["response.create"] = Message{Fields: map[string]Field{
+		"response.instructions": byOperators, "response.prompt": byOperators, "response.tools": byOperators,
+		"response.input": byOperators, // items of any role
+	}}
+	p.Client["conversation.item.create"] = Message{Fields: map[string]Field{
+		"item.role": {Roles: operators.Roles, Free: []string{"assistant", "user"}},
+	}}
 	for _, t := range openAIServerTypes {
 		p.Server[t] = Message{}
 	}

@@ -16,12 +16,15 @@ import (
 	ringfence "github.com/ringfencehq/ringfence"
 )
 
-// ServeHTTP takes a request in: a WebSocket's handshake, or a plain request.
+// ServeHTTP takes a request in: a WebSocket's handshake, whose connection it takes over, or a plain request. Serve calls it; another
+// server may, one that speaks HTTP/1.1 and bounds headers itself, beside a Serve that brings revocations and drains.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	st := g.now.Load()
 	v := &visit{g: g, st: st, w: w, r: r, client: st.clientAddress(r)}
 	v.from = origin{address: addressOf(v.client), userAgent: clip(r.UserAgent(), 512), path: r.URL.Path}
 	v.address = g.nets.get(network(v.client), time.Now().UnixNano())
+	boundBody(w, r, st.cfg.Timeouts.Message)
+	v.body, _ = r.Body.(*body)
 	if !v.address.shake(time.Now().UnixNano()) {
 		v.refuse(ringfence.Refuse(ringfence.Event{Type: ringfence.RateLimited, Detail: map[string]string{"reason": "handshakes_of_address"}}, nil))
 		return
@@ -32,6 +35,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if g.public != nil {
 		if h, pattern := g.public.Handler(r); pattern != "" {
+			boundBody(w, r, st.cfg.Timeouts.Handshake)
 			r.Body = http.MaxBytesReader(w, r.Body, int64(st.cfg.Limits.HeaderBytes))
 			h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, v.client)))
 			return
@@ -144,6 +148,10 @@ func (g *Gateway) reverseProxy(st *settings) *httputil.ReverseProxy {
 				v.refuse(v.refusalOf(bodyFault(err), id))
 				return
 			}
+			if v.body != nil && v.body.late.Load() {
+				v.answer(http.StatusRequestTimeout)
+				return
+			}
 			if !errors.Is(err, context.Canceled) {
 				g.stats.BackendFailed()
 				g.log.Warn("the back end could not be reached", "error", plainDial(err))
@@ -184,6 +192,9 @@ func (v *visit) answer(status int) {
 	}
 	if wantsSocket(v.r) {
 		h.Set("Connection", "close")
+	}
+	if v.body != nil {
+		v.body.giveUp()
 	}
 	v.w.WriteHeader(status)
 	_, _ = io.WriteString(v.w, statusText(status))

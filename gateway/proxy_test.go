@@ -6,11 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	ringfence "github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // ask sends raw bytes and returns the answers' statuses, until the connection ends.
@@ -97,6 +99,10 @@ limits: {body_bytes: 4KiB}`
 		{"foreign by parameter", request("GET", "/?restaurant_id="+theirs, own), 403, ringfence.CrossTenant},
 		{"foreign by second parameter", request("GET", "/?restaurant_id="+mine+"&restaurant_id="+theirs, own), 403, ringfence.CrossTenant},
 		{"foreign by list parameter", request("GET", "/?filter[Restaurant_id]="+theirs, own), 403, ringfence.CrossTenant},
+		{"foreign by a parameter as PHP reads it", request("GET", "/?restaurant.id="+theirs, own), 403, ringfence.CrossTenant},
+		{"foreign by a bracket that PHP reads as underscore", request("GET", "/?restaurant[id="+theirs, own), 403, ringfence.CrossTenant},
+		{"foreign by a parameter with a NUL", request("GET", "/?restaurant_id%00="+theirs, own), 403, ringfence.CrossTenant},
+		{"another parameter", request("GET", "/?restaurant_idx="+theirs, own), 200, ""},
 		{"empty parameter", request("GET", "/?restaurant_id=", own), 403, ringfence.TenantMissing},
 		{"a semicolon", request("GET", "/?a;restaurant_id="+theirs, own), 400, ringfence.MessageMalformed},
 		{"own by parameter", request("GET", "/?restaurant_id="+strings.ToUpper(mine), own), 200, ""},
@@ -107,12 +113,20 @@ limits: {body_bytes: 4KiB}`
 		{"dot segments", request("GET", "/restaurants/"+mine+"/../"+theirs+"/orders", own), 400, ""},
 		{"encoded slash", request("GET", "/restaurants%2f"+theirs+"/orders", own), 400, ""},
 		{"debug", request("GET", "/debug/pprof", own), 404, ""},
+		{"debug behind an escape of an escape", request("GET", "/%2564ebug/pprof", own), 400, ""},
+		{"debug with a dot behind", request("GET", "/debug./pprof", own), 400, ""},
+		{"debug with a space behind", request("GET", "/debug%20/pprof", own), 400, ""},
+		{"debug with a tab in it", request("GET", "/de%09bug/pprof", own), 400, ""},
+		{"debug behind an overlong slash", request("GET", "/%c0%afdebug/pprof", own), 400, ""},
+		{"a name with a space and a percent sign", request("GET", "/menus/caf%C3%A9%20100%25", own), 200, ""},
 		{"debug in other case", request("GET", "/DEBUG/pprof", own), 404, ""},
 		{"foreign by body", post(js, `{"restaurant_id":"`+theirs+`"}`), 403, ringfence.CrossTenant},
 		{"foreign in a list", post(js, `[{"a":1},{"restaurant_id":"`+theirs+`"}]`), 403, ringfence.CrossTenant},
 		{"a key twice in the body", post(js, `{"restaurant_id":"`+mine+`","restaurant_id":"`+theirs+`"}`), 400, ringfence.MessageMalformed},
 		{"JSON that says it is text", post("text/plain", `{"restaurant_id":"`+theirs+`"}`), 403, ringfence.CrossTenant},
 		{"foreign by form", post(form, "x=1&restaurant_id="+theirs), 403, ringfence.CrossTenant},
+		{"JSON that says it is a form", post(form, ` {"restaurant_id":"`+theirs+`"}`), 403, ringfence.CrossTenant},
+		{"a body of two types", post(js, "{}", "Content-Type: "+form), 400, ringfence.MessageMalformed},
 		{"own by body", post(js, `{"restaurant_id":"`+mine+`"}`), 200, ""},
 		{"own by form", post(form, "restaurant_id="+mine), 200, ""},
 		{"an encoded body", post(js, "x", "Content-Encoding: gzip"), 400, ringfence.MessageMalformed},
@@ -136,6 +150,67 @@ limits: {body_bytes: 4KiB}`
 				t.Errorf("the log says %s", logs)
 			}
 		})
+	}
+}
+
+// A body that trickles ends in time, judged or passed on, whoever sends it; who is refused hears it without the rest of the body.
+func TestSlowBodies(t *testing.T) {
+	const soon, late = "timeouts: {message: 300ms}\n", "timeouts: {message: 1m}\n"
+	for name, c := range map[string]struct {
+		yaml, header string
+		status       int
+		events       []ringfence.EventType
+	}{
+		"passed on":    {soon + opaque, own + "\r\n", 408, nil},
+		"judged":       {soon + opaque + "\nhttp: {json: [restaurant_id]}", own + "\r\n", 400, []ringfence.EventType{ringfence.MessageMalformed}},
+		"a stranger's": {late + opaque, "", 401, []ringfence.EventType{ringfence.TokenMissing}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c.yaml, echo)
+			conn, err := net.Dial("tcp", r.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			if _, err := fmt.Fprintf(conn, "POST /orders HTTP/1.1\r\nHost: x\r\n%sContent-Length: 100000\r\n\r\n{", c.header); err != nil {
+				t.Fatal(err)
+			}
+			in := bufio.NewReader(conn)
+			answer, err := http.ReadResponse(in, nil)
+			if err != nil || answer.StatusCode != c.status {
+				t.Fatalf("%v %v, want %d", answer, err, c.status)
+			}
+			_, _ = io.Copy(io.Discard, answer.Body)
+			if _, err := in.ReadByte(); err != io.EOF {
+				t.Errorf("the connection goes on: %v", err)
+			}
+			r.want(c.events...)
+		})
+	}
+}
+
+// The deadline of a body ends with it: an answer that takes longer is waited for.
+func TestBodyInTime(t *testing.T) {
+	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		time.Sleep(500 * time.Millisecond) // longer than the body may take
+		fmt.Fprint(w, n)
+	}))
+	t.Cleanup(late.Close)
+	r := newRig(t, "timeouts: {message: 250ms}\n"+opaque+"\nbackend: {url: "+late.URL+"}", echo)
+	req, err := http.NewRequest("POST", "http://"+r.address+"/orders", strings.NewReader(strings.Repeat("x", 200<<10)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+mine+".anna.t1")
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); answer.StatusCode != 200 || err != nil || string(text) != "204800" {
+		t.Errorf("%d %q %v", answer.StatusCode, text, err)
 	}
 }
 
@@ -221,5 +296,5 @@ func TestBackendThatIsNotThere(t *testing.T) {
 	if got := ask(t, r.address, request("GET", "/", own)); got[0] != http.StatusBadGateway {
 		t.Errorf("a request is answered with %v", got)
 	}
-	until(t, "the socket is given back", func() bool { return r.gw.Sockets() == 0 })
+	nettest.Until(t, "the socket is given back", func() bool { return r.gw.Sockets() == 0 })
 }

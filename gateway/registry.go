@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +17,7 @@ const remembered = time.Minute
 type registry struct {
 	mu     sync.Mutex
 	all    map[*socket]struct{}
-	by     map[grip]map[*socket]struct{}
+	by     map[grip]crowd
 	recent []received
 }
 
@@ -26,13 +28,47 @@ type grip struct {
 	text   string // user or id
 }
 
+// crowd are the sockets of one grip. Most grips have one socket, and a map costs many times its pointer.
+type crowd struct {
+	one  *socket
+	more map[*socket]struct{} // nil: one, if there is one, is all
+}
+
+func (c crowd) with(s *socket) crowd {
+	if c.more == nil && (c.one == nil || c.one == s) {
+		return crowd{one: s}
+	}
+	if c.more == nil {
+		c = crowd{more: map[*socket]struct{}{c.one: {}}}
+	}
+	c.more[s] = struct{}{}
+	return c
+}
+
+func (c crowd) without(s *socket) crowd {
+	delete(c.more, s)
+	if c.one == s || c.more != nil && len(c.more) == 0 {
+		return crowd{}
+	}
+	return c
+}
+
+func (c crowd) empty() bool { return c.one == nil && c.more == nil }
+
+func (c crowd) list() []*socket {
+	if c.one != nil {
+		return []*socket{c.one}
+	}
+	return slices.Collect(maps.Keys(c.more))
+}
+
 type received struct {
 	grip grip
 	at   time.Time
 }
 
 func newRegistry() *registry {
-	return &registry{all: map[*socket]struct{}{}, by: map[grip]map[*socket]struct{}{}}
+	return &registry{all: map[*socket]struct{}{}, by: map[grip]crowd{}}
 }
 
 // grips are what a revocation of it cuts a socket of id.
@@ -88,16 +124,14 @@ func (g *registry) revoked(grips []grip, since time.Time) bool {
 }
 
 func (g *registry) put(k grip, s *socket) {
-	if g.by[k] == nil {
-		g.by[k] = map[*socket]struct{}{}
-	}
-	g.by[k][s] = struct{}{}
+	g.by[k] = g.by[k].with(s)
 }
 
 func (g *registry) take(k grip, s *socket) {
-	delete(g.by[k], s)
-	if len(g.by[k]) == 0 {
+	if left := g.by[k].without(s); left.empty() {
 		delete(g.by, k)
+	} else {
+		g.by[k] = left
 	}
 }
 
@@ -154,20 +188,12 @@ func (g *registry) revoke(k grip, now time.Time) []*socket {
 		g.recent = g.recent[1:]
 	}
 	g.recent = append(g.recent, received{grip: k, at: now})
-	list := make([]*socket, 0, len(g.by[k]))
-	for s := range g.by[k] {
-		list = append(list, s)
-	}
-	return list
+	return g.by[k].list()
 }
 
 // sockets returns all that are live.
 func (g *registry) sockets() []*socket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	list := make([]*socket, 0, len(g.all))
-	for s := range g.all {
-		list = append(list, s)
-	}
-	return list
+	return slices.Collect(maps.Keys(g.all))
 }

@@ -122,12 +122,17 @@ func subprotocols(h http.Header) []string {
 	return all
 }
 
-// hopByHop are the headers that concern one connection only, and those of a handshake, which each side makes for itself.
+// hopByHop are the headers that concern one connection only, which each side makes for itself.
 var hopByHop = []string{
 	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
-	"Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
-	"X-Forwarded-Proto", "X-Real-Ip",
+	"Transfer-Encoding", "Upgrade", "Content-Length", "Expect",
 }
+
+// forwarded are the headers that tell where a request came from: what a client says there is not believed.
+var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+
+// untrusted is what no back end sees of a client's header.
+var untrusted = slices.Concat(hopByHop, forwarded)
 
 // outHeader is what the back end sees of a client's header: what a client must not say left out, and who asks put in.
 func (st *settings) outHeader(in http.Header, id ringfence.Identity, client netip.Addr, host string, secure bool) http.Header {
@@ -137,12 +142,12 @@ func (st *settings) outHeader(in http.Header, id ringfence.Identity, client neti
 			out.Del(strings.TrimSpace(name))
 		}
 	}
-	for _, name := range hopByHop {
+	for _, name := range untrusted {
 		out.Del(name)
 	}
 	own := plainName(st.cfg.Backend.IdentityPrefix)
 	for name := range out {
-		if p := plainName(name); strings.HasPrefix(p, own) || strings.HasPrefix(p, "sec-websocket-") || underscored(name, hopByHop) {
+		if p := plainName(name); strings.HasPrefix(p, own) || strings.HasPrefix(p, "sec-websocket-") || underscored(name, untrusted) {
 			delete(out, name)
 		}
 	}

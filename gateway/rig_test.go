@@ -12,12 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	ringfence "github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // newRig starts a gateway by a yaml text before a back end.
 func newRig(t testing.TB, yaml string, handle func(*peer), with ...func(*Options)) *rig {
 	t.Helper()
-	r := &rig{t: t, auth: &fakeAuthorizer{}, trail: &fakeRecorder{}, logs: &syncBuffer{}, done: make(chan error, 1)}
+	r := &rig{t: t, auth: &fakeAuthorizer{}, trail: &fakeRecorder{}, logs: &nettest.Log{}, done: make(chan error, 1)}
 	r.backend = serveBackend(t, handle)
 	o := Options{Config: r.config(yaml), Authorizer: r.auth, Recorder: r.trail, Log: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, w := range with {
@@ -103,18 +104,6 @@ func (r *rig) want(types ...ringfence.EventType) {
 	}
 }
 
-// until waits for a condition that must come true.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("it never came: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 const opaque = "protocol: {preset: opaque}"
 const voiceRules = "protocol: {preset: voice}"
 
@@ -134,7 +123,7 @@ func TestEcho(t *testing.T) {
 	if _, err := p.message(); !errors.Is(err, closed{1000, "bye"}) {
 		t.Errorf("the close is answered with %v", err)
 	}
-	until(t, "the socket is gone", func() bool { return r.gw.Sockets() == 0 })
+	nettest.Until(t, "the socket is gone", func() bool { return r.gw.Sockets() == 0 })
 	h := r.backend.last(t).Header
 	if h.Get("X-Ringfence-Tenant") != mine || h.Get("X-Ringfence-User") != "anna" || h.Get("Authorization") != "" {
 		t.Errorf("the back end sees %v", h)

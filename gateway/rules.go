@@ -34,7 +34,15 @@ type Message struct {
 	Needs   string   `yaml:"needs"`   // "session": refused unless a session is live
 	Effect  string   `yaml:"effect"`  // start (client), started (server), stop (both)
 	Roles   []string `yaml:"roles"`   // who may send it; empty: everybody
-	Refuse  bool     `yaml:"refuse"`  // takes a preset's message away
+	// Fields are paths of what not everybody may bring with it.
+	Fields map[string]Field `yaml:"fields"`
+	Refuse bool             `yaml:"refuse"` // takes a preset's message away
+}
+
+// Field is who may bring what stands at one path. What stands in an array has no path: the array's own is named.
+type Field struct {
+	Roles []string `yaml:"roles"` // who may bring it; empty: nobody
+	Free  []string `yaml:"free"`  // texts that everybody may bring there
 }
 
 // presets are the protocols that are known by name.
@@ -54,11 +62,23 @@ const (
 )
 
 type rule struct {
+	typ     string
 	tenant  scan.Path // 0: none
 	session scan.Path
 	needs   bool
 	effect  effect
 	roles   []string
+	fields  []field
+}
+
+type field struct {
+	path scan.Path
+	Field
+}
+
+// free reports whether everybody may bring what was hit there.
+func (f *field) free(sc *scan.Scanner, h *scan.Hit) bool {
+	return h.Kind == scan.String && slices.ContainsFunc(f.Free, func(text string) bool { return text == string(sc.Text(*h)) })
 }
 
 // ruleset is a Protocol made ready to judge by. Immutable; shared by all sockets that began under it.
@@ -85,8 +105,8 @@ type tokenRule struct {
 // nameSet is a set of indices of watched names.
 type nameSet [2]uint64
 
-func (s *nameSet) add(i int)      { s[i>>6] |= 1 << (i & 63) }
-func (s *nameSet) has(i int) bool { return s[i>>6]>>(i&63)&1 != 0 }
+func (s *nameSet) add(i int)       { s[i>>6] |= 1 << (i & 63) }
+func (s *nameSet) has(i int8) bool { return s[i>>6]>>(i&63)&1 != 0 }
 
 // compile merges a protocol with its preset and makes it ready. token is nil where no message carries one.
 func compile(p Protocol, token *TokenMessage) (*ruleset, error) {
@@ -112,6 +132,9 @@ func compile(p Protocol, token *TokenMessage) (*ruleset, error) {
 	}
 	if token != nil {
 		t := tokenRule{typ: token.Type}
+		if rs.client[t.typ] != nil {
+			return nil, fmt.Errorf("client.%s: token.message.type is the same, and what brings a token is never forwarded", t.typ)
+		}
 		if t.path, err = rs.names.At(token.Path); err != nil {
 			return nil, fmt.Errorf("token.message: %w", err)
 		}
@@ -200,13 +223,20 @@ func (rs *ruleset) messages(list map[string]Message, side string, foreign effect
 		if e == effectStarted && m.Session == "" {
 			return nil, fmt.Errorf("%s: a message that starts a session says where its id stands", at)
 		}
-		r := &rule{needs: m.Needs != "", effect: e, roles: m.Roles}
+		r := &rule{typ: typ, needs: m.Needs != "", effect: e, roles: m.Roles}
 		var err error
 		if r.tenant, err = rs.at(m.Tenant); err != nil {
 			return nil, fmt.Errorf("%s: tenant: %w", at, err)
 		}
 		if r.session, err = rs.at(m.Session); err != nil {
 			return nil, fmt.Errorf("%s: session: %w", at, err)
+		}
+		for _, path := range slices.Sorted(maps.Keys(m.Fields)) {
+			f := field{Field: m.Fields[path]}
+			if f.path, err = rs.names.At(path); err != nil {
+				return nil, fmt.Errorf("%s: fields: %w", at, err)
+			}
+			r.fields = append(r.fields, f)
 		}
 		all[typ] = r
 	}

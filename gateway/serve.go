@@ -22,28 +22,50 @@ type Listeners struct {
 	Admin   net.Listener
 }
 
-// Listen opens the configured listeners.
-func (g *Gateway) Listen() (Listeners, error) {
+// Listen opens the configured listeners, so that their addresses are known before Serve. On an error neither is open.
+func (g *Gateway) Listen() (Listeners, error) { return g.open(Listeners{}) }
+
+// open opens what is nil of l. On an error nothing of it is open.
+func (g *Gateway) open(l Listeners) (Listeners, error) {
 	c := g.now.Load().cfg
-	clients, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return Listeners{}, fmt.Errorf("listening for clients: %w", err)
+	for _, at := range []struct {
+		listener      *net.Listener
+		address, what string
+	}{{&l.Clients, c.Listen, "clients"}, {&l.Admin, c.Admin.Listen, "health and metrics"}} {
+		if *at.listener != nil {
+			continue
+		}
+		opened, err := net.Listen("tcp", at.address)
+		if err != nil {
+			l.close()
+			return Listeners{}, fmt.Errorf("listening for %s: %w", at.what, err)
+		}
+		*at.listener = opened
 	}
-	admin, err := net.Listen("tcp", c.Admin.Listen)
-	if err != nil {
-		_ = clients.Close()
-		return Listeners{}, fmt.Errorf("listening for health and metrics: %w", err)
+	return l, nil
+}
+
+func (l Listeners) close() {
+	for _, open := range []net.Listener{l.Clients, l.Admin} {
+		if open != nil {
+			_ = open.Close()
+		}
 	}
-	return Listeners{Clients: clients, Admin: admin}, nil
 }
 
 // Serve serves until the context ends, then drains: readyz says no, new sockets are refused, open ones are closed with 1012
-// over the configured spread, and what is left after the limit is cut. It returns nil after a drain.
+// over the configured spread, and what is left after the limit is cut. It returns nil after a drain, and an error where it cannot listen, subscribe to
+// revocations, or go on. The listeners are closed by then. It is called once.
 func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
+	l, err := g.open(l)
+	if err != nil {
+		return err
+	}
 	run, stop := context.WithCancel(context.Background())
 	defer stop()
 	if g.revocations != nil {
 		if err := g.revocations.Subscribe(run, func(r Revocation) { g.Revoke(r) }); err != nil {
+			l.close()
 			return fmt.Errorf("subscribing to revocations: %w", err)
 		}
 	}
@@ -52,7 +74,6 @@ func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 	go func() { failed <- admin.Serve(l.Admin) }()
 	go func() { failed <- clients.Serve(g.secured(l.Clients)) }()
 	g.log.Info("serving", "clients", l.Clients.Addr().String(), "admin", l.Admin.Addr().String())
-	var err error
 	select {
 	case <-ctx.Done():
 		g.drain(clients)
@@ -61,7 +82,7 @@ func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 	}
 	_ = clients.Close()
 	_ = admin.Close()
-	g.work.Wait()
+	<-g.work.gone()
 	return err
 }
 
@@ -110,7 +131,7 @@ func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Draining reports whether the gateway is about to end.
+// Draining reports whether the gateway is about to end. Safe for concurrent use.
 func (g *Gateway) Draining() bool { return g.draining.Load() }
 
 // drain lets go of everything, gently.
@@ -127,10 +148,8 @@ func (g *Gateway) drain(clients *http.Server) {
 	if err := clients.Shutdown(limit); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		g.log.Warn("shutting the listener", "error", err)
 	}
-	gone := make(chan struct{})
-	go func() { g.work.Wait(); close(gone) }()
 	select {
-	case <-gone:
+	case <-g.work.gone():
 	case <-limit.Done():
 		for _, s := range g.live.sockets() {
 			s.cutForDrain()

@@ -9,8 +9,8 @@ import (
 	ringfence "github.com/ringfencehq/ringfence"
 )
 
-// ErrSessionTaken says that a session id belongs to another tenant or user already.
-var ErrSessionTaken = errors.New("the session belongs to another")
+// errSessionTaken says that a session id belongs to another tenant or user already.
+var errSessionTaken = errors.New("the session belongs to another")
 
 // Owner is whose a session is.
 type Owner struct {
@@ -18,7 +18,7 @@ type Owner struct {
 	User   string
 }
 
-// Session is one session of a back end, and the store's word on it.
+// Session is one session of a back end, and the store's word on it. Safe for concurrent use.
 type Session struct {
 	id    string
 	owner Owner
@@ -46,8 +46,8 @@ type sessionShard struct {
 	byID map[string]*Session
 }
 
-// NewSessions returns an empty store.
-func NewSessions() *Sessions {
+// newSessions returns an empty store.
+func newSessions() *Sessions {
 	s := &Sessions{seed: maphash.MakeSeed()}
 	for i := range s.shards {
 		s.shards[i].byID = map[string]*Session{}
@@ -57,15 +57,15 @@ func NewSessions() *Sessions {
 
 func (s *Sessions) shard(h uint64) *sessionShard { return &s.shards[h%uint64(len(s.shards))] }
 
-// Begin puts a session into the store. An id that is there for the same owner is ended and begun anew; for another owner it is
-// ErrSessionTaken.
-func (s *Sessions) Begin(id string, o Owner) (*Session, error) {
+// begin puts a session into the store. An id that is there for the same owner is ended and begun anew; for another owner it is
+// errSessionTaken.
+func (s *Sessions) begin(id string, o Owner) (*Session, error) {
 	sh := s.shard(maphash.String(s.seed, id))
 	sh.Lock()
 	defer sh.Unlock()
 	if old := sh.byID[id]; old != nil {
 		if old.owner != o {
-			return nil, ErrSessionTaken
+			return nil, errSessionTaken
 		}
 		old.ended.Store(true)
 	}
@@ -82,7 +82,7 @@ func (s *Sessions) Lookup(id []byte) *Session {
 	return sh.byID[string(id)]
 }
 
-// End ends the session of an id; there need be none.
+// End ends the session of an id, in this process; there need be none. Its socket's next message that needs it is refused.
 func (s *Sessions) End(id string) {
 	sh := s.shard(maphash.String(s.seed, id))
 	sh.Lock()
@@ -93,8 +93,8 @@ func (s *Sessions) End(id string) {
 	}
 }
 
-// Release ends exactly this session: one begun anew under the same id stays.
-func (s *Sessions) Release(gone *Session) {
+// release ends exactly this session: one begun anew under the same id stays.
+func (s *Sessions) release(gone *Session) {
 	gone.ended.Store(true)
 	sh := s.shard(maphash.String(s.seed, gone.id))
 	sh.Lock()

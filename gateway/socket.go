@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,10 @@ func newHolder(id ringfence.Identity, k Kind) *holder {
 	return h
 }
 
+func (h *holder) hasOne(roles []string) bool {
+	return slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(h.id.Roles, role) })
+}
+
 func (h *holder) owner() Owner { return Owner{Tenant: h.id.Tenant, User: h.id.User} }
 
 // socket is one client's WebSocket and the one to the back end behind it.
@@ -52,9 +57,9 @@ type socket struct {
 
 	who      atomic.Pointer[holder]
 	state    atomic.Uint32
-	judged   atomic.Uint32
 	session  atomic.Pointer[Session]
 	starting atomic.Bool
+	recent   [2]*rule // of the last message of each direction; only its own pump reads and writes it
 
 	accounts [3]*account // tenant, user, address
 	began    time.Time   // when it was authorized: what was revoked after that is not for the Authorizer to know
@@ -90,7 +95,7 @@ func (s *socket) meter(now int64, n int) bool {
 
 func (s *socket) endSession() {
 	if old := s.session.Load(); old != nil {
-		s.gw.sessions.Release(old)
+		s.gw.sessions.release(old)
 	}
 }
 
@@ -135,7 +140,11 @@ func (s *socket) refuse(d Direction, f *fault) {
 	if code == 0 {
 		code = ws.StatusPolicyViolation
 	}
-	s.hangUp(code, closeText(f.event), reason)
+	back := ws.StatusGoingAway
+	if d == FromBackend && code == ws.StatusInvalidFramePayloadData {
+		back = code // it broke the protocol itself, and is told so
+	}
+	s.hangUp(code, closeText(f.event), reason, back)
 }
 
 // breach records that a peer broke the WebSocket protocol, where that is more than an accident of the wire.
@@ -161,7 +170,7 @@ func (s *socket) cut(t ringfence.EventType, reason CutReason) {
 	e := s.event(t, FromClient, &fault{reason: reason.String()})
 	e.Detail["operation"] = "live"
 	s.gw.aside(func() { s.gw.record(e) })
-	s.hangUp(ws.StatusPolicyViolation, closeText(t), reason)
+	s.hangUp(ws.StatusPolicyViolation, closeText(t), reason, ws.StatusGoingAway)
 }
 
 // closeText is the reason that a close frame carries: it names no id, and tells nothing of who exists.
@@ -179,14 +188,14 @@ func closeText(t ringfence.EventType) string {
 	return "refused"
 }
 
-// hangUp sends the client its close frame and lets both pumps end at once.
-func (s *socket) hangUp(code ws.StatusCode, text string, reason CutReason) {
+// hangUp sends the client its close frame, and the back end one of the code back, and lets both pumps end at once.
+func (s *socket) hangUp(code ws.StatusCode, text string, reason CutReason, back ws.StatusCode) {
 	s.gw.stats.Cut(reason)
 	s.mu.Lock()
 	s.first = true
 	s.mu.Unlock()
 	s.client.close(frame.AppendCloseBody(nil, code, text), hangUpWithin)
-	s.back.close(frame.AppendCloseBody(nil, ws.StatusGoingAway, ""), hangUpWithin)
+	s.back.close(frame.AppendCloseBody(nil, back, ""), hangUpWithin)
 	s.client.readUntil(past)
 	s.back.readUntil(past)
 }

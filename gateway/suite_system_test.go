@@ -11,6 +11,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/ringfencehq/ringfence/gateway/internal/frame"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // suiteCase is one conversation with an echo behind the gateway: what is sent, in which pieces, what comes back in order, and the
@@ -179,7 +180,7 @@ func suiteUTF8(add func(string, []byte, int, []string, ...ws.StatusCode)) {
 		"\U0001fffe", "\U0001ffff", "\U0002fffe", "\U0002ffff", "\U0003fffe", "\U0003ffff", "\U0004fffe", "\U0004ffff", "\U0005fffe", "\U0005ffff",
 		"\U0006fffe", "\U0006ffff", "\U0007fffe", "\U0007ffff", "\U0008fffe", "\U0008ffff", "\U0009fffe", "\U0009ffff", "\U000afffe", "\U000affff",
 		"\U000bfffe", "\U000bffff", "\U000cfffe", "\U000cffff", "\U000dfffe", "\U000dffff", "\U000efffe", "\U000effff", "\U000ffffe", "\U000fffff",
-		"\U0010fffe", "\ufffe", "\U0001f600 über 東京",
+		"\U0010fffe", "\ufffe", "\U0001f600 über 東京", "hello$world", "hello¢world", "hello€world", "hello\U00024b62world", "\ufff9", "\ufffa", "\ufffb", "\ufffc",
 	} {
 		add("6.5", part(0x81, s), 0, texts(s))
 		add("6.6", pieces(1, s, 1), 0, texts(s))
@@ -191,10 +192,25 @@ func suiteUTF8(add func(string, []byte, int, []string, ...ws.StatusCode)) {
 		"\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xf8\x87\xbf\xbf\xbf", "\xfc\x83\xbf\xbf\xbf\xbf", "\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80",
 		"\xed\xa0\x80", "\xed\xad\xbf", "\xed\xae\x80", "\xed\xaf\xbf", "\xed\xb0\x80", "\xed\xbe\x80", "\xed\xbf\xbf", "\xed\xa0\x80\xed\xb0\x80",
 		"\xed\xaf\xbf\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf7\xbf\xbf\xbf",
+		"\xed\xa0\x80\xed\xbf\xbf", "\xed\xad\xbf\xed\xb0\x80", "\xed\xad\xbf\xed\xbf\xbf", "\xed\xae\x80\xed\xb0\x80", "\xed\xae\x80\xed\xbf\xbf", "\xed\xaf\xbf\xed\xb0\x80",
+		"\xf8\x88\x80\x80\x80", "\xfc\x84\x80\x80\x80\x80", "\xfb\xbf\xbf\xbf\xbf", "\xfd\xbf\xbf\xbf\xbf\xbf", "\xfb\xbf\xbf\xbf", "\xfd\xbf\xbf\xbf\xbf",
+		"\xf8\x80\x80\x80\x80", "\xfc\x80\x80\x80\x80\x80", "\x80\xbf\x80", "\x80\xbf\x80\xbf\x80", "\x80\xbf\x80\xbf\x80\xbf", run(0x80, 0xbf, ""), run(0xc0, 0xdf, " "),
+		run(0xe0, 0xef, " "), run(0xf0, 0xf7, " "), run(0xf8, 0xfb, " "), run(0xfc, 0xfd, " "),
+		"\xc0\xe0\x80\xf0\x80\x80\xf8\x80\x80\x80\xfc\x80\x80\x80\x80\xdf\xef\xbf\xf7\xbf\xbf\xfb\xbf\xbf\xbf\xfd\xbf\xbf\xbf\xbf",
 	} {
 		add("6.12", part(0x81, s), 0, nil, notUTF8...)
 		add("6.20", pieces(1, "ok"+s, 1), 0, nil, notUTF8...)
 	}
+}
+
+// run are the bytes from one up to before another, each with something behind it.
+func run(from, to int, behind string) string {
+	var b strings.Builder
+	for c := from; c < to; c++ {
+		b.WriteByte(byte(c))
+		b.WriteString(behind)
+	}
+	return b.String()
 }
 
 // suiteClosing is chapter 7: after a close nothing is acted on; codes come back as they were said, and those that no endpoint may
@@ -209,6 +225,8 @@ func suiteClosing(add func(string, []byte, int, []string, ...ws.StatusCode)) {
 	add("7.1", say(closing, part(0x89, "")), 0, nil, 1000)
 	add("7.1", say(closing, part(0x81, "Hello World!")), 0, nil, 1000)
 	add("7.1", say(part(0x01, "fragment1"), closing, part(0x80, "fragment2")), 0, nil, 1000)
+	add("7.1", say(part(0x81, strings.Repeat("BAsd7&jh23", 26215)[:256<<10]), part(0x81, "Hello World!"), closing, part(0x89, "")), 0,
+		texts(strings.Repeat("BAsd7&jh23", 26215)[:256<<10], "Hello World!"), 1000)
 	add("7.3", part(0x88, ""), 0, nil, 1005)
 	add("7.3", part(0x88, "a"), 0, nil, broken...)
 	add("7.3", closing, 0, nil, 1000)
@@ -285,6 +303,21 @@ func TestSystemSuite(t *testing.T) {
 	}
 }
 
+// thereAndBack sends a thousand messages of one size, each when the one before it came back.
+func thereAndBack(t *testing.T, r *rig, op ws.OpCode, n int) {
+	p := r.open(mine + ".anna.t1")
+	defer p.conn.Close()
+	payload := strings.Repeat("*", n)
+	for i := range 1000 {
+		if err := p.say(op, payload); err != nil {
+			t.Fatal(i, err)
+		}
+		if got, text, err := p.next(); got != op || text != payload || err != nil {
+			t.Fatalf("%d: %d, %d bytes, %v", i, got, len(text), err)
+		}
+	}
+}
+
 // TestSystemSuiteSizes is chapter 9: up to 16 MiB in one frame, in fragments of every size, and written in pieces of every size.
 func TestSystemSuiteSizes(t *testing.T) {
 	r := newRig(t, opaque+"\nlimits: {message_bytes: 16MiB}", echo)
@@ -300,6 +333,9 @@ func TestSystemSuiteSizes(t *testing.T) {
 				suiteCase{send: pieces(op, big, n), want: []string{tell(ws.OpCode(op), big)}}.hold(t, r)
 			})
 		}
+		for _, n := range []int{0, 16, 64, 256, 1 << 10, 4 << 10} {
+			t.Run(fmt.Sprintf("%d/there and back/%d", op, n), func(t *testing.T) { thereAndBack(t, r, ws.OpCode(op), n) })
+		}
 		some := strings.Repeat("*", 1<<20)
 		for _, n := range []int{64, 128, 256, 512, 1024, 2048} {
 			t.Run(fmt.Sprintf("%d/pieces/%d", op, n), func(t *testing.T) {
@@ -310,5 +346,5 @@ func TestSystemSuiteSizes(t *testing.T) {
 	t.Run("one byte too many", func(t *testing.T) {
 		suiteCase{send: part(0x82, strings.Repeat("*", 16<<20+1)), code: []ws.StatusCode{1009}}.hold(t, r)
 	})
-	until(t, "all sockets are gone", func() bool { return r.gw.Sockets() == 0 })
+	nettest.Until(t, "all sockets are gone", func() bool { return r.gw.Sockets() == 0 })
 }

@@ -22,7 +22,8 @@ const (
 // maxExactInt is the largest integer that every JSON reader holds exactly.
 const maxExactInt = 1<<53 - 1
 
-// Parse reads a tenant key's text.
+// Parse reads a tenant key's text, as ringfence.ParseTenant, ParseTenantText or ParseTenantInt does by the kind. The error wraps
+// ringfence.ErrTenant, also where the kind is none of these.
 func (k Kind) Parse(text string) (ringfence.Tenant, error) {
 	switch k {
 	case KindUUID:

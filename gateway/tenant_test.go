@@ -191,7 +191,7 @@ func TestSessionsEndElsewhere(t *testing.T) {
 		"moved to another tenant": func(s *Sessions) {
 			s.End("own")
 			tenant, _ := ringfence.ParseTenant(theirs)
-			if _, err := s.Begin("own", Owner{Tenant: tenant, User: "vera"}); err != nil {
+			if _, err := s.begin("own", Owner{Tenant: tenant, User: "vera"}); err != nil {
 				t.Error(err)
 			}
 		},

@@ -56,7 +56,7 @@ func (o Operator) as(from Origin, by string) Operator {
 	return o
 }
 
-// Enrol sets a user's PIN, unlocks it, and ends the user's sessions.
+// Enrol sets a user's PIN, unlocks it, and ends the user's sessions. A PIN that may not be set is what CheckPIN says.
 func (o Operator) Enrol(ctx context.Context, tenant ringfence.Tenant, user, pin string) error {
 	if err := CheckPIN(pin, user); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (o Operator) set(ctx context.Context, from Origin, tenant ringfence.Tenant,
 	return o.s.revoked(ctx, from, tenant.String(), user, "pin_changed", ended...)
 }
 
-// Lock locks a PIN until Unlock, and ends the user's sessions.
+// Lock locks a PIN until Unlock, and ends the user's sessions. ErrNoPIN where there is none.
 func (o Operator) Lock(ctx context.Context, tenant ringfence.Tenant, user string) error {
 	ended, found, err := o.s.store.ended(ctx, "locking a PIN", "pin_lock($1, $2)", tenant.String(), user)
 	if err != nil || !found {
@@ -103,7 +103,7 @@ func (o Operator) Lock(ctx context.Context, tenant ringfence.Tenant, user string
 	return o.s.revoked(ctx, o.from, tenant.String(), user, "locked", ended...)
 }
 
-// Unlock forgets failures and locks.
+// Unlock forgets failures and locks, the operator's too. ErrNoPIN where there is no PIN.
 func (o Operator) Unlock(ctx context.Context, tenant ringfence.Tenant, user string) error {
 	var found bool
 	if err := o.s.store.row(ctx, call("pin_unlock($1, $2)"), []any{tenant.String(), user}, &found); err != nil || !found {
@@ -113,7 +113,7 @@ func (o Operator) Unlock(ctx context.Context, tenant ringfence.Tenant, user stri
 	return nil
 }
 
-// Remove removes a PIN and ends the user's sessions.
+// Remove removes a PIN and ends the user's sessions. ErrNoPIN where there is none.
 func (o Operator) Remove(ctx context.Context, tenant ringfence.Tenant, user string) error {
 	ended, found, err := o.s.store.ended(ctx, "removing a PIN", "pin_remove($1, $2)", tenant.String(), user)
 	if err != nil || !found {
@@ -123,7 +123,8 @@ func (o Operator) Remove(ctx context.Context, tenant ringfence.Tenant, user stri
 	return o.s.revoked(ctx, o.from, tenant.String(), user, "removed", ended...)
 }
 
-// Code makes a one-time code by which a device enrols for a tenant and, where one is named, for one user only.
+// Code makes a one-time code, good for life, by which a device enrols for a tenant and, where user is not empty, for that user
+// only. label is how lists show the device. The code is a secret, and stored as its digest.
 func (o Operator) Code(ctx context.Context, tenant ringfence.Tenant, user, label string, life time.Duration) (string, error) {
 	if !tenant.Valid() || (user != "" && clean(user) == "") || len(label) > maxShown {
 		return "", errors.New("making a code: it needs a tenant, and names that are short")
@@ -141,7 +142,8 @@ func (o Operator) Code(ctx context.Context, tenant ringfence.Tenant, user, label
 	return code, nil
 }
 
-// EndDevice ends a device of a tenant and the sessions that began on it.
+// EndDevice ends a device of a tenant, named by Device.ID, and the sessions that began on it. It is an error where the tenant has
+// no such device.
 func (o Operator) EndDevice(ctx context.Context, tenant ringfence.Tenant, deviceID string) error {
 	d, ok := parseID(deviceID)
 	if !ok {
@@ -189,7 +191,7 @@ type Device struct {
 	EndedAt    *time.Time `json:"ended_at"`
 }
 
-// Devices lists the devices of a tenant, or of all where it is the zero Tenant.
+// Devices lists the devices of a tenant, or of all where it is the zero Tenant, those that were ended too.
 func (o Operator) Devices(ctx context.Context, tenant ringfence.Tenant) ([]Device, error) {
 	return list(ctx, o.s.store, "pin_devices($1)", tenant, func(row pgx.CollectableRow) (d Device, err error) {
 		var user *string

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
 )
 
 // Options say how to reach a bus: URL is a cluster that exists, without it a server is started in this process.
@@ -54,7 +56,7 @@ func (t TLS) config() (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{cert}
 	}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
+		pem, err := bounded.ReadFile(t.CAFile, 1<<20)
 		if err != nil {
 			return nil, fmt.Errorf("reading who signs the bus's certificates: %w", err)
 		}
@@ -72,6 +74,9 @@ type Bus struct {
 	conn   *nats.Conn
 	server *server.Server // nil: elsewhere
 	log    *slog.Logger
+
+	end     context.CancelFunc
+	mending sync.WaitGroup // it looks after the server's streams
 }
 
 // connects bounds connecting to a cluster that exists; behind it the client goes on trying, for as long as it lives.
@@ -82,7 +87,7 @@ func Open(o Options) (*Bus, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bus{log: o.Log}
+	b := &Bus{log: o.Log, end: func() {}}
 	client := []nats.Option{
 		nats.Name(o.Name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, 250*time.Millisecond),
 		nats.RetryOnFailedConnect(true), nats.Timeout(connects), nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2), nats.Token(o.Secret),
@@ -109,6 +114,11 @@ func Open(o Options) (*Bus, error) {
 		b.Close()
 		return nil, fmt.Errorf("connecting to the bus: %w", plain(err))
 	}
+	if o.URL == "" && o.Dir != "" {
+		ctx, end := context.WithCancel(context.Background())
+		b.end = end
+		b.mending.Go(func() { b.mend(ctx, o.Dir) })
+	}
 	return b, nil
 }
 
@@ -128,6 +138,8 @@ func plain(err error) error {
 
 // Close ends the connection and the server.
 func (b *Bus) Close() {
+	b.end()
+	b.mending.Wait()
 	if b.conn != nil {
 		b.conn.Close()
 	}

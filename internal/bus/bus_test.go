@@ -14,13 +14,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/trail"
 )
 
@@ -29,52 +29,13 @@ const (
 	patience = 20 * time.Second
 )
 
-type logs struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *logs) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// until waits for a condition that must come true.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("it never came: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // tied starts n buses that are tied together; each keeps streams where with says so.
-func tied(t testing.TB, n int, with func(*Options)) ([]*Bus, *logs) {
+func tied(t testing.TB, n int, with func(*Options)) ([]*Bus, *nettest.Log) {
 	t.Helper()
-	out := &logs{}
+	out := &nettest.Log{}
 	routes := make([]string, n)
 	for i := range routes {
-		routes[i] = free(t)
+		routes[i] = nettest.Free(t)
 	}
 	all := make([]*Bus, n)
 	for i := range all {
@@ -92,7 +53,7 @@ func tied(t testing.TB, n int, with func(*Options)) ([]*Bus, *logs) {
 		t.Cleanup(all[i].Close)
 	}
 	for _, b := range all {
-		until(t, "the servers find each other", func() bool { return b.Peers() == n-1 })
+		nettest.Until(t, "the servers find each other", func() bool { return b.Peers() == n-1 })
 	}
 	return all, out
 }
@@ -121,7 +82,7 @@ func next(t testing.TB, got <-chan string) string {
 // reaches publishes until a subscriber elsewhere has a message: what is subscribed is known to the other servers a moment later.
 func reaches(t testing.TB, from *Bus, to <-chan string) {
 	t.Helper()
-	until(t, "a message reaches the subscriber", func() bool {
+	nettest.Until(t, "a message reaches the subscriber", func() bool {
 		if err := from.Topic("x").Publish(t.Context(), []byte("m")); err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +120,7 @@ func TestCluster(t *testing.T) {
 
 // Who does not know the secret joins neither as a client nor as a server.
 func TestSecret(t *testing.T) {
-	listen, route := free(t), free(t)
+	listen, route := nettest.Free(t), nettest.Free(t)
 	inside, err := Open(Options{Name: "a", Listen: listen, Secret: secret, Cluster: Cluster{Listen: route}})
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +145,7 @@ func TestSecret(t *testing.T) {
 		stop()
 		stranger.Close()
 	}
-	other, err := Open(Options{Name: "b", Secret: "another secret", Cluster: Cluster{Listen: free(t), Routes: []string{route}}})
+	other, err := Open(Options{Name: "b", Secret: "another secret", Cluster: Cluster{Listen: nettest.Free(t), Routes: []string{route}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +157,7 @@ func TestSecret(t *testing.T) {
 	if inside.Peers() != 0 || other.Peers() != 0 {
 		t.Errorf("%d and %d peers, want none", inside.Peers(), other.Peers())
 	}
-	for _, o := range []Options{{Listen: free(t)}, {Cluster: Cluster{Listen: free(t)}}, {Cluster: Cluster{Routes: []string{route}}}, {Listen: "nowhere", Secret: secret}} {
+	for _, o := range []Options{{Listen: nettest.Free(t)}, {Cluster: Cluster{Listen: nettest.Free(t)}}, {Cluster: Cluster{Routes: []string{route}}}, {Listen: "nowhere", Secret: secret}} {
 		if b, err := Open(o); err == nil {
 			b.Close()
 			t.Errorf("%+v is opened", o)
@@ -206,7 +167,7 @@ func TestSecret(t *testing.T) {
 
 // A client whose server went away is told that it may have missed something, once there is one again.
 func TestMissed(t *testing.T) {
-	listen := free(t)
+	listen := nettest.Free(t)
 	open := func() *Bus {
 		b, err := Open(Options{Name: "a", Listen: listen, Secret: secret})
 		if err != nil {
@@ -223,7 +184,7 @@ func TestMissed(t *testing.T) {
 	got := collect(t, client)
 	reaches(t, first, got)
 	first.Close()
-	until(t, "the client sees it", func() bool { return !client.Connected() })
+	nettest.Until(t, "the client sees it", func() bool { return !client.Connected() })
 	second := open()
 	defer second.Close()
 	for next(t, got) != "missed" {
@@ -243,7 +204,7 @@ func TestTee(t *testing.T) {
 		t.Fatal(err)
 	}
 	batch := []trail.Event{{ID: id, Event: ringfence.Event{Type: ringfence.CrossTenant, User: "anna"}}, {Event: ringfence.Event{Type: ringfence.SelfTest}}}
-	until(t, "the streams have a leader", func() bool {
+	nettest.Until(t, "the streams have a leader", func() bool {
 		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
 		defer stop()
 		return tee.Send(ctx, batch) == nil
@@ -273,7 +234,7 @@ func TestTee(t *testing.T) {
 	all[1].Close()
 	more := []trail.Event{{ID: id, Event: ringfence.Event{Type: ringfence.TokenExpired}}}
 	more[0].ID[15] = 9
-	until(t, "two of three take events", func() bool {
+	nettest.Until(t, "two of three take events", func() bool {
 		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
 		defer stop()
 		return tee.Send(ctx, more) == nil
@@ -290,7 +251,7 @@ func TestTee(t *testing.T) {
 // With certificates, servers and clients know each other by them too, and who has none is kept out.
 func TestTLS(t *testing.T) {
 	files := certificates(t)
-	listen := free(t)
+	listen := nettest.Free(t)
 	all, _ := tied(t, 3, func(o *Options) {
 		o.TLS = files
 		if o.Name == "gw-0" {

@@ -8,18 +8,20 @@ package edge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/gateway"
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/bus"
+	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 // Options are what a process gives the edge.
@@ -234,17 +236,9 @@ func read(o Options) (*file, error) {
 }
 
 func readFile(path string) ([]byte, error) {
-	in, err := os.Open(path)
+	text, err := bounded.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
-	defer in.Close()
-	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
-	if len(text) > maxFile {
-		return nil, errors.New("reading the configuration: the file is over 1 MiB")
 	}
 	return text, nil
 }
@@ -255,49 +249,52 @@ func parse(text []byte, env func(string) (string, bool)) (*file, error) {
 	if f.gateway, err = gateway.Parse(text, env); err != nil {
 		return nil, err
 	}
-	if err := gateway.Section(text, "auth", &f.auth); err != nil {
-		return nil, err
+	login := f.gateway.PIN != nil
+	sections := []section{
+		{"auth", &f.auth, func() error { return f.auth.check(env, login) }},
+		{"trail", &f.trail, func() error { return f.trail.check(env) }},
+		{"metrics", &f.metrics, func() error { return f.metrics.check(env) }},
+		{"revocations", &f.revocations, func() error { return f.revocations.check(env) }},
 	}
-	if f.gateway.PIN != nil {
+	if login {
 		f.pin = new(pinSection)
-		if err := gateway.Section(text, "pin", f.pin); err != nil {
-			return nil, err
-		}
-		if err := f.pin.check(env, &f.auth); err != nil {
-			return nil, fmt.Errorf("pin: %w", err)
-		}
-	}
-	if err := f.auth.check(env, f.pin != nil); err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
-	}
-	if err := gateway.Section(text, "trail", &f.trail); err != nil {
-		return nil, err
-	}
-	if err := f.trail.check(env); err != nil {
-		return nil, fmt.Errorf("trail: %w", err)
-	}
-	if err := gateway.Section(text, "metrics", &f.metrics); err != nil {
-		return nil, err
-	}
-	if err := f.metrics.check(env); err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
+		sections = slices.Insert(sections, 1, section{"pin", f.pin, func() error { return f.pin.check(env, &f.auth) }})
 	}
 	if f.gateway.NATS != nil {
 		f.nats = new(natsSection)
-		if err := gateway.Section(text, "nats", f.nats); err != nil {
+		sections = append(sections, section{"nats", f.nats, func() error { return f.nats.check(env) }})
+	}
+	for _, s := range sections {
+		if err := s.read(text); err != nil {
 			return nil, err
 		}
-		if err := f.nats.check(env); err != nil {
-			return nil, fmt.Errorf("nats: %w", err)
-		}
-	}
-	if err := gateway.Section(text, "revocations", &f.revocations); err != nil {
-		return nil, err
-	}
-	if err := f.revocations.check(env); err != nil {
-		return nil, fmt.Errorf("revocations: %w", err)
 	}
 	return &f, nil
+}
+
+// section is one of the file's that the gateway does not read itself.
+type section struct {
+	name  string
+	into  any
+	check func() error
+}
+
+func (s section) read(text []byte) error {
+	if err := gateway.Section(text, s.name, s.into); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return gateway.Locate(text, fmt.Errorf("%s: %w", s.name, err))
+	}
+	return nil
+}
+
+// readDSN reads a secret that is a connection string.
+func readDSN(s *gateway.Secret, env func(string) (string, bool)) error {
+	if err := s.Read(env); err != nil {
+		return err
+	}
+	return pg.CheckDSN(s.Text())
 }
 
 var (

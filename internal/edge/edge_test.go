@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +20,7 @@ import (
 
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/gateway"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/trail"
 )
 
@@ -30,23 +29,6 @@ const (
 	theirs = "11111111-2222-4333-8444-555555555555"
 	secret = "a shared secret of at least thirty-two bytes"
 )
-
-type logs struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logs) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 func token(t *testing.T, tenant string, with map[string]any) string {
 	t.Helper()
@@ -87,7 +69,7 @@ trail: {dir: %q, node: gw-1}
 		}
 	}
 	write("")
-	var out logs
+	var out nettest.Log
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	admin, addresses, hangUp, done := make(chan net.Addr, 1), make(chan net.Addr, 2), make(chan os.Signal), make(chan error, 1)
@@ -115,7 +97,8 @@ trail: {dir: %q, node: gw-1}
 		body, _ := io.ReadAll(answer.Body)
 		return fmt.Sprint(answer.StatusCode, " ", string(body))
 	}
-	scrape := scraper(t, (<-admin).String())
+	metricsAt := (<-admin).String()
+	scrape := func() map[string]string { return nettest.Metrics(t, metricsAt) }
 	if m := scrape(); m[crossTenants] != "0" || m["ringfence_trail_lost_total"] != "0" || m["ringfence_membership_failures_total"] != "0" {
 		t.Errorf("before anything happened: %v", m)
 	}
@@ -178,48 +161,40 @@ trail: {dir: %q, node: gw-1}
 
 const crossTenants = `ringfence_refusals_total{event="cross_tenant",severity="CRITICAL"}`
 
-// scraper reads /metrics on the admin listener, where nothing else of the gateway is.
-func scraper(t *testing.T, address string) func() map[string]string {
-	return func() map[string]string {
-		t.Helper()
-		answer, err := http.Get("http://" + address + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		body, _ := io.ReadAll(answer.Body)
-		out := map[string]string{}
-		for _, line := range strings.Split(string(body), "\n") {
-			if at := strings.LastIndex(line, " "); at > 0 && strings.HasPrefix(line, "ringfence_") {
-				out[line[:at]] = line[at+1:]
-			}
-		}
-		return out
-	}
-}
-
 // What a file lacks is said before anything is opened.
 func TestFilesThatAreRefused(t *testing.T) {
 	const base = "backend: {url: \"ws://b\"}\nprotocol: {preset: voice}\n"
-	const auth = "auth: {issuers: [{name: x, audiences: [y], secret: {value: z}}], tenant_claims: [t]}\n"
+	const auth = "auth: {issuers: [{name: x, audiences: [y], secret: {value: a secret of no less than 32 bytes}}], tenant_claims: [t]}\n"
 	for text, want := range map[string]string{
 		base:                                  "auth: issuers: there is none",
 		base + auth:                           "trail: dir and node are needed",
 		base + "auth: {issuers: [{name: x}]}": "auth: issuers[0]: it wants one of jwks and secret",
-		base + "auth: {issuers: [{name: x, secret: {env: E}}]}":                         "auth: issuers[0].secret: the environment has no E",
-		base + "auth: {issuers: [{nam: x}]}":                                            "auth.issuers[0].nam is not known (did you mean name?)",
-		base + auth + "trail: {dir: x, node: y, database: {env: E}}":                    "trail: database: the environment has no E",
-		base + auth + "trail: {dir: x, node: y, key: {value: k}}":                       "trail: key: checkpoints are signed of what the database has taken",
-		base + auth + "trail: {dir: x, node: y, database: {value: d}, key: {value: k}}": "trail: key: reading the checkpoint key: it is no private key",
+		base + "auth: {issuers: [{name: x, secret: {env: E}}]}":                              "auth: issuers[0].secret: the environment has no E",
+		base + "auth: {issuers: [{name: x, audiences: [y], secret: {value: z}}]}":            "auth: tenant_claims: no claim is named",
+		base + "auth: {issuers: [{nam: x}]}":                                                 "auth.issuers[0].nam is not known (did you mean name?)",
+		base + auth + "trail: {dir: x, node: y, database: {env: E}}":                         "trail: database: the environment has no E",
+		base + auth + "trail: {dir: x, node: y, key: {value: k}}":                            "trail: key: checkpoints are signed of what the database has taken",
+		base + auth + "trail: {dir: x, node: y, database: {value: host=d}, key: {value: k}}": "trail: key: reading the checkpoint key: it is no private key",
 		base + "pin: {}": "pin: peppers_file and key_file are needed",
 		base + "pin: {peppers_file: p, key_file: k}": "pin: auth.members is needed",
 		base + auth + "pin: {pepper_file: p}":        "pin.pepper_file is not known (did you mean peppers_file?)",
-		base + "auth: {members: {database: {value: z}}}\npin: {peppers_file: p, key_file: k, database: {value: z}}":                   "pin: auth.tenant_claims is needed",
-		base + "auth: {tenant_claims: [t], members: {database: {value: z}}}\npin: {peppers_file: p, key_file: k, database: {env: E}}": "pin: database: the environment has no E",
-		base + auth + "trail: {dir: x, nodes: y}":                                                   "trail.nodes is not known (did you mean node?)",
-		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}":                     "auth: members.database: it wants one of env, file and value",
-		base + auth + "trail: {dir: x, node: y}\nmetrics: {otlp: {url: {env: E}}}":                  "metrics: otlp.url: the environment has no E",
-		base + auth + "trail: {dir: x, node: y}\nmetrics: {otlp: {url: {value: u}, interval: 5ms}}": "metrics: otlp.interval: it is under a second",
+		base + "auth: {members: {database: {value: host=z}}}\npin: {peppers_file: p, key_file: k, database: {value: host=z}}":              "pin: auth.tenant_claims is needed",
+		base + "auth: {tenant_claims: [t], members: {database: {value: host=z}}}\npin: {peppers_file: p, key_file: k, database: {env: E}}": "pin: database: the environment has no E",
+		base + "auth:\n  tenant_claims: [t]\n  issuers:\n  - {name: a, jwks: b}\n  - {name: c}":                                            "line 7: auth: issuers[1]: it wants",
+		base + auth + "trail:\n  dir: x\n  node: y\n  database: {env: E}":                                                                  "line 7: trail: database: the environment has no E",
+		base + "auth:\n  tenant_claims: [t]\n  issuers:\n  - {name: a, audiences: [y], jwks: \"ftp://x\"}":                                 "line 6: auth: issuers[0]: checking the address",
+		base + "auth:\n  tenant_claims: [t]\n  issuers:\n  - {name: a, audiences: [y], jwks: \"https://x\", algorithms: [none]}":           "line 6: auth: issuers[0]: checking the issuer",
+		base + "auth:\n  tenant_claims: [t]\n  issuers:\n  - {name: a, audiences: [y], secret: {value: short}}":                            "line 6: auth: issuers[0]: making a secret",
+		base + "auth:\n  tenant_claims: [t]\n  issuers:\n  - {name: a, audiences: [], jwks: \"https://x\"}":                                "line 6: auth: issuers[0]: checking the issuer",
+		base + "auth:\n  tenant_claims: [t]\n  skew: 1h\n  issuers:\n  - {name: a, audiences: [y], jwks: \"https://x\"}":                   "line 3: auth: checking the verifier's options: a skew",
+		base + auth + "trail: {dir: x, node: y}\nnats:\n  url: {value: x}":                                                                 "line 6: nats.url: it wants a text",
+		base + auth + "trail:\n  dir: x\n  node: y\n  database: {value: \"no dsn\"}":                                                       "line 7: trail: database: reading the connection string",
+		base + auth + "trail: {dir: x, node: y}\nrevocations: {database: {value: d}}":                                                      "line 5: revocations: database: reading the connection string",
+		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {value: d}}}":                                                    "line 3: auth: members.database: reading the connection string",
+		base + auth + "trail: {dir: x, nodes: y}":                                                                                          "trail.nodes is not known (did you mean node?)",
+		base + "auth: {issuers: [{name: x, jwks: y}], members: {database: {}}}":                                                            "auth: members.database: it wants one of env, file and value",
+		base + auth + "trail: {dir: x, node: y}\nmetrics: {otlp: {url: {env: E}}}":                                                         "metrics: otlp.url: the environment has no E",
+		base + auth + "trail: {dir: x, node: y}\nmetrics: {otlp: {url: {value: u}, interval: 5ms}}":                                        "metrics: otlp.interval: it is under a second",
 	} {
 		if _, err := parse([]byte(text), func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n  gives %v\n  want  %s", text, err, want)
@@ -240,7 +215,13 @@ func TestExamples(t *testing.T) {
 			t.Fatal(err)
 		}
 		text = secrets.ReplaceAll(text, []byte("env: FROM_FILE")) // it is on no test's machine
-		if _, err := parse(text, func(string) (string, bool) { return secret, true }); err != nil {
+		env := func(name string) (string, bool) {
+			if strings.HasSuffix(name, "_DSN") {
+				return "host=somewhere", true
+			}
+			return secret, true
+		}
+		if _, err := parse(text, env); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -58,11 +58,49 @@ func (a *authSection) check(env func(string) (string, bool), login bool) error {
 		}
 	}
 	if a.Members != nil {
-		if err := a.Members.Database.Read(env); err != nil {
+		if err := readDSN(&a.Members.Database, env); err != nil {
 			return fmt.Errorf("members.database: %w", err)
 		}
 	}
-	return nil
+	if len(a.TenantClaims) == 0 && !login { // a login says it of its own section
+		return errors.New("tenant_claims: no claim is named that holds the tenant, so nobody could be let in")
+	}
+	return a.tryOptions()
+}
+
+// tryOptions has each issuer tried alone, and then all that is said of tokens, so that what cannot be used is told without a start.
+func (a *authSection) tryOptions() error {
+	whole, _, err := a.options()
+	if err != nil || len(whole.Issuers) == 0 {
+		return err
+	}
+	for i, one := range whole.Issuers {
+		if _, err := auth.New(auth.Options{Issuers: []auth.TrustedIssuer{one}, TenantClaims: []string{"any"}}); err != nil {
+			return fmt.Errorf("issuers[%d]: %w", i, err)
+		}
+	}
+	_, err = auth.New(whole)
+	return err
+}
+
+// options are what the section says of tokens, and the key sets among it; nothing is fetched yet.
+func (a *authSection) options() (auth.Options, []*auth.RemoteKeys, error) {
+	o := auth.Options{
+		TenantClaims: a.TenantClaims, SessionClaim: a.SessionClaim, DeviceClaim: a.DeviceClaim, RolesClaim: a.RolesClaim,
+		Skew: a.Skew, MaxLifetime: a.MaxLifetime,
+	}
+	var fetched []*auth.RemoteKeys
+	for i, s := range a.Issuers {
+		keys, err := s.keys()
+		if err != nil {
+			return o, nil, fmt.Errorf("issuers[%d]: %w", i, err)
+		}
+		if remote, ok := keys.(*auth.RemoteKeys); ok {
+			fetched = append(fetched, remote)
+		}
+		o.Issuers = append(o.Issuers, auth.TrustedIssuer{Name: s.Name, Audiences: s.Audiences, Algorithms: s.Algorithms, Keys: keys})
+	}
+	return o, fetched, nil
 }
 
 // verifier is an Authorizer with what it holds open.
@@ -94,21 +132,12 @@ func (v *verifier) close() {
 // nothing is. Memberships that are loaded are counted in c.
 func (f *file) openAuth(ctx context.Context, feed *follower, c *counted) (*verifier, error) {
 	a := f.auth
-	o := auth.Options{
-		TenantClaims: a.TenantClaims, SessionClaim: a.SessionClaim, DeviceClaim: a.DeviceClaim, RolesClaim: a.RolesClaim,
-		Skew: a.Skew, MaxLifetime: a.MaxLifetime, ParseTenant: f.gateway.Tenant.Kind.Parse,
+	o, keys, err := a.options()
+	if err != nil {
+		return nil, &ConfigError{fmt.Errorf("auth: %w", err)}
 	}
-	v := &verifier{}
-	for i, s := range a.Issuers {
-		keys, err := s.keys()
-		if err != nil {
-			return nil, fmt.Errorf("auth.issuers[%d]: %w", i, err)
-		}
-		if remote, ok := keys.(*auth.RemoteKeys); ok {
-			v.keys = append(v.keys, remote)
-		}
-		o.Issuers = append(o.Issuers, auth.TrustedIssuer{Name: s.Name, Audiences: s.Audiences, Algorithms: s.Algorithms, Keys: keys})
-	}
+	o.ParseTenant = f.gateway.Tenant.Kind.Parse
+	v := &verifier{keys: keys}
 	if f.pin != nil {
 		issuer, err := f.pin.issuer(a.TenantClaims[0])
 		if err != nil {
@@ -120,13 +149,11 @@ func (f *file) openAuth(ctx context.Context, feed *follower, c *counted) (*verif
 		o.Revocations = feed
 	}
 	if a.Members != nil {
-		var err error
 		if v.pool, v.members, err = a.Members.open(ctx, c); err != nil {
 			return nil, fmt.Errorf("auth.members: %w", err)
 		}
 		o.Members = v.members
 	}
-	var err error
 	if v.Verifier, err = auth.New(o); err != nil {
 		v.close()
 		return nil, &ConfigError{fmt.Errorf("auth: %w", err)}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,6 +18,7 @@ import (
 	"github.com/ringfencehq/ringfence/auth"
 	"github.com/ringfencehq/ringfence/auth/pin"
 	"github.com/ringfencehq/ringfence/gateway"
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/revocation"
 )
@@ -60,7 +60,7 @@ func (p *pinSection) check(env func(string) (string, bool), a *authSection) erro
 	case len(a.TenantClaims) == 0:
 		return errors.New("auth.tenant_claims is needed: its first is where the tenant will stand")
 	}
-	if err := p.Database.Read(env); err != nil {
+	if err := readDSN(&p.Database, env); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	return nil
@@ -77,7 +77,7 @@ func (p *pinSection) issuer(tenantClaim string) (*auth.Issuer, error) {
 
 // readKey reads an Ed25519 key. What stands in the file is in no error.
 func readKey(path string) (ed25519.PrivateKey, error) {
-	text, err := os.ReadFile(path)
+	text, err := bounded.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key of logins: %w", err)
 	}
@@ -132,7 +132,8 @@ func (p present) Member(ctx context.Context, tenant ringfence.Tenant, user strin
 	return p.e.who.Load().members.Member(ctx, tenant, user)
 }
 
-// cutter is a pin.Revoker: the session is on record first, then cut here and, by the bus, elsewhere.
+// cutter is a pin.Revoker: the session is on record first, then its sockets are cut and its tokens refused here and, by the bus,
+// elsewhere.
 type cutter struct {
 	e     *running
 	store *revocation.Store // nil: nothing is on record, and other gateways learn by the bus alone
@@ -151,7 +152,11 @@ func (c cutter) Revoke(ctx context.Context, r pin.Revocation) error {
 			return err
 		}
 	}
-	c.e.gateway.Revoke(gateway.Revocation{Kind: gateway.RevokeSession, Tenant: r.Tenant, ID: r.Session, At: entry.At})
+	if c.e.feed != nil {
+		c.e.feed.Tell(entry)
+	} else {
+		c.e.gateway.Revoke(gateway.Revocation{Kind: gateway.RevokeSession, Tenant: r.Tenant, ID: r.Session, At: entry.At})
+	}
 	if c.e.bus == nil {
 		return nil
 	}
@@ -164,7 +169,7 @@ func (f *file) openLogin(ctx context.Context, e *running, log *slog.Logger) (*lo
 	if p == nil {
 		return nil, nil
 	}
-	text, err := os.ReadFile(p.PeppersFile)
+	text, err := bounded.ReadFile(p.PeppersFile, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading peppers: %w", err)
 	}

@@ -27,7 +27,7 @@ func (r *revocationsSection) check(env func(string) (string, bool)) error {
 	if r.Database == nil {
 		return nil
 	}
-	if err := r.Database.Read(env); err != nil {
+	if err := readDSN(r.Database, env); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	return nil

@@ -28,7 +28,7 @@ func (t *trailSection) check(env func(string) (string, bool)) error {
 		return errors.New("dir and node are needed: what is refused is recorded before it is answered")
 	}
 	if t.Database != nil {
-		if err := t.Database.Read(env); err != nil {
+		if err := readDSN(t.Database, env); err != nil {
 			return fmt.Errorf("database: %w", err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	ringfence "github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 	"github.com/ringfencehq/ringfence/internal/trailsql"
 	"github.com/ringfencehq/ringfence/trail"
@@ -28,14 +29,14 @@ func TestCheckpoints(t *testing.T) {
 	text := `
 backend: {url: "ws://b"}
 protocol: {preset: voice}
-auth: {issuers: [{name: x, audiences: [y], secret: {value: z}}], tenant_claims: [t]}
+auth: {issuers: [{name: x, audiences: [y], secret: {value: a secret of no less than 32 bytes}}], tenant_claims: [t]}
 trail: {dir: "` + t.TempDir() + `", node: gw-1, database: {env: DSN}, key: {env: KEY}}
 `
 	f, err := parse([]byte(text), look)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log logs
+	var log nettest.Log
 	var out bytes.Buffer
 	k, err := f.openTrail(Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Checkpoints: &out}, nil)
 	if err != nil {

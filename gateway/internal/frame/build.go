@@ -52,5 +52,31 @@ func AppendHeader(b []byte, op ws.OpCode, n int, as Side) []byte {
 func Remask(b []byte, size int) {
 	m := Mask()
 	copy(b[size-4:], m[:])
-	ws.Cipher(b[size:], m, 0)
+	cipher(b[size:], m)
+}
+
+// fewBytes is up to which length a loop over words is quicker than gobwas's vectors, which take a while to begin.
+const fewBytes = 256
+
+// cipher masks or unmasks a payload from its first byte on.
+func cipher(b []byte, m [4]byte) {
+	if len(b) > fewBytes {
+		ws.Cipher(b, m, 0)
+		return
+	}
+	key := uint64(binary.LittleEndian.Uint32(m[:]))
+	key |= key << 32
+	for ; len(b) >= 32; b = b[32:] {
+		w := (*[32]byte)(b)
+		binary.LittleEndian.PutUint64(w[0:], binary.LittleEndian.Uint64(w[0:])^key)
+		binary.LittleEndian.PutUint64(w[8:], binary.LittleEndian.Uint64(w[8:])^key)
+		binary.LittleEndian.PutUint64(w[16:], binary.LittleEndian.Uint64(w[16:])^key)
+		binary.LittleEndian.PutUint64(w[24:], binary.LittleEndian.Uint64(w[24:])^key)
+	}
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^key)
+	}
+	for i := range b {
+		b[i] ^= byte(key >> (8 * i))
+	}
 }

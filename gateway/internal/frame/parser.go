@@ -62,13 +62,16 @@ type Parser struct {
 // NewParser returns a parser for frames of one side. limit bounds one message, its fragments together.
 func NewParser(side Side, limit int64) Parser { return Parser{side: side, limit: limit} }
 
-// Next takes the frame at the begin of b. It returns the frame and how many bytes it took; 0 where b does not hold all of it:
-// the caller reads more behind the same bytes and calls again. Of a frame that is not all there the payload is unmasked and
-// checked as far as it came. An error is an *Error; nothing may be read after it.
-func (p *Parser) Next(b []byte) (Frame, int, error) {
+// Next takes the frame at the begin of b into f. It returns how many bytes it took; 0 where b does not hold all of it: the
+// caller reads more behind the same bytes and calls again, and f is as it was. Of a frame that is not all there the payload is
+// unmasked and checked as far as it came. An error is an *Error; nothing may be read after it.
+func (p *Parser) Next(b []byte, f *Frame) (int, error) {
 	if !p.inFrame {
+		if n := p.usual(b, f); n > 0 {
+			return n, nil
+		}
 		if ok, err := p.readHeader(b); !ok {
-			return Frame{}, 0, err
+			return 0, err
 		}
 	}
 	end := p.size + int(p.header.Length)
@@ -81,18 +84,52 @@ func (p *Parser) Next(b []byte) (Frame, int, error) {
 	single := whole && p.done == 0 && p.header.Fin && p.header.OpCode == ws.OpText
 	if p.text && !p.header.OpCode.IsControl() && !single {
 		if !p.utf8.feed(fresh) {
-			return Frame{}, 0, errUTF8
+			return 0, errUTF8
 		}
 		if whole && p.header.Fin && !p.utf8.complete() {
-			return Frame{}, 0, errUTF8
+			return 0, errUTF8
 		}
 	}
 	p.done += len(fresh)
 	if !whole {
-		return Frame{}, 0, nil
+		return 0, nil
 	}
-	f := Frame{Header: p.header, Payload: b[p.size:end:end], Checked: p.text && !single}
-	return f, end, p.endFrame(f)
+	*f = Frame{Header: p.header, Payload: b[p.size:end:end], Checked: p.text && !single}
+	return end, p.endFrame(f)
+}
+
+// usual takes what nearly every frame is: a whole message that is all there, under 64 KiB, and has nothing for readHeader to
+// complain of. It returns 0 for all else, and then has changed nothing.
+func (p *Parser) usual(b []byte, f *Frame) int {
+	if len(b) < 2 || p.fragmented {
+		return 0
+	}
+	if b[0] != 0x80|byte(ws.OpText) && b[0] != 0x80|byte(ws.OpBinary) {
+		return 0
+	}
+	n, size, masked := int(b[1]&0x7f), 2, b[1]&0x80 != 0
+	if n == 126 && len(b) >= 4 {
+		n, size = int(binary.BigEndian.Uint16(b[2:])), 4
+		if n < 126 {
+			return 0
+		}
+	} else if n >= 126 {
+		return 0
+	}
+	if masked {
+		size += 4
+	}
+	end := size + n
+	if masked != (p.side == FromClient) || len(b) < end || int64(n) > p.limit {
+		return 0
+	}
+	f.Fin, f.Rsv, f.OpCode, f.Masked, f.Length = true, 0, ws.OpCode(b[0]&15), masked, int64(n)
+	f.Payload, f.Checked = b[size:end:end], false
+	if masked {
+		f.Mask = [4]byte(b[size-4 : size])
+		cipher(f.Payload, f.Mask)
+	}
+	return end
 }
 
 // Want returns how many bytes the frame at the buffer's begin takes in all, as far as that is known yet.
@@ -107,7 +144,7 @@ func (p *Parser) Want() int {
 func (p *Parser) MidMessage() bool { return p.fragmented }
 
 // endFrame moves the state behind a whole frame.
-func (p *Parser) endFrame(f Frame) error {
+func (p *Parser) endFrame(f *Frame) error {
 	p.inFrame, p.done = false, 0
 	if f.OpCode == ws.OpClose {
 		return CheckClose(f.Payload)

@@ -35,7 +35,8 @@ func read(stream []byte, side Side, step int) (got []string, code ws.StatusCode)
 		n := min(step, len(stream))
 		buf, stream = append(buf, stream[:n]...), stream[n:]
 		for {
-			f, took, err := p.Next(buf)
+			var f Frame
+			took, err := p.Next(buf, &f)
 			var broken *Error
 			if errors.As(err, &broken) {
 				return got, broken.Code
@@ -173,7 +174,8 @@ func TestAppendReadsBack(t *testing.T) {
 			payload := bytes.Repeat([]byte{'x'}, n)
 			b := Append(nil, ws.OpBinary, payload, side)
 			p := NewParser(side, limit)
-			f, took, err := p.Next(b)
+			var f Frame
+			took, err := p.Next(b, &f)
 			if err != nil || took != len(b) || !bytes.Equal(f.Payload, payload) {
 				t.Errorf("%d bytes of side %d: %d of %d, %v", n, side, took, len(b), err)
 			}

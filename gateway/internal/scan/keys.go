@@ -22,7 +22,6 @@ func (s *Scanner) bytes(k key) []byte {
 // key takes a key of the object whose first key is at base: refuses it where the object has it already, and tells which
 // watched name it is.
 func (s *Scanner) key(start, end int, has uint8, base int, path Path) (at int, code Code) {
-	k := key{start: start, end: end, base: base}
 	if has == 0 && len(s.keys)-base < few {
 		text := s.b[start:end]
 		for i := base; i < len(s.keys); i++ {
@@ -30,8 +29,8 @@ func (s *Scanner) key(start, end int, has uint8, base int, path Path) (at int, c
 				return -1, Duplicate
 			}
 		}
-		s.keys = append(s.keys, k)
-		if len(text) > maxNameLen || s.names.lengths>>len(text)&1 == 0 {
+		s.keep(start, end, base)
+		if !s.names.may(text) {
 			return -1, OK
 		}
 		at, folded := s.names.find(text, path, true)
@@ -40,7 +39,19 @@ func (s *Scanner) key(start, end int, has uint8, base int, path Path) (at int, c
 		}
 		return at, OK
 	}
-	return s.keySlow(k, has, path)
+	return s.keySlow(key{start: start, end: end, base: base}, has, path)
+}
+
+// keep is has for a key that is new and stands in the message; written where it stays, as hit does.
+func (s *Scanner) keep(start, end, base int) {
+	n := len(s.keys)
+	if n == cap(s.keys) {
+		s.keys = append(s.keys, key{start: start, end: end, base: base})
+		return
+	}
+	s.keys = s.keys[:n+1]
+	k := &s.keys[n]
+	k.start, k.end, k.base, k.decoded = start, end, base, false
 }
 
 // keySlow is key for what has escapes or is not ASCII, and for objects of many keys.

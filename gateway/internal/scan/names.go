@@ -25,8 +25,8 @@ const (
 
 // Names are the watched names of a set of rules. Immutable once scanned with; safe for concurrent use.
 type Names struct {
-	all     []name
-	lengths uint64 // bit n: a watched name is n bytes long
+	all    []name
+	shapes uint64 // of all names: what has another shape is none of them, and folds to none
 }
 
 type name struct {
@@ -81,7 +81,7 @@ func (n *Names) add(text string) (int, error) {
 		return 0, fmt.Errorf("more than %d watched names", maxNames)
 	}
 	n.all = append(n.all, name{text: text, skeleton: skeleton(text)})
-	n.lengths |= 1 << len(text)
+	n.shapes |= shape(text)
 	return len(n.all) - 1, nil
 }
 
@@ -90,7 +90,7 @@ func (n *Names) find(key []byte, path Path, ascii bool) (at int, folded bool) {
 	if !ascii {
 		return -1, n.foldsUnicode(key, path)
 	}
-	if len(key) > maxNameLen || n.lengths>>len(key)&1 == 0 {
+	if !n.may(key) {
 		return -1, false
 	}
 	for i := range n.all {
@@ -104,6 +104,16 @@ func (n *Names) find(key []byte, path Path, ascii bool) (at int, folded bool) {
 		folded = folded || equalFoldASCII(key, w.text)
 	}
 	return -1, folded
+}
+
+// shape is one bit that stands for a name's length and its first letter, whatever that letter's case.
+func shape[T string | []byte](name T) uint64 {
+	return 1 << ((uint(len(name)) + 7*uint(name[0]|0x20)) & 63)
+}
+
+// may reports whether an ASCII key can be a watched name, or fold to one.
+func (n *Names) may(key []byte) bool {
+	return len(key) > 0 && len(key) <= maxNameLen && n.shapes&shape(key) != 0
 }
 
 func (w *name) at(path Path) bool { return w.anywhere || slices.Contains(w.parents, path) }

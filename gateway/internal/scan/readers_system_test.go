@@ -154,7 +154,7 @@ func (w *watched) scanned(s *Scanner, b []byte) *seen {
 		if h.Path == w.typ {
 			got.Type = told
 		}
-		if h.Name == w.restaurant {
+		if int(h.Name) == w.restaurant {
 			got.IDs = append(got.IDs, told)
 		}
 	}

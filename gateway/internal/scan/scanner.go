@@ -1,5 +1,7 @@
 package scan
 
+import "math"
+
 // DefaultDepth is how deep objects and arrays may nest where nothing else is said.
 const DefaultDepth = 32
 
@@ -8,10 +10,10 @@ const maxHits = 64
 
 // A Hit is a watched name that a message has, and its value.
 type Hit struct {
-	Name       int  // index of the name
-	Path       Path // where it stands; Nowhere where only the name is watched
+	Path       Path  // where it stands; Nowhere where only the name is watched
+	Start, End int32 // the value's bytes in the message; of a string without its quotes
+	Name       int8  // index of the name
 	Kind       Kind
-	Start, End int  // the value's bytes in the message; of a string without its quotes
 	Escaped    bool // the string has escapes: Text decodes them
 }
 
@@ -33,7 +35,7 @@ func NewScanner(names *Names, depth int) *Scanner {
 	if depth <= 0 {
 		depth = DefaultDepth
 	}
-	return &Scanner{names: names, depth: depth}
+	return &Scanner{names: names, depth: depth, Hits: make([]Hit, 0, maxHits)}
 }
 
 // Scan reads one message. Hits is complete where the code is OK, and as far as it was read where it is not.
@@ -50,6 +52,9 @@ func (s *Scanner) Scan(b []byte) Code {
 func (s *Scanner) ScanAny(b []byte) Code {
 	s.b, s.Hits, s.keys, s.arena = b, s.Hits[:0], s.keys[:0], s.arena[:0]
 	s.set.reset()
+	if len(b) > math.MaxInt32 {
+		return TooMany
+	}
 	i := space(b, 0)
 	if i == len(b) {
 		return Syntax
@@ -187,17 +192,17 @@ func (s *Scanner) value(i, depth int, path Path, at int) (int, Code) {
 		if has&hasLone != 0 {
 			return 0, Surrogate
 		}
-		return close + 1, s.hit(Hit{Name: at, Path: path, Kind: String, Start: i + 1, End: close, Escaped: has&hasEscape != 0})
+		return close + 1, s.hit(at, path, String, i+1, close, has&hasEscape != 0)
 	case '{':
 		if at >= 0 {
-			if code = s.hit(Hit{Name: at, Path: path, Kind: Object, Start: i, End: i + 1}); code != OK {
+			if code = s.hit(at, path, Object, i, i+1, false); code != OK {
 				return 0, code
 			}
 		}
 		return s.object(i+1, depth+1, path)
 	case '[':
 		if at >= 0 {
-			if code = s.hit(Hit{Name: at, Path: path, Kind: Array, Start: i, End: i + 1}); code != OK {
+			if code = s.hit(at, path, Array, i, i+1, false); code != OK {
 				return 0, code
 			}
 		}
@@ -217,14 +222,19 @@ func (s *Scanner) value(i, depth int, path Path, at int) (int, Code) {
 	if at < 0 {
 		return end, OK
 	}
-	return end, s.hit(Hit{Name: at, Path: path, Kind: kind, Start: i, End: end})
+	return end, s.hit(at, path, kind, i, end, false)
 }
 
-func (s *Scanner) hit(h Hit) Code {
-	if len(s.Hits) == maxHits {
+// hit keeps a hit. It is written where it stays: one that is made first and copied then is read before its parts are written
+// out, and waits for them.
+func (s *Scanner) hit(at int, path Path, kind Kind, start, end int, escaped bool) Code {
+	n := len(s.Hits)
+	if n == maxHits {
 		return TooMany
 	}
-	s.Hits = append(s.Hits, h)
+	s.Hits = s.Hits[:n+1]
+	h := &s.Hits[n]
+	h.Path, h.Start, h.End, h.Name, h.Kind, h.Escaped = path, int32(start), int32(end), int8(at), kind, escaped
 	return OK
 }
 

@@ -26,7 +26,7 @@ func (w *watched) told(s *Scanner) []string {
 		if h.Kind == String {
 			value = string(s.Text(h))
 		}
-		all = append(all, fmt.Sprintf("%s at %s: %d %s", w.names.Text(h.Name), path, h.Kind, value))
+		all = append(all, fmt.Sprintf("%s at %s: %d %s", w.names.Text(int(h.Name)), path, h.Kind, value))
 	}
 	return all
 }
@@ -157,7 +157,7 @@ func check(t *testing.T, w *watched, s *Scanner, message []byte) {
 		if h.Path == w.typ {
 			typ = s.value0(h)
 		}
-		if h.Name == w.restaurant && h.Path == Nowhere && lenient.RestaurantID != nil && restaurant == nil {
+		if int(h.Name) == w.restaurant && h.Path == Nowhere && lenient.RestaurantID != nil && restaurant == nil {
 			restaurant = s.value0(h)
 		}
 	}
@@ -182,7 +182,7 @@ func (s *Scanner) value0(h Hit) any {
 
 func (s *Scanner) has0(name int, text string) bool {
 	for _, h := range s.Hits {
-		if h.Name == name && h.Kind == String && string(s.Text(h)) == text {
+		if int(h.Name) == name && h.Kind == String && string(s.Text(h)) == text {
 			return true
 		}
 	}

@@ -22,15 +22,23 @@ const (
 
 // str reads a string whose first byte after the quote is b[i]. It returns the index of the closing quote.
 func str(b []byte, i int) (end int, has uint8, code Code) {
-	for near := i + 40; i+8 <= len(b) && i < near; i += 8 {
+	near := i + 40
+	for ; i+8 <= len(b) && i < near; i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := w^(ones*'"'), w^(ones*'\\')
-		special := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash | w) & high
+		// The lowest bit set is right: a borrow only goes up, and w itself brings in what is not ASCII.
+		special := ((w - ones*0x20) | (w ^ ones*'"' - ones) | (w ^ ones*'\\' - ones) | w) & high
 		if special != 0 {
 			i += bits.TrailingZeros64(special) / 8
 			if b[i] == '"' {
 				return i, 0, OK
 			}
+			return strRest(b, i)
+		}
+	}
+	for ; i < len(b) && i < near; i++ { // the message's last bytes
+		if c := b[i]; c == '"' {
+			return i, 0, OK
+		} else if c < 0x20 || c == '\\' || c >= utf8.RuneSelf {
 			break
 		}
 	}
@@ -88,6 +96,10 @@ func plain(b []byte) (has uint8, code Code) {
 		rest = rest[64:]
 	}
 	odd |= more
+	for ; len(rest) >= 8; rest = rest[8:] {
+		w := binary.LittleEndian.Uint64(rest)
+		odd |= (w - ones*0x20) | w
+	}
 	for _, c := range rest {
 		odd |= uint64(c-0x20) | uint64(c)
 	}
