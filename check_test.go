@@ -194,6 +194,20 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
+// TestConnectionStringsStayInside: an error about a connection string has nothing of it, however a password stands there.
+func TestConnectionStringsStayInside(t *testing.T) {
+	for _, dsn := range []string{
+		"postgres://u:hunter2%zz@h/db", "postgres://u:hunter2@h:port/db", "postgres://u:hunter2", "postgres://u:hunter2@h/db?sslmode=bad", "postgres//u:hunter2@h",
+		"host=h password=hunter2 port=x", "host=h password='hunter2", "host=h password = 'hunter2' sslmode=bad", "host=h\tpassword\t=\thunter2 port=x", "PASSWORD=hunter2 x",
+		"password=a`: hunter2 sslmode=bad", "host=h connect_timeout=hunter2", "host=h port=hunter2",
+	} {
+		_, err := ringfence.Open(t.Context(), ringfence.Config{DSN: dsn, Setting: setting})
+		if err == nil || strings.Contains(err.Error(), "connecting") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", dsn, err)
+		}
+	}
+}
+
 // TestConfig refuses what cannot be right before anything is sent.
 func TestConfig(t *testing.T) {
 	for name, c := range map[string]ringfence.Config{

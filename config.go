@@ -128,7 +128,7 @@ func (c *Config) contextSQL() string {
 func (c *Config) parse(dsn string) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("reading the connection string: %w", err)
+		return nil, errors.New("reading the connection string: " + faultOf(err))
 	}
 	for key, value := range cfg.ConnConfig.RuntimeParams {
 		for _, s := range c.settings() {
@@ -138,6 +138,17 @@ func (c *Config) parse(dsn string) (*pgxpool.Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// faultOf is what pgx says of a connection string, without the string, in which it knows a password only where that is written as it
+// expects, and without what it quotes of it.
+func faultOf(err error) string {
+	text := err.Error()
+	if at := strings.LastIndex(text, "`: "); at >= 0 {
+		fault, _, _ := strings.Cut(text[at+3:], " (")
+		return fault
+	}
+	return "it cannot be used"
 }
 
 func (c *Config) logger() *slog.Logger {

@@ -10,6 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// ErrRolledBack says that COMMIT was answered by a roll-back: nothing was kept.
+var ErrRolledBack = pgx.ErrTxCommitRollback
+
 // flight is what travels together: BEGIN, the context, the caller's statements and COMMIT, up to one Sync. Behind a pooler
 // in transaction mode all of it reaches one server process.
 type flight struct {

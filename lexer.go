@@ -138,8 +138,8 @@ func (l *lexer) dollar() {
 	l.at = end + 1 + close + len(tag)
 }
 
-// word reads a keyword or identifier, or a string constant or identifier whose form a prefix names: E”, B”, X”, N”,
-// U&”, U&"".
+// word reads a keyword or identifier, or a string constant or identifier whose form a prefix names: E, B, X, N,
+// U&.
 func (l *lexer) word() {
 	rest := l.sql[l.at:]
 	if len(rest) > 2 && (rest[0] == 'u' || rest[0] == 'U') && rest[1] == '&' && (rest[2] == '"' || rest[2] == '\'') {

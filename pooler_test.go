@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // stub is a pooler reduced to what can be told of one from outside: it announces a process number of its own, and where it
@@ -20,25 +21,10 @@ type stub struct {
 
 func (s stub) listen(t *testing.T, a *app) *wire {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.serve(client, a.socket())
-		}
-	}()
-	return &wire{addr: l.Addr().String()}
+	return &wire{addr: nettest.Serve(t, func(client net.Conn) { s.serve(client, a.socket()) })}
 }
 
 func (s stub) serve(client net.Conn, socket string) {
-	defer client.Close()
 	server, err := net.Dial("unix", socket)
 	if err != nil {
 		return

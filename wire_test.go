@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ringfencehq/ringfence"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // wire is a proxy that counts how often the server became ready: once a round trip. It can hold back what the client sends,
@@ -27,26 +28,12 @@ type wire struct {
 // newWire listens on TCP in front of the server's socket, or of another address.
 func newWire(t testing.TB, network, address string, delay time.Duration) *wire {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	w := &wire{delay: delay, addr: l.Addr().String()}
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go w.serve(client, network, address)
-		}
-	}()
+	w := &wire{delay: delay}
+	w.addr = nettest.Serve(t, func(client net.Conn) { w.serve(client, network, address) })
 	return w
 }
 
 func (w *wire) serve(client net.Conn, network, address string) {
-	defer client.Close()
 	server, err := net.Dial(network, address)
 	if err != nil {
 		return
