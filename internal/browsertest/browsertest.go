@@ -91,20 +91,20 @@ func (b *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Go opens a page and waits for what the selector names.
-func (b *Tab) Go(url, selector string) {
+// Go opens a page and waits for what the selector names. A bare string would be searched for in texts too.
+func (b *Tab) Go(url string, selector chromedp.CSS) {
 	b.t.Helper()
 	b.Do(chromedp.Navigate(url), chromedp.WaitVisible(selector))
 }
 
 // Click clicks what the selector names and waits for what wait names.
-func (b *Tab) Click(selector, wait string) {
+func (b *Tab) Click(selector, wait chromedp.CSS) {
 	b.t.Helper()
 	b.Do(chromedp.Click(selector), chromedp.WaitVisible(wait))
 }
 
 // Text is the text of what the selector names.
-func (b *Tab) Text(selector string) string {
+func (b *Tab) Text(selector chromedp.CSS) string {
 	b.t.Helper()
 	return run(b, chromedp.Text(selector))
 }
@@ -112,8 +112,28 @@ func (b *Tab) Text(selector string) string {
 // Scheme has the page believe that its reader likes it light or dark.
 func (b *Tab) Scheme(name string) {
 	b.t.Helper()
+	b.media("screen", name)
+}
+
+// Paper has the page believe that it is printed, by a reader who likes it light or dark.
+func (b *Tab) Paper(scheme string) {
+	b.t.Helper()
+	b.media("print", scheme)
+}
+
+func (b *Tab) media(medium, scheme string) {
+	b.t.Helper()
 	run(b, func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}})
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: medium, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return chromedp.Void{}, err
+	})
+}
+
+// Size makes the window so many pixels wide and high.
+func (b *Tab) Size(width, height int64) {
+	b.t.Helper()
+	run(b, func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
 		return chromedp.Void{}, err
 	})
 }

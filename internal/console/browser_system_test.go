@@ -3,6 +3,9 @@
 package console
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/bench"
 	"github.com/ringfencehq/ringfence/internal/browsertest"
+	"github.com/ringfencehq/ringfence/internal/fleet"
 
 	"github.com/chromedp/chromedp"
 )
@@ -28,7 +32,7 @@ func pictures(t *testing.T) string {
 func TestSystemBrowser(t *testing.T) {
 	var e events
 	e.add(1, "mallory")
-	s := newSite(t, Options{Look: looked(150), Events: e.read, Bench: []*bench.Document{timed(), timed()}})
+	s := newSite(t, Options{Database: Database{Look: looked(150), Events: e.read, Bench: []*bench.Document{timed(), timed()}}})
 	b, dir := browsertest.Open(t), pictures(t)
 
 	b.Go(s.URL+"/login", "#token")
@@ -61,9 +65,17 @@ func TestSystemBrowser(t *testing.T) {
 		t.Errorf("paused: %q", got)
 	}
 
+	everybody(t, b, s, dir, append(pages(), page{Path: "/table?name=" + url.QueryEscape(hostile), Name: "table"})...)
+	b.Click("header form button", "#token")
+	b.Go(s.URL+"/matrix", "#token") // out is out
+}
+
+// everybody asks of each page, light and dark, whether everybody can use it, and keeps a picture; then on paper, and on a phone.
+func everybody(t *testing.T, b *browsertest.Tab, s *site, dir string, all ...page) {
+	t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
 		b.Scheme(scheme)
-		for _, p := range append(pages(), page{Path: "/table?name=" + url.QueryEscape(hostile), Name: "table"}) {
+		for _, p := range all {
 			b.Go(s.URL+p.Path, "h1")
 			for _, v := range b.Axe() {
 				t.Errorf("%s, %s: %s (%s): %s", p.Path, scheme, v.ID, v.Impact, v.Help)
@@ -74,6 +86,60 @@ func TestSystemBrowser(t *testing.T) {
 			b.Picture(filepath.Join(dir, "console-"+strings.ReplaceAll(strings.ToLower(p.Name), " ", "-")+"-"+scheme+".png"))
 		}
 	}
-	b.Click("header form button", "#token")
-	b.Go(s.URL+"/matrix", "#token") // out is out
+	b.Paper("dark")
+	for _, p := range all {
+		b.Go(s.URL+p.Path, "h1")
+		if got := browsertest.Eval[string](b, `getComputedStyle(document.querySelector("h1")).color`); got != "rgb(0, 0, 0)" {
+			t.Errorf("%s is printed in %s", p.Path, got)
+		}
+		if got := browsertest.Eval[string](b, `getComputedStyle(document.documentElement).getPropertyValue("--bg")`); got != "#fff" {
+			t.Errorf("%s is printed on %s", p.Path, got)
+		}
+	}
+	b.Scheme("light")
+	b.Size(phone, 844)
+	for _, p := range all {
+		b.Go(s.URL+p.Path, "h1")
+		if got := browsertest.Eval[int64](b, `document.documentElement.scrollWidth`); got > phone {
+			t.Errorf("%s is %d pixels wide on a phone of %d", p.Path, got, phone)
+		}
+	}
+	b.Size(1280, 900)
+}
+
+// phone is the width of a small screen.
+const phone = 390
+
+// TestSystemBrowserFleet goes from the list of a hundred databases to the statement behind a leak in the worst of them, and back.
+func TestSystemBrowserFleet(t *testing.T) {
+	var all []Database
+	for i := range 97 {
+		all = append(all, answered(fmt.Sprintf("tenants-%02d", i), told(fleet.Verdicts()[1+i%2], i%2)))
+	}
+	worst := answered("tenants-<i>worst</i>", told(fleet.Found, 40))
+	gone := Database{Name: "tenants-gone", Groups: []string{"prod"}, Look: func(context.Context) (*Posture, error) {
+		return nil, errors.New("connecting to 10.0.0.7: connection refused")
+	}}
+	s := newSite(t, Options{Fleet: append(all, worst, gone, answered("tenants-found", told(fleet.Found, 2)))})
+	s.reads(t)
+	b, dir := browsertest.Open(t), pictures(t)
+	b.Go(s.URL+"/login#token="+url.QueryEscape(token), "table.fleet")
+	if got := b.Text("table.fleet tbody tr:first-child th a"); got != worst.Name {
+		t.Errorf("the worst is %q", got)
+	}
+	b.Click("table.fleet tbody tr:first-child th a", "dl.counts")
+	if got := b.Text(".bar strong"); got != worst.Name {
+		t.Errorf("the worst leads to %q", got)
+	}
+	b.Click(`nav a[href$="/matrix"]`, "table.matrix")
+	b.Click("table.matrix tbody tr:last-child td a", "article.cell")
+	if got := b.Text("article.cell pre"); !strings.HasPrefix(got, "SELECT * FROM") {
+		t.Errorf("the statement is %q", got)
+	}
+	b.Click(`nav a[href="/"]`, "table.fleet")
+	b.Do(chromedp.SendKeys("input[name=q]", "gone\r"), chromedp.WaitVisible("table.fleet td .unknown"))
+	if got := b.Text("table.fleet tbody tr:first-child td:first-child"); got != "unknown" {
+		t.Errorf("one that cannot be reached is %q", got)
+	}
+	everybody(t, b, s, dir, page{Path: "/", Name: "fleet"}, page{Path: "/db/tenants-found/", Name: "fleet-database"})
 }

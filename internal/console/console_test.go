@@ -158,7 +158,7 @@ func timed() *bench.Document {
 func TestPages(t *testing.T) {
 	var e events
 	e.add(1, "<b>mallory</b>")
-	s := newSite(t, Options{Look: looked(150), Events: e.read, Bench: []*bench.Document{timed(), timed()}})
+	s := newSite(t, Options{Database: Database{Look: looked(150), Events: e.read, Bench: []*bench.Document{timed(), timed()}}})
 	s.login(t)
 	for _, path := range all() {
 		status, body, h := s.get(t, path)
@@ -174,7 +174,7 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
-	if _, body, _ := s.get(t, "/matrix?q=kind_0007"); !strings.Contains(body, `"/table?command=SELECT&amp;name=public.orders_of_a_kind_0007"`) {
+	if _, body, _ := s.get(t, "/matrix?q=kind_0007"); !strings.Contains(body, `"table?command=SELECT&amp;name=public.orders_of_a_kind_0007"`) {
 		t.Errorf("the matrix leads nowhere: %s", body)
 	}
 	for path, want := range map[string]string{
@@ -198,7 +198,7 @@ func TestPages(t *testing.T) {
 // Nothing but the log-in and its looks is served to who has not logged in; a wrong token and a closed session are nobody.
 func TestLogin(t *testing.T) {
 	var e events
-	s := newSite(t, Options{Look: looked(1), Events: e.read})
+	s := newSite(t, Options{Database: Database{Look: looked(1), Events: e.read}})
 	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	closed := func(when string) {
 		t.Helper()
@@ -249,7 +249,7 @@ func mustParse(t *testing.T, s string) *url.URL {
 
 // Other names that lead here, and requests that another site's page makes, are refused; so are many tries.
 func TestStrangers(t *testing.T) {
-	s := newSite(t, Options{Look: looked(1)})
+	s := newSite(t, Options{Database: Database{Look: looked(1)}})
 	for host, want := range map[string]int{"evil.example": http.StatusMisdirectedRequest, s.Listener.Addr().String(): http.StatusOK} {
 		r, err := http.NewRequest(http.MethodGet, s.URL+"/login", nil)
 		if err != nil {
@@ -279,7 +279,7 @@ func TestStrangers(t *testing.T) {
 	if !slices.Contains(got, http.StatusTooManyRequests) {
 		t.Errorf("many tries: %v", got)
 	}
-	if _, err := New(t.Context(), Options{Look: looked(1), Token: "short"}); err == nil {
+	if _, err := New(t.Context(), Options{Database: Database{Look: looked(1)}, Token: "short"}); err == nil {
 		t.Error("a short token is taken")
 	}
 }
@@ -294,7 +294,7 @@ func TestUnreadable(t *testing.T) {
 		return sample(1), nil
 	}
 	fault = errors.New("the server is away")
-	s := newSite(t, Options{Look: look})
+	s := newSite(t, Options{Database: Database{Look: look}})
 	if status, _, _ := s.post(t, "/login", url.Values{"token": {token}}); status != http.StatusServiceUnavailable {
 		t.Errorf("never read: %d", status)
 	}
@@ -302,7 +302,7 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("never read: %d %s", status, body)
 	}
 	fault = nil
-	if _, body, _ := s.post(t, "/look", nil); strings.Contains(body, "Unknown since") || !strings.Contains(body, "1 tables are open") {
+	if _, body, _ := s.post(t, "/look", nil); strings.Contains(body, "Unknown since") || !strings.Contains(body, "1 table is open") {
 		t.Errorf("read again: %s", body)
 	}
 	fault = errors.New("the server is away")
@@ -315,7 +315,7 @@ func TestUnreadable(t *testing.T) {
 func TestStream(t *testing.T) {
 	var e events
 	e.add(1, "before")
-	s := newSite(t, Options{Look: looked(1), Events: e.read})
+	s := newSite(t, Options{Database: Database{Look: looked(1), Events: e.read}})
 	s.login(t)
 	r, err := s.client.Get(s.URL + "/trail/stream?user=anna")
 	if err != nil {
@@ -347,9 +347,51 @@ func TestStream(t *testing.T) {
 	t.Fatalf("nothing came: %v", in.Err())
 }
 
+// A page is live only while the trail can be read; who comes later is told too.
+func TestStreamUnread(t *testing.T) {
+	var mu sync.Mutex
+	fault := errors.New("there is no table")
+	s := newSite(t, Options{Database: Database{Look: looked(1), Events: func(context.Context, trail.Filter) ([]trail.Event, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return nil, fault
+	}}})
+	s.login(t)
+	open := func() func(want string) {
+		r, err := s.client.Get(s.URL + "/trail/stream")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { r.Body.Close() })
+		in := bufio.NewScanner(r.Body)
+		return func(want string) {
+			t.Helper()
+			for in.Scan() {
+				if in.Text() != "event: state" {
+					continue
+				}
+				if in.Scan(); in.Text() != "data: "+want {
+					t.Errorf("%q, want %q", in.Text(), want)
+				}
+				return
+			}
+			t.Fatal("the stream ended")
+		}
+	}
+	first := open()
+	first(unread)
+	second := open()
+	second(unread)
+	mu.Lock()
+	fault = nil
+	mu.Unlock()
+	first(live)
+	second(live)
+}
+
 // Two thousand tables stay readable: no page over 500 kB.
 func TestManyTables(t *testing.T) {
-	s := newSite(t, Options{Look: looked(2000)})
+	s := newSite(t, Options{Database: Database{Look: looked(2000)}})
 	s.login(t)
 	for _, path := range all() {
 		if _, body, _ := s.get(t, path); len(body) > 500_000 || len(body) < 500 {
@@ -377,7 +419,7 @@ func TestMapLeavesNothingOut(t *testing.T) {
 }
 
 func BenchmarkPage2000(b *testing.B) {
-	c, err := New(b.Context(), Options{Look: looked(2000), Token: token, Hosts: []string{"example.com"}})
+	c, err := New(b.Context(), Options{Database: Database{Look: looked(2000)}, Token: token, Hosts: []string{"example.com"}})
 	if err != nil {
 		b.Fatal(err)
 	}

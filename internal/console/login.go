@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,13 +77,13 @@ func (l *logins) end(r *http.Request) {
 	}
 }
 
-// known lets through who has logged in; others are led to the log-in, and back to where they wanted to be.
+// known lets through who has logged in; others are led to the log-in.
 func (c *Console) known(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case c.logins.holds(r):
 			next.ServeHTTP(w, r)
-		case r.Method == http.MethodGet && r.URL.Path != "/trail/stream":
+		case r.Method == http.MethodGet && !strings.HasSuffix(r.URL.Path, "/trail/stream"):
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
 		default:
 			http.Error(w, "log in first", http.StatusUnauthorized)
@@ -91,17 +92,17 @@ func (c *Console) known(next http.Handler) http.Handler {
 }
 
 func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
-	c.render(w, r, "login", "Log in", map[string]bool{"Wrong": false})
+	c.render(w, r, http.StatusOK, nil, "login", "Log in", map[string]bool{"Wrong": false})
 }
 
 func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	if !c.logins.tries.Allow() {
-		c.fail(w, r, http.StatusTooManyRequests, "Too many tries: wait a second.")
+		c.render(w, r, http.StatusTooManyRequests, nil, "error", http.StatusText(http.StatusTooManyRequests), "Too many tries: wait a second.")
 		return
 	}
 	id, ok := c.logins.begin(r.PostFormValue("token"))
 	if !ok {
-		c.renderAs(http.StatusUnauthorized, w, r, "login", "Log in", map[string]bool{"Wrong": true})
+		c.render(w, r, http.StatusUnauthorized, nil, "login", "Log in", map[string]bool{"Wrong": true})
 		return
 	}
 	http.SetCookie(w, &http.Cookie{

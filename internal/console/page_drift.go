@@ -11,8 +11,8 @@ import (
 var directions = []drift.Direction{drift.Widened, drift.Unknown, drift.Narrowed, drift.Neutral}
 
 // drift lists what is not as it was accepted, what widened first.
-func (c *Console) drift(w http.ResponseWriter, r *http.Request) {
-	p := c.posture(w, r)
+func (s *subject) drift(w http.ResponseWriter, r *http.Request) {
+	p := s.posture(w, r)
 	if p == nil {
 		return
 	}
@@ -31,7 +31,7 @@ func (c *Console) drift(w http.ResponseWriter, r *http.Request) {
 		own.Changes = paged(r, changes)
 		own.Counts = driftCounts(p.Drift)
 	}
-	c.render(w, r, "drift", "Drift", own)
+	s.render(w, r, "drift", "Drift", own)
 }
 
 // driftCounts counts the changes by direction, what widened first.

@@ -11,8 +11,8 @@ import (
 var severities = []string{string(audit.Critical), string(audit.High), string(audit.Medium), string(audit.Low), string(audit.Info)}
 
 // findings lists what the audit found, the gravest first, each with its fix.
-func (c *Console) findings(w http.ResponseWriter, r *http.Request) {
-	p := c.posture(w, r)
+func (s *subject) findings(w http.ResponseWriter, r *http.Request) {
+	p := s.posture(w, r)
 	if p == nil {
 		return
 	}
@@ -24,7 +24,7 @@ func (c *Console) findings(w http.ResponseWriter, r *http.Request) {
 			found = append(found, f)
 		}
 	}
-	c.render(w, r, "findings", "Findings", struct {
+	s.render(w, r, "findings", "Findings", struct {
 		Findings   paging[audit.Finding]
 		Unchecked  []audit.Unchecked
 		Q, Chosen  string
@@ -33,15 +33,15 @@ func (c *Console) findings(w http.ResponseWriter, r *http.Request) {
 }
 
 // rule tells what a rule looks for.
-func (c *Console) rule(w http.ResponseWriter, r *http.Request) {
+func (s *subject) rule(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("id")
 	rules := audit.Rules()
 	at := slices.IndexFunc(rules, func(x audit.Rule) bool { return x.ID == id })
 	if at < 0 {
-		c.fail(w, r, http.StatusNotFound, "There is no rule of that id.")
+		s.fail(w, r, http.StatusNotFound, "There is no rule of that id.")
 		return
 	}
-	c.render(w, r, "rule", rules[at].ID, struct {
+	s.render(w, r, "rule", rules[at].ID, struct {
 		audit.Rule
 		Paragraphs []string
 	}{rules[at], strings.Split(rules[at].Doc, "\n\n")})

@@ -113,8 +113,8 @@ func draw(lines []line) drawing {
 }
 
 // tenancyMap shows the tables by class, and how each reaches its tenant.
-func (c *Console) tenancyMap(w http.ResponseWriter, r *http.Request) {
-	p := c.posture(w, r)
+func (s *subject) tenancyMap(w http.ResponseWriter, r *http.Request) {
+	p := s.posture(w, r)
 	if p == nil {
 		return
 	}
@@ -145,5 +145,5 @@ func (c *Console) tenancyMap(w http.ResponseWriter, r *http.Request) {
 	lines := slices.DeleteFunc(p.trees(), func(l line) bool { return !strings.Contains(strings.ToLower(l.Table.Name), text) })
 	own.Lines = paged(r, lines)
 	own.Drawing = draw(own.Lines.Items)
-	c.render(w, r, "map", "Tenancy map", own)
+	s.render(w, r, "map", "Tenancy map", own)
 }

@@ -15,8 +15,8 @@ import (
 var verdicts = []string{string(prove.Leak), string(prove.Unproven), string(prove.Probed), string(prove.Proved), "accepted"}
 
 // matrix shows tables × commands, each the worst verdict.
-func (c *Console) matrix(w http.ResponseWriter, r *http.Request) {
-	p := c.posture(w, r)
+func (s *subject) matrix(w http.ResponseWriter, r *http.Request) {
+	p := s.posture(w, r)
 	if p == nil {
 		return
 	}
@@ -28,7 +28,7 @@ func (c *Console) matrix(w http.ResponseWriter, r *http.Request) {
 			rows = append(rows, row)
 		}
 	}
-	c.render(w, r, "matrix", "Isolation matrix", struct {
+	s.render(w, r, "matrix", "Isolation matrix", struct {
 		Rows      paging[report.MatrixRow]
 		Q, Chosen string
 		Verdicts  []string
@@ -44,8 +44,8 @@ func wordOf(s report.Square) string {
 }
 
 // table shows one table's cells: role, path, and the statement that shows a leak; and the findings about it.
-func (c *Console) table(w http.ResponseWriter, r *http.Request) {
-	p := c.posture(w, r)
+func (s *subject) table(w http.ResponseWriter, r *http.Request) {
+	p := s.posture(w, r)
 	if p == nil {
 		return
 	}
@@ -53,7 +53,7 @@ func (c *Console) table(w http.ResponseWriter, r *http.Request) {
 	name := q.Get("name")
 	at := slices.IndexFunc(p.Audit.Model.Tables, func(t report.Table) bool { return t.Name == name })
 	if at < 0 && len(p.cells[name]) == 0 {
-		c.fail(w, r, http.StatusNotFound, "There is no table of that name.")
+		s.fail(w, r, http.StatusNotFound, "There is no table of that name.")
 		return
 	}
 	own := struct {
@@ -81,7 +81,7 @@ func (c *Console) table(w http.ResponseWriter, r *http.Request) {
 			own.Findings = append(own.Findings, f)
 		}
 	}
-	c.render(w, r, "table", name, own)
+	s.render(w, r, "table", name, own)
 }
 
 // rank orders cells: isolation before what can only be guessed, the worst first, what was accepted after what was not.

@@ -9,8 +9,8 @@ import (
 )
 
 // overview says in a glance what is open, what is unknown, and what is there to read.
-func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
-	p := c.posture(w, r)
+func (s *subject) overview(w http.ResponseWriter, r *http.Request) {
+	p := s.posture(w, r)
 	if p == nil {
 		return
 	}
@@ -23,7 +23,7 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 		Drift      []count
 		Rollouts   []string
 		Trail      bool
-	}{Posture: p, Isolation: p.Prove.Summary.Isolation, Trail: c.o.Events != nil}
+	}{Posture: p, Isolation: p.Prove.Summary.Isolation, Trail: s.Events != nil}
 	for _, s := range severities {
 		own.Severities = append(own.Severities, count{s, p.Audit.Summary[s]})
 	}
@@ -40,10 +40,10 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 	if p.Drift != nil {
 		own.Drift = driftCounts(p.Drift)
 	}
-	for _, dir := range c.o.Rollouts {
+	for _, dir := range s.Rollouts {
 		own.Rollouts = append(own.Rollouts, filepath.Base(dir))
 	}
-	c.render(w, r, "overview", "Overview", own)
+	s.render(w, r, "overview", "Overview", own)
 }
 
 // A count is how many there are of a kind.

@@ -27,7 +27,7 @@ type road struct {
 }
 
 // read opens a rollout's directory, and says what keeps it from being read.
-func (c *Console) read(r *http.Request, dir string) road {
+func (s *subject) read(r *http.Request, dir string) road {
 	out := road{Name: filepath.Base(dir)}
 	b, err := rollout.OpenBundle(context.WithoutCancel(r.Context()), rollout.Directory(dir), nil)
 	if err != nil {
@@ -36,38 +36,38 @@ func (c *Console) read(r *http.Request, dir string) road {
 	}
 	out.Rollout, out.Closed = &b.State.Rollout, b.State.Closed
 	for i := range b.State.Rollout.Stages {
-		s := staged{Stage: b.State.Rollout.Stages[i]}
-		if st := b.State.Stages[s.Stage.Name]; st != nil {
-			s.State = *st
+		one := staged{Stage: b.State.Rollout.Stages[i]}
+		if st := b.State.Stages[one.Stage.Name]; st != nil {
+			one.State = *st
 		}
-		if s.Decision, err = b.DecideAsOf(&s.Stage, c.o.Now()); err != nil {
-			s.Error = err.Error()
+		if one.Decision, err = b.DecideAsOf(&one.Stage, s.c.o.Now()); err != nil {
+			one.Error = err.Error()
 		}
-		out.Stages = append(out.Stages, s)
+		out.Stages = append(out.Stages, one)
 	}
 	out.Entries = paged(r, b.Log.Entries())
 	return out
 }
 
 // rollouts lists the rollouts and where each stands.
-func (c *Console) rollouts(w http.ResponseWriter, r *http.Request) {
+func (s *subject) rollouts(w http.ResponseWriter, r *http.Request) {
 	var all []road
-	for _, dir := range c.o.Rollouts {
-		all = append(all, c.read(r, dir))
+	for _, dir := range s.Rollouts {
+		all = append(all, s.read(r, dir))
 	}
-	c.render(w, r, "rollouts", "Rollouts", all)
+	s.render(w, r, "rollouts", "Rollouts", all)
 }
 
 // rollout shows one: its line of time, gates, facts and signatures.
-func (c *Console) rollout(w http.ResponseWriter, r *http.Request) {
+func (s *subject) rollout(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Query().Get("name")
-	for _, dir := range c.o.Rollouts {
+	for _, dir := range s.Rollouts {
 		if filepath.Base(dir) == name {
-			c.render(w, r, "rollout", "Rollout "+name, c.read(r, dir))
+			s.render(w, r, "rollout", "Rollout "+name, s.read(r, dir))
 			return
 		}
 	}
-	c.fail(w, r, http.StatusNotFound, "There is no rollout of that name.")
+	s.fail(w, r, http.StatusNotFound, "There is no rollout of that name.")
 }
 
 // Standing says in a word where the stage is.

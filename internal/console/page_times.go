@@ -25,16 +25,16 @@ type timing struct {
 }
 
 // timings lines up the cases of all documents, the slowest of the latest first.
-func (c *Console) timings() []timing {
+func (s *subject) timings() []timing {
 	at := map[[2]string]int{}
 	var out []timing
-	for n, d := range c.o.Bench {
+	for n, d := range s.Bench {
 		for _, x := range d.Bench {
 			key := [2]string{x.Table, x.Query}
 			i, ok := at[key]
 			if !ok {
 				i, at[key] = len(out), len(out)
-				out = append(out, timing{Table: x.Table, Query: x.Query, Medians: make([]*float64, len(c.o.Bench))})
+				out = append(out, timing{Table: x.Table, Query: x.Query, Medians: make([]*float64, len(s.Bench))})
 			}
 			out[i].fill(n, &x)
 		}
@@ -67,16 +67,16 @@ func (t *timing) slowest() float64 {
 }
 
 // times shows how long tenants' queries take, before and after.
-func (c *Console) times(w http.ResponseWriter, r *http.Request) {
-	c.render(w, r, "times", "Times", struct {
+func (s *subject) times(w http.ResponseWriter, r *http.Request) {
+	s.render(w, r, "times", "Times", struct {
 		Documents int
 		Cases     paging[timing]
-	}{len(c.o.Bench), paged(r, c.timings())})
+	}{len(s.Bench), paged(r, s.timings())})
 }
 
 // chart draws the slowest cases as bars, light or dark. It is a PNG, so that its text has the widths that the drawing counted on.
-func (c *Console) chart(w http.ResponseWriter, r *http.Request) {
-	cases := c.timings()
+func (s *subject) chart(w http.ResponseWriter, r *http.Request) {
+	cases := s.timings()
 	cases = cases[:min(len(cases), charted)]
 	if len(cases) == 0 {
 		http.Error(w, "nothing was timed", http.StatusNotFound)
@@ -84,7 +84,7 @@ func (c *Console) chart(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Reverse(cases) // bars are drawn upwards
 	var labels, series []string
-	values := make([][]float64, len(c.o.Bench))
+	values := make([][]float64, len(s.Bench))
 	for _, t := range cases {
 		labels = append(labels, t.Table+" "+t.Query)
 		for n, m := range t.Medians {
@@ -95,8 +95,8 @@ func (c *Console) chart(w http.ResponseWriter, r *http.Request) {
 			values[n] = append(values[n], v)
 		}
 	}
-	for n := range c.o.Bench {
-		series = append(series, documentName(n, len(c.o.Bench)))
+	for n := range s.Bench {
+		series = append(series, documentName(n, len(s.Bench)))
 	}
 	o := charts.NewBarChartOptionWithData(values)
 	o.Horizontal = true

@@ -31,7 +31,7 @@ func eventFilter(q url.Values) trail.Filter {
 }
 
 // trail shows the latest events, and more as they come.
-func (c *Console) trail(w http.ResponseWriter, r *http.Request) {
+func (s *subject) trail(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	own := struct {
 		Missing, Error string
@@ -42,16 +42,16 @@ func (c *Console) trail(w http.ResponseWriter, r *http.Request) {
 		Tenant, User   string
 		Stream         string
 	}{Types: ringfence.EventTypes, Severities: ringfence.Severities, Type: q.Get("type"), Severity: q.Get("severity"), Tenant: q.Get("tenant"), User: q.Get("user"),
-		Stream: "/trail/stream?" + url.Values{"type": {q.Get("type")}, "severity": {q.Get("severity")}, "tenant": {q.Get("tenant")}, "user": {q.Get("user")}}.Encode()}
-	if c.o.Events == nil {
+		Stream: "trail/stream?" + url.Values{"type": {q.Get("type")}, "severity": {q.Get("severity")}, "tenant": {q.Get("tenant")}, "user": {q.Get("user")}}.Encode()}
+	if s.Events == nil {
 		own.Missing = "There is no trail to read: give the console a DSN of a role that may read it."
 	} else {
 		var err error
-		if own.Events, err = c.o.Events(r.Context(), eventFilter(q)); err != nil {
+		if own.Events, err = s.Events(r.Context(), eventFilter(q)); err != nil {
 			own.Error = err.Error()
 		}
 	}
-	c.render(w, r, "trail", "Trail", own)
+	s.render(w, r, "trail", "Trail", own)
 }
 
 const (
@@ -62,36 +62,51 @@ const (
 	remembered = 4096 // ids that were told, at least
 )
 
+// What a page says of its own being live.
+const (
+	live   = "Live."
+	unread = "Not live: the trail cannot be read."
+)
+
+// news is what a reader is told: events, the latest first, or whether the trail can be read.
+type news struct {
+	events []trail.Event
+	state  string
+}
+
 // A hub asks the table once a second for whoever reads along, and tells each what it did not know. It asks nothing while nobody reads.
 type hub struct {
 	events func(context.Context, trail.Filter) ([]trail.Event, error)
 
 	mu      sync.Mutex
-	readers map[chan []trail.Event]struct{}
+	readers map[chan news]struct{}
+	state   string // empty: the table was not asked yet
 	stop    context.CancelFunc
 }
 
 // join adds a reader; the channel is closed by leave alone. False: there are too many.
-func (h *hub) join() (chan []trail.Event, bool) {
+func (h *hub) join() (chan news, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.readers) >= maxReaders {
 		return nil, false
 	}
 	if h.readers == nil {
-		h.readers = map[chan []trail.Event]struct{}{}
+		h.readers = map[chan news]struct{}{}
 	}
-	ch := make(chan []trail.Event, 16)
+	ch := make(chan news, 16)
 	h.readers[ch] = struct{}{}
 	if len(h.readers) == 1 {
 		ctx, stop := context.WithCancel(context.Background())
-		h.stop = stop
+		h.stop, h.state = stop, ""
 		go h.poll(ctx)
+	} else if h.state != "" {
+		ch <- news{state: h.state}
 	}
 	return ch, true
 }
 
-func (h *hub) leave(ch chan []trail.Event) {
+func (h *hub) leave(ch chan news) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.readers, ch)
@@ -108,6 +123,7 @@ func (h *hub) poll(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		events, err := h.events(ctx, trail.Filter{Limit: window})
+		h.stand(ctx, err)
 		if err == nil {
 			var fresh []trail.Event
 			now := make(map[trail.ID]bool, len(events))
@@ -134,16 +150,35 @@ func (h *hub) poll(ctx context.Context) {
 	}
 }
 
-// tell gives each reader the events; one that does not keep up misses them, and its page says what the table holds when it is loaded.
+// stand tells each reader whether the table could be read, where that has changed.
+func (h *hub) stand(ctx context.Context, err error) {
+	state := live
+	if err != nil {
+		state = unread
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() == nil && h.state != state {
+		h.state = state
+		h.send(news{state: state})
+	}
+}
+
+// tell gives each reader the events.
 func (h *hub) tell(events []trail.Event) {
 	if len(events) == 0 {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.send(news{events: events})
+}
+
+// send gives news to each reader; one that does not keep up misses it, and its page says what the table holds when it is loaded.
+func (h *hub) send(n news) {
 	for ch := range h.readers {
 		select {
-		case ch <- events:
+		case ch <- n:
 		default:
 		}
 	}
@@ -156,18 +191,18 @@ func matches(f trail.Filter, e *trail.Event) bool {
 }
 
 // stream sends events as they come, as server-sent events whose data is a row of the page's table.
-func (c *Console) stream(w http.ResponseWriter, r *http.Request) {
-	if c.o.Events == nil {
+func (s *subject) stream(w http.ResponseWriter, r *http.Request) {
+	if s.Events == nil {
 		http.Error(w, "there is no trail to read", http.StatusNotFound)
 		return
 	}
 	filter := eventFilter(r.URL.Query())
-	ch, ok := c.live.join()
+	ch, ok := s.live.join()
 	if !ok {
 		http.Error(w, "too many pages read along", http.StatusServiceUnavailable)
 		return
 	}
-	defer c.live.leave(ch)
+	defer s.live.leave(ch)
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{}) // where there is none to set, there is none to lift
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -189,9 +224,12 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) {
 			if !send(": still here\n\n") {
 				return
 			}
-		case events := <-ch:
-			for i := len(events) - 1; i >= 0; i-- { // the table gives the latest first
-				if e := &events[i]; matches(filter, e) && !send(eventRow(e)) {
+		case n := <-ch:
+			if n.state != "" && !send("event: state\ndata: "+n.state+"\n\n") {
+				return
+			}
+			for _, e := range slices.Backward(n.events) {
+				if matches(filter, &e) && !send(eventRow(&e)) {
 					return
 				}
 			}

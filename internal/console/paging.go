@@ -38,5 +38,5 @@ func paged[T any](r *http.Request, all []T) paging[T] {
 func withPage(u *url.URL, n int) string {
 	q := u.Query()
 	q.Set("page", strconv.Itoa(n))
-	return u.Path + "?" + q.Encode()
+	return "?" + q.Encode() // of this page, wherever it stands
 }

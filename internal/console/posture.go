@@ -2,10 +2,12 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/ringfencehq/ringfence/internal/fleet"
 	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/report"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -19,6 +21,8 @@ type Posture struct {
 	// Drift is against the lock file; nil: there is none, and NoDrift says what is missing.
 	Drift   *report.Drift
 	NoDrift string
+	// Lines say what each of the fleet's questions comes to, by the verb's name. One that was not asked is not there.
+	Lines map[string]fleet.Line
 
 	parents map[string]parent // by child table
 	rows    []report.MatrixRow
@@ -59,7 +63,7 @@ type keeper struct {
 func (k *keeper) refresh(ctx context.Context) {
 	k.reading.Lock()
 	defer k.reading.Unlock()
-	p, err := k.look(ctx)
+	p, err := k.once(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.tried, k.failed = k.now(), ""
@@ -68,6 +72,16 @@ func (k *keeper) refresh(ctx context.Context) {
 		return
 	}
 	k.latest = p
+}
+
+// once looks. A look that breaks off is one that gave nothing.
+func (k *keeper) once(ctx context.Context) (p *Posture, err error) {
+	defer func() {
+		if broke := recover(); broke != nil {
+			p, err = nil, fmt.Errorf("the reading broke off: %T", broke)
+		}
+	}()
+	return k.look(ctx)
 }
 
 // seen returns the latest Posture, nil where there was never one, and why there is no later one.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/report"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 //go:embed templates
@@ -20,8 +21,11 @@ var templates embed.FS
 // A view is what every template is given: the frame, and the page's own part as Page.
 type view struct {
 	Title  string
+	Fleet  bool   // there is a list of databases to go back to
+	Base   string // of the paths of the pages, where one database is shown
 	Path   string
 	Menu   []page
+	Name   string // of the database, in a fleet
 	Server *report.Server
 	At     time.Time
 	Failed string // why nothing newer can be seen
@@ -51,6 +55,7 @@ var functions = template.FuncMap{
 		}
 		return s
 	},
+	"add":     func(a, b int) int { return a + b },
 	"last":    func(n int) int { return n - 1 },
 	"columns": func() []string { return report.Columns },
 	"ms":      func(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) + " ms" },
@@ -71,16 +76,15 @@ var parsed = func() map[string]*template.Template {
 	return out
 }()
 
-// render writes a page whole or, where its template cannot be filled in, an error.
-func (c *Console) render(w http.ResponseWriter, r *http.Request, name, title string, own any) {
-	c.renderAs(http.StatusOK, w, r, name, title, own)
-}
-
-func (c *Console) renderAs(status int, w http.ResponseWriter, r *http.Request, name, title string, own any) {
-	p, failed, tried := c.state.seen()
-	v := view{Title: title, Path: r.URL.Path, Menu: pages(), Failed: failed, Tried: tried, Logged: c.logins.holds(r), Page: own}
-	if p != nil {
-		v.At, v.Server = p.At, &p.Audit.Server
+// render writes a page whole or, where its template cannot be filled in, an error. s is the database that it is about; nil: none.
+func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, s *subject, name, title string, own any) {
+	v := view{Title: title, Fleet: c.fleet != nil, Path: r.URL.Path, Logged: c.logins.holds(r), Page: own}
+	if s != nil {
+		v.Base, v.Menu, v.Name = s.base, pages(), s.Name
+		var p *Posture
+		if p, v.Failed, v.Tried = s.state.seen(); p != nil {
+			v.At, v.Server = p.At, &p.Audit.Server
+		}
 	}
 	var b bytes.Buffer
 	if err := parsed[name].ExecuteTemplate(&b, "frame.html", v); err != nil {
@@ -90,25 +94,30 @@ func (c *Console) renderAs(status int, w http.ResponseWriter, r *http.Request, n
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a reader that went away is no fault
+	_, _ = w.Write(visible.Page(b.Bytes())) // a reader that went away is no fault
+}
+
+// render writes one of the database's pages.
+func (s *subject) render(w http.ResponseWriter, r *http.Request, name, title string, own any) {
+	s.c.render(w, r, http.StatusOK, s, name, title, own)
 }
 
 // fail answers with an error page.
-func (c *Console) fail(w http.ResponseWriter, r *http.Request, status int, why string) {
-	c.renderAs(status, w, r, "error", http.StatusText(status), why)
+func (s *subject) fail(w http.ResponseWriter, r *http.Request, status int, why string) {
+	s.c.render(w, r, status, s, "error", http.StatusText(status), why)
 }
 
 // posture returns the latest Posture, or answers that there is none.
-func (c *Console) posture(w http.ResponseWriter, r *http.Request) *Posture {
-	p, _, _ := c.state.seen()
+func (s *subject) posture(w http.ResponseWriter, r *http.Request) *Posture {
+	p, _, _ := s.state.seen()
 	if p == nil {
-		c.fail(w, r, http.StatusServiceUnavailable, "The database could not be read yet, so nothing is known of it.")
+		s.fail(w, r, http.StatusServiceUnavailable, "The database could not be read yet, so nothing is known of it.")
 	}
 	return p
 }
 
 // lookAgain reads the database anew and leads back.
-func (c *Console) lookAgain(w http.ResponseWriter, r *http.Request) {
-	c.state.refresh(r.Context())
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+func (s *subject) lookAgain(w http.ResponseWriter, r *http.Request) {
+	s.state.refresh(r.Context())
+	http.Redirect(w, r, s.base+"/", http.StatusSeeOther)
 }

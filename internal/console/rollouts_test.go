@@ -87,7 +87,7 @@ func TestRollouts(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed = filepath.Join(filepath.Dir(changed), "changed")
-	s := newSite(t, Options{Look: looked(1), Rollouts: []string{dir, changed, filepath.Join(dir, "nowhere")}, Now: func() time.Time { return time.Date(2027, 1, 2, 3, 5, 0, 0, time.UTC) }})
+	s := newSite(t, Options{Database: Database{Look: looked(1), Rollouts: []string{dir, changed, filepath.Join(dir, "nowhere")}}, Now: func() time.Time { return time.Date(2027, 1, 2, 3, 5, 0, 0, time.UTC) }})
 	s.login(t)
 	for path, want := range map[string][]string{
 		"/rollouts": {"may not begin", "&lt;i&gt;change", "&lt;b&gt;axel&lt;/b&gt;", "does not hold", "there is no log"},

@@ -13,42 +13,50 @@ var static embed.FS
 // A page is one entry of the menu.
 type page struct {
 	Path, Name string
-	serve      func(c *Console, w http.ResponseWriter, r *http.Request)
+	serve      func(s *subject, w http.ResponseWriter, r *http.Request)
 }
 
 // pages lists the menu in its order.
 func pages() []page {
 	return []page{
-		{"/", "Overview", (*Console).overview},
-		{"/matrix", "Matrix", (*Console).matrix},
-		{"/findings", "Findings", (*Console).findings},
-		{"/map", "Tenancy map", (*Console).tenancyMap},
-		{"/drift", "Drift", (*Console).drift},
-		{"/rollouts", "Rollouts", (*Console).rollouts},
-		{"/trail", "Trail", (*Console).trail},
-		{"/times", "Times", (*Console).times},
+		{"/", "Overview", (*subject).overview},
+		{"/matrix", "Matrix", (*subject).matrix},
+		{"/findings", "Findings", (*subject).findings},
+		{"/map", "Tenancy map", (*subject).tenancyMap},
+		{"/drift", "Drift", (*subject).drift},
+		{"/rollouts", "Rollouts", (*subject).rollouts},
+		{"/trail", "Trail", (*subject).trail},
+		{"/times", "Times", (*subject).times},
 	}
 }
 
-func (c *Console) routes() http.Handler {
+// routes are the pages of one database. Links among them are relative, so that they stand under any path.
+func (s *subject) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, p := range pages() {
 		path := p.Path
 		if path == "/" {
 			path = "/{$}"
 		}
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { p.serve(c, w, r) })
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { p.serve(s, w, r) })
 	}
-	mux.HandleFunc("GET /table", c.table)
-	mux.HandleFunc("GET /rule", c.rule)
-	mux.HandleFunc("GET /rollout", c.rollout)
-	mux.HandleFunc("GET /trail/stream", c.stream)
-	mux.HandleFunc("GET /chart", c.chart)
-	mux.HandleFunc("POST /look", c.lookAgain)
-	mux.HandleFunc("POST /logout", c.logout)
+	mux.HandleFunc("GET /table", s.table)
+	mux.HandleFunc("GET /rule", s.rule)
+	mux.HandleFunc("GET /rollout", s.rollout)
+	mux.HandleFunc("GET /trail/stream", s.stream)
+	mux.HandleFunc("GET /chart", s.chart)
+	mux.HandleFunc("POST /look", s.lookAgain)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		c.fail(w, r, http.StatusNotFound, "There is no such page.")
+		s.fail(w, r, http.StatusNotFound, "There is no such page.")
 	})
+	return mux
+}
+
+// routes are all that is served: the log-in, and inside behind it.
+func (c *Console) routes(inside http.Handler) http.Handler {
+	known := http.NewServeMux()
+	known.HandleFunc("POST /logout", c.logout)
+	known.Handle("/", inside)
 
 	open := http.NewServeMux() // what is served before anybody has logged in
 	open.HandleFunc("GET /login", c.loginPage)
@@ -58,7 +66,7 @@ func (c *Console) routes() http.Handler {
 		panic(err)
 	}
 	open.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(files)))
-	open.Handle("/", c.known(mux))
+	open.Handle("/", c.known(known))
 	// Requests that another site's page makes change nothing here: SameSite cookies, and the browser's word on where they come from.
 	return c.guarded(http.NewCrossOriginProtection().Handler(open))
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/ringfencehq/ringfence/internal/bounded"
 )
 
 // A File is fleet.yaml. It holds no secret: a DSN stands in the environment, and the file names the variable.
@@ -26,6 +28,7 @@ type Database struct {
 	Config        string            `yaml:"config,omitempty"`         // its ringfence.yaml; default: the one of the working directory
 	Lock          string            `yaml:"lock,omitempty"`           // its accepted state, for drift
 	Rollout       string            `yaml:"rollout,omitempty"`        // the directory of its rollout
+	Bench         []string          `yaml:"bench,omitempty"`          // files of ringfence bench, the earliest first, for the console
 	AppRoles      []string          `yaml:"app_roles,omitempty"`      // replaces inference
 	TenantColumns []string          `yaml:"tenant_columns,omitempty"` // the tenant key's spellings
 	Context       string            `yaml:"context,omitempty"`        // the setting that holds the tenant
@@ -35,12 +38,7 @@ const maxFile = 4 << 20
 
 // Read reads a fleet.yaml strictly.
 func Read(path string) (*File, error) {
-	in, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the fleet: %w", err)
-	}
-	defer in.Close()
-	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	text, err := bounded.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the fleet: %w", err)
 	}
@@ -51,6 +49,10 @@ func Read(path string) (*File, error) {
 func Parse(text []byte) (*File, error) {
 	if len(text) > maxFile {
 		return nil, errors.New("reading the fleet: the file is over 4 MiB")
+	}
+	text, err := bounded.YAML(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the fleet: %w", err)
 	}
 	var f File
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
@@ -65,6 +67,8 @@ func Parse(text []byte) (*File, error) {
 		switch {
 		case d.Name == "":
 			return nil, fmt.Errorf("reading the fleet: databases[%d] has no name", i)
+		case !nameable(d.Name):
+			return nil, fmt.Errorf("reading the fleet: the name of databases[%d] is no name: up to %d letters that can be printed, without a slash", i, longestName)
 		case seen[d.Name]:
 			return nil, fmt.Errorf("reading the fleet: the name %q is there twice", d.Name)
 		case d.DSN == "" || strings.ContainsAny(d.DSN, "=/: "):
@@ -76,6 +80,15 @@ func Parse(text []byte) (*File, error) {
 		return nil, errors.New("reading the fleet: it lists no databases")
 	}
 	return &f, nil
+}
+
+// longestName bounds a database's name in letters.
+const longestName = 100
+
+// nameable reports whether a database may go by the name: it stands in lines that people read and in addresses of the console.
+func nameable(name string) bool {
+	return len([]rune(name)) <= longestName && name != "." && name != ".." &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r == '\\' || r == unicode.ReplacementChar || !unicode.IsPrint(r) })
 }
 
 // In returns the databases of any of the groups; all, where none is given. A group that no database has is an error.

@@ -35,6 +35,9 @@ const (
 
 var verdicts = []Verdict{Found, Unknown, Clean}
 
+// Verdicts returns them, worst first.
+func Verdicts() []Verdict { return slices.Clone(verdicts) }
+
 // A Line is one database's answer.
 type Line struct {
 	Name    string            `json:"name"`
@@ -115,14 +118,17 @@ func Ask(ctx context.Context, v Verb, targets []*Target, o Options) (*Document, 
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("asking the fleet: %w", ctx.Err())
 	}
-	slices.SortFunc(lines, func(a, b Line) int {
-		return cmp.Or(cmp.Compare(slices.Index(verdicts, a.Verdict), slices.Index(verdicts, b.Verdict)), -cmp.Compare(a.Weight, b.Weight), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(lines, Worse)
 	d := &Document{Schema: SchemaVersion, Verb: v.Name, Databases: lines, Summary: map[Verdict]int{Found: 0, Unknown: 0, Clean: 0}}
 	for _, l := range lines {
 		d.Summary[l.Verdict]++
 	}
 	return d, nil
+}
+
+// Worse orders lines, the worst first.
+func Worse(a, b Line) int {
+	return cmp.Or(cmp.Compare(slices.Index(verdicts, a.Verdict), slices.Index(verdicts, b.Verdict)), -cmp.Compare(a.Weight, b.Weight), cmp.Compare(a.Name, b.Name))
 }
 
 // one asks one database. Whatever breaks makes it unknown, and nothing else.
@@ -148,13 +154,18 @@ func one(ctx context.Context, v Verb, t *Target, limit time.Duration) (l Line) {
 	}()
 	var err error
 	if l, err = v.Ask(ctx, t); err != nil {
-		l = Line{Verdict: Unknown, Why: strings.Join(strings.Fields(err.Error()), " ")}
+		l = Untold(err)
 	}
 	return l
 }
 
-// model reads a target's catalogue as a model.
-func (t *Target) model(ctx context.Context) (*tenancy.Model, error) {
+// Untold is the line of a question that could not be answered.
+func Untold(err error) Line {
+	return Line{Verdict: Unknown, Why: strings.Join(strings.Fields(err.Error()), " ")}
+}
+
+// Model reads a target's catalogue as a model.
+func (t *Target) Model(ctx context.Context) (*tenancy.Model, error) {
 	conn, err := t.Connect(ctx)
 	if err != nil {
 		return nil, err

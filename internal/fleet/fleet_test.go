@@ -84,9 +84,13 @@ func TestAsk(t *testing.T) {
 func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
 		"databases: [{name: a, dsn_env: A, groups: [x]}, {name: b, dsn_env: B}]": "<nil>",
-		"databases: []":             "reading the fleet: it lists no databases",
-		"":                          "reading the fleet: it lists no databases",
-		"databases: [{dsn_env: A}]": "reading the fleet: databases[0] has no name",
+		"databases: []":                       "reading the fleet: it lists no databases",
+		"":                                    "reading the fleet: it lists no databases",
+		"databases: [{dsn_env: A}]":           "reading the fleet: databases[0] has no name",
+		"databases: [{name: .., dsn_env: A}]": "reading the fleet: the name of databases[0] is no name: up to 100 letters that can be printed, without a slash",
+		`databases: [{name: "a\e[2J", dsn_env: A}]`:                  "reading the fleet: the name of databases[0] is no name: up to 100 letters that can be printed, without a slash",
+		`databases: [{name: "a\u202eb", dsn_env: A}]`:                "reading the fleet: the name of databases[0] is no name: up to 100 letters that can be printed, without a slash",
+		"databases: [{name: a/b, dsn_env: A}]":                       "reading the fleet: the name of databases[0] is no name: up to 100 letters that can be printed, without a slash",
 		"databases: [{name: a, dsn_env: A}, {name: a, dsn_env: B}]":  `reading the fleet: the name "a" is there twice`,
 		"databases: [{name: a, dsn_env: 'postgres://u:s3cret@h/d'}]": `reading the fleet: dsn_env of "a" has to name a variable, not hold a DSN`,
 		"databases: [{name: a, dsn: 'postgres://u:s3cret@h/d'}]":     `reading the fleet: line 1: unknown field "dsn"`,
@@ -166,6 +170,23 @@ func TestVerbs(t *testing.T) {
 			for _, l := range d.Databases {
 				t.Logf("%+v", l)
 			}
+		}
+	}
+}
+
+// A database whose application nobody knows is unknown, and its line says that it is for this.
+func TestUnjudgedSaysWhy(t *testing.T) {
+	db := pgtest.DB(t)
+	pgtest.LoadSQL(t, db, isolated)
+	nobody := target("nobody", db.DSN(pg.Superuser), "", nil)
+	nobody.Infer = func(s *catalog.Snapshot) (*tenancy.Model, error) { return tenancy.Infer(s, tenancy.Options{}) }
+	for _, v := range []Verb{auditVerb, proveVerb} {
+		d, err := Ask(t.Context(), v, []*Target{nobody}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := d.Databases[0]; l.Verdict != Unknown || !strings.Contains(l.Why, "no application role is known") {
+			t.Errorf("%s: %s, %s", v.Name, l.Verdict, l.Why)
 		}
 	}
 }

@@ -29,19 +29,24 @@ var driftVerb = Verb{
 		if err != nil {
 			return Line{}, err
 		}
-		l := Line{Verdict: Clean, Counts: map[string]int{}}
-		for d, n := range r.Count() {
-			l.Counts[string(d)] = n
-		}
-		widened, unclear := l.Counts[string(drift.Widened)], l.Counts[string(drift.Unknown)]
-		switch {
-		case widened > 0:
-			l.Verdict = Found
-		case !r.Clean():
-			l.Verdict = Unknown
-		}
-		l.Weight = widened*1e4 + unclear
-		l.Why = fmt.Sprintf("%d widened, %d unknown, %d narrowed, %d neutral", widened, unclear, l.Counts[string(drift.Narrowed)], l.Counts[string(drift.Neutral)])
-		return l, nil
+		return OfDrift(r.Count()), nil
 	},
+}
+
+// OfDrift judges changes by how many there are of each direction.
+func OfDrift(changes map[drift.Direction]int) Line {
+	l := Line{Verdict: Clean, Counts: map[string]int{}}
+	for d, n := range changes {
+		l.Counts[string(d)] = n
+	}
+	widened, unclear := changes[drift.Widened], changes[drift.Unknown]
+	switch {
+	case widened > 0:
+		l.Verdict = Found
+	case unclear > 0:
+		l.Verdict = Unknown
+	}
+	l.Weight = widened*1e4 + unclear
+	l.Why = fmt.Sprintf("%d widened, %d unknown, %d narrowed, %d neutral", widened, unclear, changes[drift.Narrowed], changes[drift.Neutral])
+	return l
 }

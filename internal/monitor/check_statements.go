@@ -8,8 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ringfencehq/ringfence/internal/live"
 	"github.com/ringfencehq/ringfence/internal/metrics"
-	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 // statement is what pg_stat_statements counted of one: its text is not read, since it may hold values.
@@ -58,27 +58,28 @@ which is what a policy or a missing context does to it; unknown without the exte
 	},
 }
 
-// readStatements reads the counts of this database's statements.
+// statementsMost bounds how many statements are compared: those called most.
+const statementsMost = 50000
+
+// readStatements reads the counts of this database's statements, whoever ran them.
 func readStatements(ctx context.Context, conn *pgx.Conn) (map[int64]statement, error) {
-	var schema string
-	err := conn.QueryRow(ctx, "SELECT n.nspname FROM pg_catalog.pg_extension x JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'pg_stat_statements'").Scan(&schema)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, errors.New("pg_stat_statements is not installed in this database")
-	}
+	schema, err := live.StatementsSchema(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := conn.Query(ctx, `SELECT queryid, sum(calls)::bigint, sum(rows)::bigint FROM `+pg.Ident(schema, "pg_stat_statements")+`
-		WHERE dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND queryid IS NOT NULL GROUP BY queryid LIMIT 50000`)
+	if schema == "" {
+		return nil, errors.New("pg_stat_statements is not installed in this database")
+	}
+	all, err := live.Statements(ctx, conn, schema, nil, statementsMost)
 	if err != nil {
 		return nil, err
 	}
 	out := map[int64]statement{}
-	var id int64
-	var s statement
-	_, err = pgx.ForEachRow(rows, []any{&id, &s.calls, &s.rows}, func() error {
-		out[id] = statement{s.calls, s.rows, s.rows > 0}
-		return nil
-	})
-	return out, err
+	for _, s := range all {
+		sum := out[s.ID]
+		sum.calls, sum.rows = sum.calls+s.Calls, sum.rows+s.Rows
+		sum.gave = sum.rows > 0
+		out[s.ID] = sum
+	}
+	return out, nil
 }

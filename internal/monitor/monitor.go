@@ -17,6 +17,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/drift"
+	"github.com/ringfencehq/ringfence/internal/live"
 	"github.com/ringfencehq/ringfence/internal/metrics"
 	"github.com/ringfencehq/ringfence/internal/notify"
 	"github.com/ringfencehq/ringfence/internal/prove"
@@ -226,8 +227,7 @@ func (m *Monitor) tell(ctx context.Context, c Check, r Result) {
 type memory struct {
 	tables     map[string]bool // of the first run, where there is no accepted state
 	statements map[int64]statement
-	logFile    string
-	logAt      int64
+	log        live.Log
 }
 
 // An eye is one run's look at the database: the connection, and what several checks need, read once.

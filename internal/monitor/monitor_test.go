@@ -210,26 +210,6 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-// The states of one database are counted in both forms of log, and a line that is not whole waits.
-func TestCountStates(t *testing.T) {
-	line := func(database, state, message string) string {
-		return fmt.Sprintf("2026-03-01 02:00:00 UTC,\"app\",%q,1,\"::1\",s,1,\"SELECT\",2026-03-01,1/1,0,ERROR,%s,\"%s\",,,\n", database, state, message)
-	}
-	text := line("mine", "42501", "denied, \"\"42704\"\"\nsecond line") + line("other", "42501", "x") + line("mine", "22P02", "y") + line("mine", "40001", "z")
-	want := map[string]int{"42501": 1, "42704": 0, "22P02": 1}
-	if d := cmp.Diff(want, countStates("csvlog", []byte(text), "mine")); d != "" {
-		t.Error(d)
-	}
-	cut := []byte(text + "2026-03-01,\"app\",\"mine\",1,\"half\n")
-	if n := wholeLines(cut); string(cut[:n]) != text {
-		t.Errorf("cut at %d of %d", n, len(text))
-	}
-	text = `{"dbname":"mine","state_code":"42704"}` + "\n" + `{"dbname":"other","state_code":"42704"}` + "\nnot JSON\n"
-	if d := cmp.Diff(map[string]int{"42501": 0, "42704": 1, "22P02": 0}, countStates("jsonlog", []byte(text), "mine")); d != "" {
-		t.Error(d)
-	}
-}
-
 // Errors of isolation in the server's own log are seen, from the second run on.
 func TestErrors(t *testing.T) {
 	server := pgtest.ServerWith(t, pg.EmbeddedOptions{InMemory: true, NoFsync: true, Config: map[string]string{"logging_collector": "on", "log_destination": "csvlog", "shared_preload_libraries": "pg_stat_statements"}})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/bench"
+	"github.com/ringfencehq/ringfence/internal/english"
 )
 
 // OfBench makes the report of timings.
@@ -75,7 +76,7 @@ func worseWords(c bench.Case) string {
 
 func benchSummary(d *bench.Document) string {
 	s := d.Summary
-	return fmt.Sprintf("%d cases: %d worse by more than a fifth, %d without an index, %d unknown", s.Cases, s.Worse, s.NoIndex, s.Unknown)
+	return fmt.Sprintf("%s: %d worse by more than a fifth, %d without an index, %d unknown", english.Count(s.Cases, "case"), s.Worse, s.NoIndex, s.Unknown)
 }
 
 func (m marker) bench(d *bench.Document) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/bench"
+	"github.com/ringfencehq/ringfence/internal/english"
 )
 
 // compareTables are a before-and-after report as titled tables, which text, Markdown and HTML all show.
@@ -90,7 +91,7 @@ func compareSentences(d *Compare) []string {
 	s := d.Summary
 	var out []string
 	if len(d.Holes) > 0 {
-		out = append(out, fmt.Sprintf("Before, %d ways led to another tenant's row (worst CVSS base score %.1f); now %d do (%.1f), and %d are open on purpose.",
+		out = append(out, fmt.Sprintf("Ways that lead to another tenant's row: %d before (worst CVSS base score %.1f), %d now (%.1f), and %d open on purpose.",
 			s.OpenBefore, s.WorstBefore, s.OpenAfter, s.WorstAfter, s.Accepted))
 		out = append(out, "A class's CVSS v3.1 base vector is computed from the commands that were open in it: used over the network, with an ordinary tenant's account, without help; complexity is high where something has to be guessed.")
 		out = append(out, fmt.Sprintf("%d of the ways of before are closed: by proof, by an attack that held, or because the way does not exist any more.", s.Closed))
@@ -100,13 +101,13 @@ func compareSentences(d *Compare) []string {
 		if s.BuildSeconds == 0 {
 			took = "no run tells how long they took"
 		}
-		out = append(out, fmt.Sprintf("%d indexes were made: %s, %s.", len(d.Indexes), bytesText(s.IndexBytes), took))
+		out = append(out, fmt.Sprintf("Made: %s (%s, %s).", english.Count(len(d.Indexes), "index"), bytesText(s.IndexBytes), took))
 	}
 	if len(d.Triggers) > 0 {
-		out = append(out, fmt.Sprintf("%d triggers were made.", len(d.Triggers)))
+		out = append(out, fmt.Sprintf("Made: %s.", english.Count(len(d.Triggers), "trigger")))
 	}
 	if len(d.Queries) > 0 {
-		out = append(out, fmt.Sprintf("%d queries were timed before and after: %d are slower by more than a fifth and more than %.1f ms.", len(d.Queries), s.Worse, bench.LeastEffect))
+		out = append(out, fmt.Sprintf("Timed before and after: %s, of which %d slower by more than a fifth and more than %.1f ms.", english.Count(len(d.Queries), "query"), s.Worse, bench.LeastEffect))
 	}
 	return out
 }

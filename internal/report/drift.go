@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/drift"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -73,7 +74,7 @@ func (p *printer) effects(all []drift.Effect) {
 		p.effect(e)
 	}
 	if neutral > 0 {
-		p.line("    %d more ways, which let nobody reach more or less", neutral)
+		p.line("    %s, by which nobody reaches more or less", english.Count(neutral, "more way"))
 	}
 }
 

@@ -6,20 +6,11 @@ import (
 	"github.com/ringfencehq/ringfence/internal/audit"
 	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/reach"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
-// safe makes control characters and marks of direction in a name or value visible, so that it cannot move the cursor, forge a
-// line or show itself in another order. What is not UTF-8 becomes U+FFFD too.
-func safe(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r < 0x20, r >= 0x7f && r < 0xa0, r == 0x61c, r == 0x200e, r == 0x200f, r == 0x2028, r == 0x2029,
-			r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfffe, r == 0xffff:
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
+// safe makes one line of a name or value that does nothing where it is shown.
+func safe(s string) string { return visible.Line(s) }
 
 // A level is how grave something is in the words that annotations and SARIF share.
 type level string

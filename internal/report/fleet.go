@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/fleet"
 )
 
@@ -21,7 +22,8 @@ func (p *printer) fleet(d *fleet.Document) {
 	}
 	for _, l := range d.Databases {
 		name := safe(l.Name)
-		p.line("%s%s  %s%s  %s", p.paint(fleetColor[l.Verdict], string(l.Verdict)), strings.Repeat(" ", 7-len(l.Verdict)),
+		verdict := safe(string(l.Verdict)) // a saved document may hold any word
+		p.line("%s%s  %s%s  %s", p.paint(fleetColor[l.Verdict], verdict), strings.Repeat(" ", max(0, 7-len([]rune(verdict)))),
 			name, strings.Repeat(" ", width-len([]rune(name))), safe(l.Why))
 	}
 	p.line("")
@@ -29,11 +31,11 @@ func (p *printer) fleet(d *fleet.Document) {
 }
 
 func fleetSummary(d *fleet.Document) string {
-	return fmt.Sprintf("%s of %d databases: %d found, %d unknown, %d clean", d.Verb, len(d.Databases), d.Summary[fleet.Found], d.Summary[fleet.Unknown], d.Summary[fleet.Clean])
+	return fmt.Sprintf("%s of %s: %d found, %d unknown, %d clean", safe(d.Verb), english.Count(len(d.Databases), "database"), d.Summary[fleet.Found], d.Summary[fleet.Unknown], d.Summary[fleet.Clean])
 }
 
 func (m marker) fleet(d *fleet.Document) {
-	m.title(2, "Ringfence fleet "+d.Verb)
+	m.title(2, "Ringfence fleet "+safe(d.Verb))
 	m.line(fleetSummary(d))
 	var rows [][]string
 	for _, l := range d.Databases {
@@ -42,7 +44,7 @@ func (m marker) fleet(d *fleet.Document) {
 			labels = append(labels, safe(k+"="+v))
 		}
 		slices.Sort(labels)
-		rows = append(rows, []string{string(l.Verdict), safe(l.Name), safe(l.Why), safe(strings.Join(l.Groups, ", ")), strings.Join(labels, ", "), fmt.Sprintf("%.2f", l.Seconds)})
+		rows = append(rows, []string{safe(string(l.Verdict)), safe(l.Name), safe(l.Why), safe(strings.Join(l.Groups, ", ")), strings.Join(labels, ", "), fmt.Sprintf("%.2f", l.Seconds)})
 	}
 	m.table("Databases", []string{"Verdict", "Database", "Why", "Groups", "Labels", "Seconds"}, rows)
 }

@@ -97,10 +97,12 @@ func exampleFix(same []audit.Finding) string {
 	return ""
 }
 
-// A site is where one rule found the same thing.
+// A site is where one rule found the same thing, for one role or for several.
 type site struct {
 	Objects     []string
 	Detail, Way string
+
+	roles []string
 }
 
 // sitesOf gathers findings of one rule that say the same of several objects, in the order in which each is met first.
@@ -108,15 +110,25 @@ func sitesOf(same []audit.Finding) []site {
 	var out []site
 	at := map[[2]string]int{}
 	for _, f := range same {
-		key := [2]string{f.Detail, wayOf(f)}
+		key := [2]string{f.Detail, wayOf(f, "")}
 		n, met := at[key]
 		if !met {
 			n, at[key] = len(out), len(out)
-			out = append(out, site{Detail: f.Detail, Way: wayOf(f)})
+			out = append(out, site{Detail: f.Detail})
 		}
-		out[n].Objects = append(out[n].Objects, f.Object)
+		s := &out[n]
+		s.Objects, s.roles = with(s.Objects, f.Object), with(s.roles, f.Role)
+		s.Way = wayOf(f, strings.Join(s.roles, " or "))
 	}
 	return out
+}
+
+// with adds a word that is not there yet.
+func with(words []string, word string) []string {
+	if slices.Contains(words, word) {
+		return words
+	}
+	return append(words, word)
 }
 
 // soft lets a line break within long names, where their parts meet.
@@ -131,12 +143,12 @@ func soft(s string) template.HTML {
 	return template.HTML(b.String())
 }
 
-// wayOf is the way of a finding that leads over something, or "".
-func wayOf(f audit.Finding) string {
+// wayOf is the way of a finding that leads over something, as those roles go it, or "".
+func wayOf(f audit.Finding, roles string) string {
 	if f.Role == "" || len(f.Path) == 0 {
 		return ""
 	}
-	return way(f.Role, f.Path, f.Command)
+	return way(roles, f.Path, f.Command)
 }
 
 // grave reports whether a finding's group stands open when the page is opened.
@@ -152,6 +164,6 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"stations": Stations, "values": Values, "variant": Variant, "join": strings.Join, "example": exampleFix, "sites": sitesOf, "soft": soft, "grave": grave, "number": isNumber,
 	"lines": func(s string) []string { return strings.Split(s, "\n") },
 	"words": orNone, "version": func(n int) string { return fmt.Sprintf("%d.%d", n/10000, n%10000) },
-	"question": question, "answer": answer, "decidedOn": decidedOn, "stood": stood, "item": item, "counts": countsWord,
+	"question": question, "answer": answer, "decidedOn": decidedOn, "stood": stood, "stands": stands, "item": item, "counts": countsWord, "next": next,
 	"background": func() string { return background },
 }).Parse(htmlPage + htmlDecision))

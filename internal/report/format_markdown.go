@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/reach"
 )
@@ -243,7 +244,7 @@ func (m marker) cells(cells []prove.Cell) {
 
 func (m marker) plan(r *Report) {
 	m.title(2, "Ringfence plan")
-	m.line(fmt.Sprintf("%d steps, %d withheld", len(r.Plan.Steps), len(r.Plan.Withheld)))
+	m.line(fmt.Sprintf("%s, %d withheld", english.Count(len(r.Plan.Steps), "step"), len(r.Plan.Withheld)))
 	var steps, withheld [][]string
 	for i, s := range r.Plan.Steps {
 		steps = append(steps, []string{fmt.Sprint(i + 1), fmt.Sprint(s.Wave), s.Kind, safe(s.Object), lockWords(s), strings.Join(s.Danger, ", ")})

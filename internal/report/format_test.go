@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +23,9 @@ import (
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
-// hostile is a name that tries to end a line, a cell, an attribute and a command, and to show itself backwards.
-const hostile = "a\n::error::b|c`d\"e'<f>&g]]>\x1b[31m\u202eh @team #1 %0A https://x.example ![i](j)"
+// hostile is a name that tries to end a line, a cell, an attribute and a command, to speak to the runner of a build, to hide, and to
+// show itself backwards.
+const hostile = "a\n::error::b|c`d\"e'<f>&g]]>\x1b[31m\u202eh @team #1 %0A https://x.example ![i](j) ##[error] ##vso[x] z\u200bw ::stop ::stop ::stop"
 
 func samples() map[string]*Report {
 	s, n := Server{VersionNum: 150018, Database: hostile}, hostile
@@ -103,18 +105,21 @@ func TestFormats(t *testing.T) {
 func TestHostileNamesStayNames(t *testing.T) {
 	for _, f := range Formats() {
 		for name, r := range samples() {
-			if f.Name == "json" || f.Writes != nil && !f.Writes(r) {
+			if f.Writes != nil && !f.Writes(r) {
 				continue
 			}
 			out := string(write(t, f, r))
-			if strings.ContainsAny(out, "\x1b\u202e") {
+			if strings.ContainsAny(out, "\x1b\u202e\u200b") {
 				t.Errorf("%s of %s lets control characters through", f.Name, name)
+			}
+			if runner := regexp.MustCompile(`##\w*\[`); f.Name != "html" && runner.MatchString(out) {
+				t.Errorf("%s of %s speaks to the runner of a build", f.Name, name)
 			}
 			if f.Name == "html" { // whose lines mean nothing
 				continue
 			}
 			for _, line := range strings.Split(out, "\n") {
-				if f.Name == "github" && line != "" && strings.Count(line, "title=") != 1 || strings.HasPrefix(line, "::error::") {
+				if f.Name == "github" && line != "" && strings.Count(line, "title=") != 1 || f.Name != "github" && strings.HasPrefix(strings.TrimSpace(line), "::") {
 					t.Errorf("%s of %s: a name began the line %q", f.Name, name, line)
 				}
 			}
@@ -169,6 +174,23 @@ func TestJSONIsReadBack(t *testing.T) {
 		}
 		if diff := cmp.Diff(r, back, cmpopts.IgnoreUnexported(prove.Cell{})); diff != "" {
 			t.Errorf("%s: -wrote +read:\n%s", name, diff)
+		}
+	}
+}
+
+// A document that goes on and on with next to nothing is refused before it fills the memory; one that was written is read.
+func TestReadJSONIsBounded(t *testing.T) {
+	endless := `{"schema":"` + AuditVersion + `","findings":[` + strings.Repeat("{},", maxDocument/128+1) + "{}]}"
+	if _, err := ReadJSON(strings.NewReader(endless)); err == nil || !strings.Contains(err.Error(), "more objects") {
+		t.Error(err)
+	}
+	for name, r := range samples() {
+		var b bytes.Buffer
+		if err := WriteJSON(&b, r.Document()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadJSON(&b); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -4,19 +4,21 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/audit"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 var textFormat = Format{
 	Name: "text", Doc: "for people, on a terminal",
 	Write: func(w io.Writer, r *Report, o Options) error {
 		b := bufio.NewWriter(w)
-		p := &printer{w: b, color: o.Color, width: o.Width}
+		p := &printer{w: b, color: o.Color, width: o.Width, details: o.Details}
 		if p.width <= 0 {
 			p.width = 100
 		}
@@ -61,9 +63,26 @@ type printer struct {
 	w     io.Writer
 	color bool
 	width int
+	// details: see Options.
+	details bool
 }
 
-func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+// ours are the colours that paint writes.
+var ours = regexp.MustCompile("\x1b\\[(0|1|2|31|32|33|36|1;31)m")
+
+// line writes a line. Of a terminal's language nothing leaves it but our own colours, whatever words a document holds.
+func (p *printer) line(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	var b strings.Builder
+	at := 0
+	for _, m := range ours.FindAllStringIndex(text, -1) {
+		b.WriteString(visible.Text(text[at:m[0]]))
+		b.WriteString(text[m[0]:m[1]])
+		at = m[1]
+	}
+	b.WriteString(visible.Text(text[at:]))
+	fmt.Fprintln(p.w, b.String())
+}
 
 var ansi = map[string]string{"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2", "good": "32", "dim": "2", "bold": "1"}
 
@@ -110,6 +129,9 @@ func (p *printer) audit(a *Audit) {
 		}
 	}
 	p.line("\n%s", p.totals(a.Summary))
+	if len(a.Model.TenantColumns) == 0 {
+		p.wrapped("", "No tenant key was found, so nothing here says whether tenants are kept apart. Name it by --tenant-column, or in the file that ringfence init writes.")
+	}
 	if len(a.Findings) > 0 {
 		p.line("%s", p.paint("dim", "ringfence explain ID tells more about a finding; ringfence plan writes the steps that mend them."))
 	}
@@ -185,16 +207,30 @@ func (p *printer) findings(same []audit.Finding) {
 	p.line("")
 }
 
-// mostObjects is how many objects of one detail a terminal is given.
-const mostObjects = 40
+// A terminal is given so many objects of one detail, and so many details of one thing; other formats have all.
+const (
+	mostObjects = 40
+	mostPlaces  = 20
+	listsAll    = "--format json or html lists all"
+)
+
+// shorten leaves the first words of a list, and says how many more there are and where.
+func shorten(words []string, most int, where string) []string {
+	if len(words) <= most {
+		return words
+	}
+	return append(slices.Clone(words[:most]), fmt.Sprintf("and %d more (%s)", len(words)-most, where))
+}
 
 // places writes where one rule found something: an object and its detail each; many objects with one detail share it.
 func (p *printer) places(same []audit.Finding) {
-	for _, s := range sitesOf(same) {
-		shown := s.Objects
-		if len(shown) > mostObjects {
-			shown = append(slices.Clone(shown[:mostObjects]), fmt.Sprintf("and %d more (--format json or html lists all)", len(s.Objects)-mostObjects))
+	sites := sitesOf(same)
+	for i, s := range sites {
+		if i == mostPlaces {
+			p.line("    and %d more (%s)", len(sites)-i, listsAll)
+			return
 		}
+		shown := shorten(s.Objects, mostObjects, listsAll)
 		if len(shown) > 3 {
 			p.wrapped("    ", safe(strings.Join(shown, ", ")))
 			p.site(s)

@@ -12,8 +12,9 @@ type Format struct {
 
 // Options say for whom a document is written.
 type Options struct {
-	Color bool // ANSI colours, for a terminal
-	Width int  // columns to wrap at; 0: 100
+	Color   bool // ANSI colours, for a terminal
+	Width   int  // columns to wrap at; 0: 100
+	Details bool // each leak by itself, where text would put those of one cause together
 }
 
 // Formats returns every format, the one for people first.

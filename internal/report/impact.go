@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/impact"
 )
 
@@ -24,77 +26,82 @@ func (p *printer) impact(d *impact.Document) {
 				if t.Accepted != nil {
 					word, colour = "ACCEPTED", "dim"
 				}
-				p.line("%s  %s: %s rows %s", p.paint(colour, word), safe(t.Table), about(t, l.Rows), l.Cause.Words())
+				p.line("%s  %s: %s %s", p.paint(colour, word), safe(t.Table), about(t, l.Rows), l.Cause.Words())
 				p.wrapped("    ", l.Fix)
 			}
 		}
-		if t.Unknown != "" {
-			p.wrapped(p.paint("medium", "UNKNOWN")+"  ", safe(t.Table)+": "+safe(t.Unknown))
-		}
 		if t.Accepted != nil {
+			if t.Unknown != "" {
+				p.wrapped(p.paint("dim", "UNKNOWN")+"  ", safe(t.Table)+": "+safe(t.Unknown))
+			}
 			p.wrapped("    ", fmt.Sprintf("accepted by %s: %s", safe(t.Accepted.By), safe(t.Accepted.Reason)))
 		}
 	}
-	for _, f := range fates(d) {
-		p.wrapped("  ", safe(f.words))
-		p.wrapped("      ", safe(strings.Join(f.tables, ", ")))
+	for _, f := range unknowns(d) {
+		p.wrapped(p.paint("medium", "UNKNOWN")+"  ", safe(f.key))
+		p.objects(f.names)
 	}
-	for _, r := range d.Revoked {
-		p.wrapped("  ", safe(revokedWords(r)))
+	for _, f := range append(fates(d), revocations(d)...) {
+		p.wrapped("  ", safe(f.key))
+		p.objects(f.names)
 	}
 	s := d.Summary
-	p.line("%d tables: %d with an unexpected loss (%d rows), %d unknown, %d accepted", s.Tables, s.Unexpected, s.Rows, s.Unknown, s.Accepted)
+	p.line("%s: %d with an unexpected loss (%s), %d unknown, %d accepted", english.Count(s.Tables, "table"), s.Unexpected, english.Count(s.Rows, "row"), s.Unknown, s.Accepted)
 	if s.Unexpected+s.Unknown > 0 {
 		p.wrapped("", fmt.Sprintf("ringfence apply stops at these (exit 4 or 5): correct the data; or accept them in ringfence.yaml with id %s, object, reason, by and until; or --allow %s, --allow %s.",
 			impact.AcceptanceID, impact.AllowUnexpected, impact.AllowUnknown))
 	}
 }
 
+// objects names what shares one line's fate.
+func (p *printer) objects(names []string) {
+	p.wrapped("      ", safe(strings.Join(shorten(names, mostObjects, "impact.json lists all"), ", ")))
+}
+
 // about writes a number of rows: one that comes from a part of the table only is the least.
 func about(t *impact.Table, rows int64) string {
 	if t.Counted.Exact {
-		return fmt.Sprint(rows)
+		return english.Count(rows, "row")
 	}
-	return fmt.Sprintf("at least %d (a part of the table was looked at, %.1f %%)", rows, t.Counted.Share*100)
+	return fmt.Sprintf("at least %s (a part of the table was looked at, %.1f %%)", english.Count(rows, "row"), t.Counted.Share*100)
 }
 
-// A fate is what becomes of a role's commands, and the tables that share it.
-type fate struct {
-	words  string
-	tables []string
-}
+// A fate is what becomes of something, with the tables that share it.
+type fate = gathered[string]
 
-// fates tell what becomes of each role's commands, in the order in which each is met first.
+// fates tell what becomes of each role's commands.
 func fates(d *impact.Document) []fate {
-	var out []fate
-	at := map[string]int{}
+	var l gathering[string]
 	for i := range d.Impact {
 		for _, words := range effectWords(&d.Impact[i]) {
-			n, met := at[words]
-			if !met {
-				n, at[words] = len(out), len(out)
-				out = append(out, fate{words: words})
-			}
-			out[n].tables = append(out[n].tables, d.Impact[i].Table)
+			l.add(words, d.Impact[i].Table)
 		}
 	}
-	return out
+	return l.list
+}
+
+// unknowns tell of which tables it is not known who loses what, and why, where nobody accepted that.
+func unknowns(d *impact.Document) []fate {
+	var l gathering[string]
+	for i := range d.Impact {
+		if t := &d.Impact[i]; t.Unknown != "" && t.Accepted == nil {
+			l.add(t.Unknown, t.Table)
+		}
+	}
+	return l.list
 }
 
 // effectWords tell what becomes of each role's commands on one table, the ones of one fate in one line.
 func effectWords(t *impact.Table) []string {
-	var order []impact.Effect
-	commands := map[impact.Effect][]string{}
+	var commands gathering[impact.Effect]
 	for _, e := range t.Effects {
 		key := e
 		key.Command, key.Why = "", ""
-		if commands[key] == nil {
-			order = append(order, key)
-		}
-		commands[key] = append(commands[key], e.Command)
+		commands.add(key, e.Command)
 	}
 	var out []string
-	for _, e := range order {
+	for _, g := range commands.list {
+		e := g.key
 		verb, then := e.Change, fmt.Sprintf("%s today, %s then", e.Before, e.After)
 		switch e.Change {
 		case "none":
@@ -102,30 +109,37 @@ func effectWords(t *impact.Table) []string {
 		case "unknown":
 			verb, then = "may lose or gain", fmt.Sprintf("%s today, and then it is unknown", e.Before)
 		}
-		words := fmt.Sprintf("%s %s (%s): %s", e.Role, verb, strings.Join(commands[e], ", "), then)
+		words := fmt.Sprintf("%s %s (%s): %s", e.Role, verb, strings.Join(g.names, ", "), then)
 		out = append(out, words)
 	}
 	return out
 }
 
-// revokedWords say which privilege goes.
-func revokedWords(r impact.Revoked) string {
-	role := r.Role
-	if role == "" {
-		role = "PUBLIC"
+// revocations tell which privileges go: those of one role that go from the same objects together.
+func revocations(d *impact.Document) []fate {
+	var goes gathering[[2]string]
+	var l gathering[string]
+	for _, r := range d.Revoked {
+		columns := ""
+		if len(r.Columns) > 0 {
+			columns = " (" + strings.Join(r.Columns, ", ") + ")"
+		}
+		for _, privilege := range r.Privileges {
+			goes.add([2]string{cmp.Or(r.Role, "PUBLIC"), r.Object}, privilege+columns)
+		}
 	}
-	columns := ""
-	if len(r.Columns) > 0 {
-		columns = " (" + strings.Join(r.Columns, ", ") + ")"
+	for _, g := range goes.list {
+		role, object := g.key[0], g.key[1]
+		l.add(role+": no "+strings.Join(g.names, ", ")+" any more on", object)
 	}
-	return fmt.Sprintf("%s: no %s%s any more on %s", role, strings.Join(r.Privileges, ", "), columns, r.Object)
+	return l.list
 }
 
 // impact writes the same as tables.
 func (m marker) impact(d *impact.Document) {
 	m.title(2, "Who loses what")
 	s := d.Summary
-	m.line(fmt.Sprintf("%d tables: %d with an unexpected loss (%d rows), %d unknown, %d accepted.", s.Tables, s.Unexpected, s.Rows, s.Unknown, s.Accepted))
+	m.line(fmt.Sprintf("%s: %d with an unexpected loss (%s), %d unknown, %d accepted.", english.Count(s.Tables, "table"), s.Unexpected, english.Count(s.Rows, "row"), s.Unknown, s.Accepted))
 	var lost, unknown, effects, revoked, tenants [][]string
 	for i := range d.Impact {
 		t := &d.Impact[i]
@@ -146,15 +160,15 @@ func (m marker) impact(d *impact.Document) {
 		}
 	}
 	for _, f := range fates(d) {
-		effects = append(effects, []string{safe(f.words), safe(strings.Join(f.tables, ", "))})
+		effects = append(effects, []string{safe(f.key), safe(strings.Join(f.names, ", "))})
 	}
-	for _, r := range d.Revoked {
-		revoked = append(revoked, []string{safe(revokedWords(r))})
+	for _, f := range revocations(d) {
+		revoked = append(revoked, []string{safe(f.key), safe(strings.Join(f.names, ", "))})
 	}
 	m.table("Unexpected", []string{"Table", "Rows", "What", "What to do", "Accepted"}, lost)
 	m.table("Unknown", []string{"Table", "Why", "Accepted"}, unknown)
 	m.table("By role and command", []string{"Role, command, rows", "Tables"}, effects)
-	m.table("Privileges taken", []string{"What"}, revoked)
+	m.table("Privileges taken", []string{"What", "Objects"}, revoked)
 	m.table("Sampled tenants, each in its own context; without a name: a session without context",
 		[]string{"Table", "Role", "Tenant", "Own rows", "Sees today", "Sees then", "Own rows lost"}, tenants)
 }

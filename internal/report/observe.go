@@ -2,7 +2,9 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/impact"
 )
 
@@ -15,11 +17,17 @@ func observed(o impact.Observed) (role, what string) {
 	if role == "" {
 		role = "(other roles)"
 	}
-	what = fmt.Sprintf("%d %s", o.Count, o.Unit)
+	what = english.Count(o.Count, strings.TrimSuffix(o.Unit, "s"))
 	if o.Unit == "rows" {
-		what = fmt.Sprintf("at most %d rows", o.Count)
+		what = "at most " + what
 	}
 	return role, what + " " + o.Cause.Words()
+}
+
+// observedSum is the whole of it in one line.
+func observedSum(s *impact.Status) string {
+	return fmt.Sprintf("%s under observation: %s without a tenant, at most %s of others",
+		english.Count(s.Summary.Tables, "table"), english.Count(s.Summary.Statements, "statement"), english.Count(s.Summary.Rows, "row"))
 }
 
 func (p *printer) observe(s *impact.Status) {
@@ -43,7 +51,7 @@ func (p *printer) observe(s *impact.Status) {
 	for _, t := range s.Reset {
 		p.line("%s  %s: the statistics were reset after it was installed; its counts are those since", p.paint("medium", "RESET"), safe(t))
 	}
-	p.line("%d tables under observation: %d statements without a tenant, at most %d rows of others", s.Summary.Tables, s.Summary.Statements, s.Summary.Rows)
+	p.line("%s", observedSum(s))
 	for _, n := range s.Notes {
 		p.wrapped("note: ", n)
 	}
@@ -51,7 +59,7 @@ func (p *printer) observe(s *impact.Status) {
 
 func (m marker) observe(s *impact.Status) {
 	m.title(2, "Ringfence observe")
-	m.line(fmt.Sprintf("%d tables under observation: %d statements without a tenant, at most %d rows of others.", s.Summary.Tables, s.Summary.Statements, s.Summary.Rows))
+	m.line(observedSum(s) + ".")
 	var counts, blind, reset [][]string
 	for _, o := range s.Observed {
 		if o.Count > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/plan"
 )
 
@@ -17,7 +18,7 @@ func (p *printer) plan(d *plan.Plan) {
 	}
 	for _, b := range blocks(d.Steps) {
 		p.line("wave %d  %s  %s", b.first.Wave, p.paint("bold", fmt.Sprintf("%-22s", safe(b.first.Kind))), p.paint("dim", lockWords(b.first)))
-		p.wrapped("        ", fmt.Sprintf("%d: %s", len(b.objects), strings.Join(b.objects, ", ")))
+		p.wrapped("        ", fmt.Sprintf("%d: %s", len(b.objects), strings.Join(shorten(b.objects, mostObjects, "plan.json lists all"), ", ")))
 	}
 	if len(d.Withheld) > 0 {
 		p.line("\nWithheld:")
@@ -31,9 +32,9 @@ func (p *printer) plan(d *plan.Plan) {
 		for _, w := range same {
 			objects = append(objects, safe(w.Object))
 		}
-		p.wrapped("  ", fmt.Sprintf("%s on %s: %s%s", same[0].Kind, strings.Join(objects, ", "), safe(same[0].Why), allow))
+		p.wrapped("  ", fmt.Sprintf("%s on %s: %s%s", same[0].Kind, strings.Join(shorten(objects, mostObjects, "plan.json lists all"), ", "), safe(same[0].Why), allow))
 	}
-	p.line("\n%d steps, %d withheld", len(d.Steps), len(d.Withheld))
+	p.line("\n%s, %d withheld", english.Count(len(d.Steps), "step"), len(d.Withheld))
 }
 
 // A block is the steps of one kind in one wave.
@@ -73,7 +74,7 @@ func lockWords(s plan.Step) string {
 		words += ", runs outside a transaction"
 	}
 	if s.Batch > 0 {
-		words += fmt.Sprintf(", %d rows at a time", s.Batch)
+		words += fmt.Sprintf(", %s at a time", english.Count(s.Batch, "row"))
 	}
 	return words
 }

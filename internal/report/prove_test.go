@@ -44,7 +44,7 @@ func proof() *Report {
 	return &Report{Prove: &Prove{
 		Schema: ProveVersion, Server: Server{VersionNum: 150020, Database: "app"},
 		Model: Model{TenantColumns: []string{"tenant_id"}, Contexts: []string{"app.tenant"}, Roles: []tenancy.Role{}, Tables: []Table{}, Questions: []tenancy.Question{}},
-		Cells: cells, Summary: ProveSummary{Isolation: isolation, Inference: inference, Accepted: n}, Notes: []string{"1 leaks were not executed: why & wherefore"},
+		Cells: cells, Summary: ProveSummary{Isolation: isolation, Inference: inference, Accepted: n}, Notes: []string{"not executed: 1 leak: why & wherefore"},
 	}}
 }
 

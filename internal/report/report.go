@@ -13,11 +13,13 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/audit"
 	"github.com/ringfencehq/ringfence/internal/bench"
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/fleet"
 	"github.com/ringfencehq/ringfence/internal/impact"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/rollout"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // A Report is one document of the contract. Exactly one of its parts is set; beside a Plan, Impact says what it takes from whom.
@@ -96,12 +98,20 @@ func ServerOf(m *tenancy.Model) Server {
 func ModelOf(m *tenancy.Model) Model {
 	out := Model{TenantColumns: some(m.TenantColumns), Contexts: []string{}, Roles: some(m.Roles), Tables: []Table{}, Questions: some(m.Questions)}
 	for _, c := range m.Contexts {
-		out.Contexts = append(out.Contexts, c.Name)
+		out.Contexts = append(out.Contexts, contextName(&c))
 	}
 	for _, t := range m.Tables {
 		out.Tables = append(out.Tables, Table{Name: t.Relation.Identity(), Class: t.Class, Key: some(t.Key), Why: t.Why, Confidence: t.Confidence})
 	}
 	return out
+}
+
+// contextName names a claim as ringfence.yaml does, with its place in the document: two claims of one setting are two contexts.
+func contextName(c *tenancy.Context) string {
+	if c.Kind == "claim" {
+		return c.String()
+	}
+	return c.Name
 }
 
 // some returns s, or an empty slice for none: JSON shows a list, never null.
@@ -112,12 +122,17 @@ func some[T any](s []T) []T {
 	return s
 }
 
-// WriteJSON writes the master form: indented, without HTML escapes, ended by a line feed.
+// WriteJSON writes the master form: indented, without HTML escapes, what cannot be seen written out, ended by a line feed.
 func WriteJSON(w io.Writer, doc any) error {
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(doc)
+	if err := enc.Encode(doc); err != nil {
+		return err
+	}
+	_, err := w.Write(visible.JSON(b.Bytes()))
+	return err
 }
 
 // Document returns the part of r that is set.
@@ -154,12 +169,9 @@ const maxDocument = 256 << 20
 
 // ReadJSON reads a document that WriteJSON wrote. What it is, its schema says.
 func ReadJSON(in io.Reader) (*Report, error) {
-	raw, err := io.ReadAll(io.LimitReader(in, maxDocument+1))
+	raw, err := io.ReadAll(bounded.JSON(in, maxDocument))
 	if err != nil {
 		return nil, fmt.Errorf("reading the report: %w", err)
-	}
-	if len(raw) > maxDocument {
-		return nil, fmt.Errorf("reading the report: it is larger than %d MiB", maxDocument>>20)
 	}
 	var head struct {
 		Schema string `json:"schema"`

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,14 +21,69 @@ func question(d *rollout.Document) string {
 func answer(d *rollout.Document) string {
 	s := d.Summary
 	if d.Answer == "GREEN" {
-		return fmt.Sprintf("Yes: all of %d conditions hold, each by a fact that was measured or that a named person signed for.", s.Pass)
+		const by = "by a fact that was measured or that a named person signed for"
+		if n := len(let(d)); n > 0 {
+			return fmt.Sprintf("Yes: %d of %d conditions hold, each %s; %d more only since a named person let pass what is missing there: see what is waived.", s.Pass-n, s.Pass, by, n)
+		}
+		return fmt.Sprintf("Yes: all of %d conditions hold, each %s.", s.Pass, by)
 	}
-	return fmt.Sprintf("No: of %d conditions %d do not hold and %d are not known; what is not known counts as missing.", s.Pass+s.Fail+s.Unknown, s.Fail, s.Unknown)
+	are := func(n int, one, many string) string {
+		return fmt.Sprintf("%d %s", n, map[bool]string{true: one, false: many}[n == 1])
+	}
+	return fmt.Sprintf("No: of %d conditions %s and %s; what is not known counts as missing.", s.Pass+s.Fail+s.Unknown,
+		are(s.Fail, "does not hold", "do not hold"), are(s.Unknown, "is not known", "are not known"))
+}
+
+// next are the commands that go on from here.
+func next(d *rollout.Document) (out []string) {
+	at := " --stage " + d.Stage
+	if !d.Applied.IsZero() {
+		return []string{"nothing: it is applied already; ringfence rollout status tells how it stands"}
+	}
+	if d.Answer == "GREEN" {
+		if d.Window.Open {
+			return []string{"ringfence rollout advance" + at}
+		}
+		return []string{"ringfence rollout advance" + at + ", from " + when(d.Window.Next) + " on"}
+	}
+	for _, g := range shut(d) {
+		if len(g.Facts) == 0 && g.Gate == "sign_offs" {
+			out = append(out, "ringfence rollout sign"+at+" --role ROLE --key KEY, by each person who is asked for")
+		}
+		for _, f := range g.Facts {
+			step := "ringfence rollout rehearse" + at + ", which finds out again what is measured"
+			if f.Name == "on_call_answer" {
+				step = "ringfence rollout attest" + at + " --fact on_call_answer --text \"…\" --key KEY, by whoever saw it"
+			}
+			if f.Stands != "pass" && f.Stands != "waived" && !slices.Contains(out, step) {
+				out = append(out, step)
+			}
+		}
+	}
+	return out
+}
+
+// let are the gates that pass since a person let a fact pass.
+func let(d *rollout.Document) (out []rollout.GateDocument) {
+	for _, g := range d.Gates {
+		if stands(g) == "waived" {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// stands is how a gate stands, in a word.
+func stands(g rollout.GateDocument) string {
+	if g.Outcome == rollout.Pass && slices.ContainsFunc(g.Facts, func(f rollout.FactDocument) bool { return f.Stands == "waived" }) {
+		return "waived"
+	}
+	return g.Outcome.String()
 }
 
 // background says in a paragraph what the change is and how the answer came about.
 const background = "The change makes the database itself keep each customer's rows from every other customer. It goes out when every condition below holds " +
-	"at this moment. Each is computed from facts; none can be ticked by hand. The people named have signed exactly these bytes, and whoever made the change cannot approve it."
+	"at this moment. Each is computed from facts; none can be ticked by hand. People sign exactly these bytes, and whoever made the change cannot approve it."
 
 // when writes a time for people.
 func when(t time.Time) string {
@@ -40,16 +96,21 @@ func when(t time.Time) string {
 // decidedOn are the lines that say what is decided on.
 func decidedOn(d *rollout.Document) [][]string {
 	window := d.Window.Rule
-	if !d.Window.Open {
+	switch {
+	case !d.Window.Open:
 		window += "; shut now, opens " + when(d.Window.Next)
+	case !d.Window.Next.IsZero() || strings.Contains(window, " for "):
+		window += "; open now"
 	}
-	return [][]string{
+	rows := [][]string{
 		{"Decided", when(d.At)},
 		{"Target", fmt.Sprintf("database %v on system %v", d.Server["database"], d.Server["system_identifier"])},
 		{"Rollout", d.Rollout + ", made by " + d.Author},
+		{"Stage", d.Standing},
 		{"Plan", "SHA-256 " + short(d.Plan) + ", way back " + short(d.Rollback)},
 		{"Window", window},
 	}
+	return slices.DeleteFunc(rows, func(row []string) bool { return row[1] == "" })
 }
 
 func short(digest string) string { return digest[:min(16, len(digest))] }
@@ -104,6 +165,8 @@ func (p *printer) decision(d *rollout.Document) {
 	p.line("%s  %s", p.paint(colour, d.Answer), safe(question(d)))
 	p.wrapped("  ", safe(answer(d)))
 	p.line("")
+	p.wrapped("  ", background)
+	p.line("")
 	for _, row := range decidedOn(d) {
 		p.line("  %-8s %s", row[0], safe(row[1]))
 	}
@@ -118,13 +181,17 @@ func (p *printer) decision(d *rollout.Document) {
 	}
 	p.line("\nConditions")
 	for _, g := range d.Gates {
-		p.line("  %2s  %-7s  %s", item(g), p.paint(colourOf(g.Outcome), g.Outcome.String()), safe(g.Title))
+		p.line("  %2s  %-7s  %s", item(g), p.paint(colourOf(g.Outcome), stands(g)), safe(g.Title))
 	}
 	if len(d.Signed) > 0 {
 		p.line("\nSignatures")
 		for _, s := range d.Signed {
 			p.wrapped("  ", safe(s.Role+": "+s.Person+", "+countsWord(s)))
 		}
+	}
+	p.line("\nWhat to do next")
+	for _, step := range next(d) {
+		p.line("  %s", safe(step))
 	}
 }
 
@@ -162,7 +229,7 @@ func (m marker) decision(d *rollout.Document) {
 		if g.Why != "" {
 			facts = append([]string{g.Why}, facts...)
 		}
-		row := []string{item(g), g.Outcome.String(), g.Title, strings.Join(facts, "\n")}
+		row := []string{item(g), stands(g), g.Title, strings.Join(facts, "\n")}
 		if all = append(all, row); g.Outcome != rollout.Pass {
 			closed = append(closed, row)
 		}
@@ -173,6 +240,11 @@ func (m marker) decision(d *rollout.Document) {
 	m.table("Waived", []string{"Fact", "Reason"}, waived)
 	m.table("What is missing", []string{"Item", "Stands", "Condition", "Facts"}, closed)
 	m.table("Signatures", []string{"Role", "Person", "Counts"}, signed)
+	var steps [][]string
+	for _, step := range next(d) {
+		steps = append(steps, []string{step})
+	}
+	m.table("What to do next", []string{"Command"}, steps)
 	m.table("Every condition and its facts", []string{"Item", "Stands", "Condition", "Facts"}, all)
 }
 
@@ -184,8 +256,9 @@ const htmlDecision = `{{define "decision"}}{{template "head" "decision"}}<style>
 <table><tbody>{{range decidedOn .}}<tr><th scope="row">{{index . 0}}</th><td>{{index . 1}}</td></tr>{{end}}</tbody></table>
 {{if .Waived}}<h2>Waived by a person</h2><table><tbody>{{range .Waived}}<tr><th scope="row">{{.Fact}}</th><td>{{.Reason}}</td></tr>{{end}}</tbody></table>{{end}}
 <h2>Conditions</h2><table><thead><tr><th></th><th>stands</th><th>condition</th><th>by these facts</th></tr></thead><tbody>
-{{range .Gates}}<tr><td>{{item .}}</td><td class="{{.Outcome}}"><b>{{.Outcome}}</b></td><td>{{.Title}}</td><td>{{with .Why}}{{.}} {{end}}{{range .Facts}}<div>{{.Name}}: {{stood .}}</div>{{end}}</td></tr>
+{{range .Gates}}<tr><td>{{item .}}</td><td class="{{.Outcome}}"><b>{{stands .}}</b></td><td>{{.Title}}</td><td>{{with .Why}}{{.}} {{end}}{{range .Facts}}<div>{{.Name}}: {{stood .}}</div>{{end}}</td></tr>
 {{end}}</tbody></table>
 {{if .Signed}}<h2>Signatures</h2><table><tbody>{{range .Signed}}<tr><th scope="row">{{.Role}}</th><td>{{.Person}}</td><td>{{counts .}}</td></tr>{{end}}</tbody></table>{{end}}
+<h2>What to do next</h2>{{range next .}}<div>{{.}}</div>{{end}}
 </body></html>
 {{end}}`

@@ -1,9 +1,12 @@
 package report
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/english"
 )
 
 // RunVersion names the JSON form of what a run did.
@@ -60,15 +63,15 @@ func (p *printer) run(r *Run) {
 		}
 	}
 	for _, s := range r.Steps {
-		if s.Outcome == apply.WouldDo || s.Why != "" {
-			p.line("  %-10s %s on %s  %s", safe(string(s.Outcome)), safe(s.Kind), safe(s.Object), safe(s.Why))
+		if s.Outcome == apply.WouldDo || s.Why != "" && s.Outcome != apply.NoNeed {
+			p.line("%s", strings.TrimRight(fmt.Sprintf("  %-10s %s %s  %s", safe(string(s.Outcome)), safe(s.Kind), safe(s.Object), safe(s.Why)), " "))
 		}
 	}
 	var words []string
 	for o := range r.Summary {
 		words = append(words, o)
 	}
-	p.line("%s: %d steps", safe(r.Verb), len(r.Steps))
+	p.line("%s: %s", safe(r.Verb), english.Count(len(r.Steps), "step"))
 	for _, o := range sorted(words) {
 		p.line("  %4d %s", r.Summary[o], safe(o))
 	}

@@ -17,10 +17,8 @@ var letters = map[prove.Verdict]struct{ letter, color string }{
 func (p *printer) prove(d *Prove) {
 	p.heading(d.Server, d.Model)
 	p.matrix(d.Cells)
-	for _, c := range d.Cells {
-		if c.Verdict == prove.Leak && c.Kind == "isolation" && c.Accepted == nil {
-			p.leak(c)
-		}
+	for _, g := range leakGroups(d.Cells, p.details) {
+		p.leak(g)
 	}
 	p.unproven(d.Cells)
 	for _, c := range d.Cells {
@@ -58,39 +56,27 @@ func (p *printer) matrix(cells []prove.Cell) {
 	p.line("%s\n", p.paint("dim", "P proved  H held under attack  L leak  U unproven  (lower case: accepted)"))
 }
 
-func (p *printer) leak(c prove.Cell) {
-	p.line("%s  %s", p.paint("critical", "LEAK"), p.paint("bold", way(c.Role, c.Path, Variant(c)+" on "+safe(c.Relation))))
-	p.wrapped("    ", safe(c.Why))
-	if c.Witness != nil {
-		if len(c.Witness.Row)+len(c.Witness.Context) > 0 { // where privileges alone decide, any row shows it
-			p.wrapped("    ", "row "+Values(c.Witness.Row)+" in the context "+Values(c.Witness.Context)+" (executed: "+c.Witness.Executed+")")
-		}
-		if c.Witness.Statement != "" {
-			p.line("    %s", safe(c.Witness.Statement))
-		}
-	}
-	p.line("")
-}
-
+// unproven writes what could not be decided by its reason, with the tables of one reason together.
 func (p *printer) unproven(cells []prove.Cell) {
 	type reason struct{ relation, why, makes string }
-	var reasons []reason
-	commands := map[reason][]string{}
+	var reasons gathering[reason]
 	for _, c := range cells {
-		if c.Verdict != prove.Unproven || c.Kind != "isolation" || c.Accepted != nil {
-			continue
+		if c.Verdict == prove.Unproven && c.Kind == "isolation" && c.Accepted == nil {
+			reasons.add(reason{c.Relation, c.Why, c.Makes}, Variant(c))
 		}
-		r := reason{c.Relation, c.Why, c.Makes}
-		if len(commands[r]) == 0 {
-			reasons = append(reasons, r)
-		}
-		commands[r] = append(commands[r], Variant(c))
 	}
-	for _, r := range reasons {
-		p.line("%s  %s  %s", p.paint("medium", "UNPROVEN"), p.paint("bold", safe(r.relation)), strings.Join(unique(commands[r]), ", "))
-		p.wrapped("    ", safe(r.why))
-		if r.makes != "" {
-			p.wrapped("    ", "to prove it: "+safe(r.makes))
+	type alike struct{ why, makes, commands string }
+	var groups gathering[alike]
+	for _, r := range reasons.list {
+		groups.add(alike{r.key.why, r.key.makes, strings.Join(unique(r.names), ", ")}, r.key.relation)
+	}
+	for _, g := range groups.list {
+		a := g.key
+		p.line("%s  %s  %s", p.paint("medium", "UNPROVEN"), p.paint("bold", safe(few(g.names, 1, "tables"))), a.commands)
+		p.tables(g.names)
+		p.wrapped("    ", safe(a.why))
+		if a.makes != "" {
+			p.wrapped("    ", "to prove it: "+safe(a.makes))
 		}
 	}
 }

@@ -1,11 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/prove"
 	"github.com/ringfencehq/ringfence/internal/reach"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
@@ -30,6 +33,7 @@ type Verify struct {
 type VerifySummary struct {
 	Done         int         `json:"done"`
 	NotDone      int         `json:"not_done"`
+	Gone         int         `json:"gone,omitempty"` // the table was dropped since
 	Unknown      int         `json:"unknown"`
 	Isolation    prove.Count `json:"isolation"`
 	Held         int         `json:"held"` // isolation probes by outcome
@@ -48,6 +52,8 @@ func OfVerify(m *tenancy.Model, steps []apply.VerifyResult, cells []prove.Cell, 
 			v.Summary.Unknown++
 		case *s.Done:
 			v.Summary.Done++
+		case s.Gone:
+			v.Summary.Gone++
 		default:
 			v.Summary.NotDone++
 		}
@@ -90,14 +96,12 @@ func (s *VerifySummary) count(e attack.Entry, accepted bool) {
 
 func (p *printer) verify(v *Verify) {
 	for _, s := range v.Steps {
-		if s.Done == nil || !*s.Done {
+		if !s.Gone && (s.Done == nil || !*s.Done) {
 			p.line("%s  step %d, %s on %s %s", p.paint("critical", "NOT DONE"), s.Step, safe(s.Kind), safe(s.Object), safe(s.Why))
 		}
 	}
-	for _, c := range v.Cells {
-		if c.Verdict == prove.Leak && c.Kind == "isolation" && c.Accepted == nil {
-			p.leak(c)
-		}
+	for _, g := range leakGroups(v.Cells, p.details) {
+		p.leak(g)
 	}
 	p.unproven(v.Cells)
 	for _, e := range v.Probes {
@@ -110,8 +114,31 @@ func (p *printer) verify(v *Verify) {
 		p.wrapped("note: ", safe(n))
 	}
 	s := v.Summary
-	p.line("steps: %s, %d not done, %d unknown", p.paint("good", fmt.Sprintf("%d done", s.Done)), s.NotDone, s.Unknown)
+	p.reasons(v.Probes)
+	gone := ""
+	if s.Gone > 0 {
+		gone = fmt.Sprintf(", %d gone with their tables", s.Gone)
+	}
+	p.line("steps: %s, %d not done, %d unknown%s", p.paint("good", fmt.Sprintf("%d done", s.Done)), s.NotDone, s.Unknown, gone)
 	p.line("logic: %s, %d leak, %d unproven", p.paint("good", fmt.Sprintf("%d proved", s.Isolation.Proved)), s.Isolation.Leak, s.Isolation.Unproven)
-	p.line("attack: %s, %d leaked, %d inconclusive, %d by ways accepted by name; %d guesses succeeded (inference)",
-		p.paint("good", fmt.Sprintf("%d probes held", s.Held)), s.Leaked, s.Inconclusive, s.Accepted, s.Guessable)
+	p.line("attack: %s, %d leaked, %d inconclusive, %d by ways accepted by name; %s succeeded (inference)",
+		p.paint("good", english.Count(s.Held, "probe")+" held"), s.Leaked, s.Inconclusive, s.Accepted, english.Count(s.Guessable, "guess"))
+}
+
+// reasons says why probes were inconclusive, the commonest reason first.
+func (p *printer) reasons(probes []attack.Entry) {
+	count := map[string]int{}
+	for _, e := range probes {
+		if e.Outcome == attack.Inconclusive && e.Code != attack.NoPrivilege && !e.Informational && e.Kind == reach.Isolation {
+			count[e.Why]++
+		}
+	}
+	whys := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Or(count[b]-count[a], cmp.Compare(a, b)) })
+	for i, why := range whys {
+		if i == 3 {
+			p.line("inconclusive: for %d other reasons (--format json lists all)", len(whys)-i)
+			return
+		}
+		p.wrapped("inconclusive: ", fmt.Sprintf("%d: %s", count[why], safe(why)))
+	}
 }

@@ -8,7 +8,7 @@ let source;
 
 function follow() {
   source = new EventSource(table.dataset.stream);
-  source.onopen = () => { live.textContent = "Live."; };
+  source.addEventListener("state", (message) => { live.textContent = message.data; });
   source.onerror = () => { live.textContent = "Not live: the connection was lost, and is tried again."; };
   source.onmessage = (message) => {
     const holder = document.createElement("template");
