@@ -5,5 +5,5 @@ import "embed"
 
 // Pages are the pages as Markdown, by their path in this folder.
 //
-//go:embed *.md howto/*.md
+//go:embed *.md howto/*.md examples/*.md examples/*/*.md examples/*/papers/*.md
 var Pages embed.FS

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -101,6 +102,45 @@ func TestPINLoginInEveryRestaurant(t *testing.T) {
 		t.Errorf("the PIN of one restaurant is answered with %d in another", status)
 	}
 	w.login(t, lucia, "anna")
+}
+
+// A session that ended, by its user or because a refresh token came twice, has ended when the answer says so: its access token opens
+// nothing at this gateway from then on, and neither does the refresh token that was given meanwhile.
+func TestSessionEndsAtOnce(t *testing.T) {
+	w := running(t)
+	for _, path := range []string{"/login/logout", "/login/refresh"} {
+		for range 5 {
+			_, text := w.tryPIN(t, lucia, "marco", w.person(t, lucia, "marco").PIN)
+			given := func() (now struct{ Access, Refresh string }) {
+				var answer map[string]any
+				_ = json.Unmarshal([]byte(text), &answer)
+				now.Access, _ = answer["access_token"].(string)
+				now.Refresh, _ = answer["refresh_token"].(string)
+				w.secret(now.Access, now.Refresh)
+				return now
+			}
+			refresh := func(path, token string) (int, string) {
+				body, _ := json.Marshal(map[string]string{"device": w.system.Devices[lucia], "refresh_token": token})
+				return call(t, w.stack, "POST", path, "", string(body))
+			}
+			first := given()
+			status := 0
+			if status, text = refresh("/login/refresh", first.Refresh); status != 200 {
+				t.Fatalf("the first refresh is answered with %d", status)
+			}
+			next := given()
+			if status, _ := call(t, w.stack, "GET", "/api/orders", next.Access, ""); status != 200 {
+				t.Fatalf("before the end: %d", status)
+			}
+			_, _ = refresh(path, first.Refresh)
+			if status, _ := call(t, w.stack, "GET", "/api/orders", next.Access, ""); status != 401 {
+				t.Errorf("behind %s the access token is answered with %d", path, status)
+			}
+			if status, _ := refresh("/login/refresh", next.Refresh); status != 401 {
+				t.Errorf("behind %s the refresh token is answered with %d", path, status)
+			}
+		}
+	}
 }
 
 // The eight checks that come with the audit table: table, columns, indexes, severity CHECK, row security, policy, insert and read

@@ -357,13 +357,13 @@ func diskAway(t *testing.T, w *world) {
 	token, _ := w.login(t, lucia, "anna")
 	c := open(t, w.stack, "header", token)
 	c.begin(lucia)
+	const unrecorded = `ringfence_refusals_unrecorded_total{event="cross_tenant",severity="CRITICAL"}`
+	lost := w.metric(t, unrecorded)
 	up := w.databaseDown(t)
 	w.diskLimit(t, "0")
 	c.send(startMessage(sakura))
 	c.closed(1008, "")
-	eventually(t, "the loss counted", func() bool {
-		return w.metric(t, `ringfence_refusals_unrecorded_total{event="cross_tenant",severity="CRITICAL"}`) == 1
-	})
+	eventually(t, "the loss counted", func() bool { return w.metric(t, unrecorded) == lost+1 })
 	eventually(t, "the loss alerted", func() bool { return strings.Contains(w.logs(t), "lost") })
 	w.diskLimit(t, "unlimited")
 	up()
@@ -373,10 +373,13 @@ func diskAway(t *testing.T, w *world) {
 	})
 	since := w.now(t)
 	token, _ = w.login(t, lucia, "anna")
-	c = open(t, w.stack, "header", token)
-	c.send(startMessage(marche))
-	c.closed(1008, "")
-	w.recorded(t, "cross_tenant", "anna", since)
+	eventually(t, "a refusal in the table again", func() bool { // a disk that failed is left alone for a moment
+		c := open(t, w.stack, "header", token)
+		c.send(startMessage(marche))
+		c.closed(1008, "")
+		time.Sleep(500 * time.Millisecond)
+		return len(w.rows(t, "event_type = 'cross_tenant' AND user_id = 'anna' AND created_at >= $1", since)) > 0
+	})
 }
 
 // diskLimit takes the gateway's disk away, or gives it back: a limit of zero bytes lets no file be written, as a full disk does.

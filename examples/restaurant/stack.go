@@ -32,6 +32,8 @@ type stack struct {
 type stackOptions struct {
 	page string // the origin of a page that browsers come from
 	ttl  string // how long a membership is believed; 2s
+	bus  string // where the bus inside the gateway listens, which then copies the trail to a stream; nowhere
+	keep string // how much the stream keeps, as 16MiB
 }
 
 //go:embed gateway.yaml.tmpl
@@ -75,6 +77,7 @@ func (s *stack) writeGateway(backend string, o stackOptions) error {
 	var text strings.Builder
 	if err := gatewayTemplate.Execute(&text, map[string]any{
 		"Backend": backend, "Page": o.page, "Trail": s.journal(), "TrailKey": s.trailKey(), "TTL": cmp.Or(o.ttl, "2s"), "Peppers": s.system.Peppers(), "Key": s.system.Key(),
+		"Bus": o.bus, "Keep": o.keep, "Streams": s.streams(),
 	}); err != nil {
 		return fmt.Errorf("writing gateway.yaml: %w", err)
 	}
@@ -85,7 +88,7 @@ func (s *stack) writeGateway(backend string, o stackOptions) error {
 func (s *stack) startGateway(ctx context.Context) error {
 	p, said, err := start(ctx, s.log("gateway"), []string{
 		"BACKEND_KEY=" + s.key, "MEMBERS_DSN=" + s.system.DSN(system.Server), "TRAIL_DSN=" + s.system.DSN(system.Trail),
-		"LOGIN_DSN=" + s.system.DSN(system.Login), "REVOCATIONS_DSN=" + s.system.DSN(system.Gateway),
+		"LOGIN_DSN=" + s.system.DSN(system.Login), "REVOCATIONS_DSN=" + s.system.DSN(system.Gateway), "BUS_SECRET=" + s.key,
 	}, "ringfence", "gateway", "-c", s.config())
 	if err != nil {
 		return err
@@ -95,6 +98,7 @@ func (s *stack) startGateway(ctx context.Context) error {
 }
 
 func (s *stack) journal() string        { return filepath.Join(s.dir, "trail") }
+func (s *stack) streams() string        { return filepath.Join(s.dir, "streams") }
 func (s *stack) trailKey() string       { return filepath.Join(s.dir, "trail.key") }
 func (s *stack) config() string         { return filepath.Join(s.dir, "gateway.yaml") }
 func (s *stack) log(name string) string { return filepath.Join(s.dir, name+".log") }

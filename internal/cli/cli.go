@@ -22,6 +22,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/attack"
 	"github.com/ringfencehq/ringfence/internal/rollout"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // A World is all that a command sees of the outside: streams, environment, and whether a person is watching.
@@ -29,12 +30,12 @@ type World struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Env            func(string) (string, bool)
-	Terminal       bool // stderr is a terminal: progress may draw
-	ColorTerminal  bool // stdout is a terminal
-	Width          int  // of the terminal, in columns; 0: unknown
+	Terminal       bool          // stderr is a terminal: progress may draw
+	ColorTerminal  bool          // stdout is a terminal
+	Width          int           // of the terminal, in columns; 0: unknown
+	Clock          rollout.Clock // as the verbs of a rollout see the time; nil: the machine's
 
 	attack func(context.Context, *tenancy.Model) (*attack.Result, error) // of tests, in place of a real attack; nil: none
-	time   rollout.Clock                                                 // of tests, in place of the machine's; nil: that
 }
 
 // System returns the process's own World.
@@ -49,10 +50,12 @@ func System() World {
 }
 
 // Do runs one command line, without the program's name, and returns its exit code. SIGINT and SIGTERM cancel what runs;
-// what was started is taken down before Do returns.
+// what was started is taken down before Do returns. A second one ends the process at once, whatever it waits for: opening a pipe that
+// nobody writes to cannot be cancelled.
 func Do(args []string, w World) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	root := newRoot(&w)
 	root.SetArgs(args)
 	root.SetIn(w.Stdin)
@@ -113,12 +116,12 @@ func explain(w World, err error, asJSON bool) {
 	code, hint := exitCode(err), hintOf(err)
 	if asJSON && (code == exitCouldNotRun || code == exitUsage) {
 		line, _ := json.Marshal(map[string]any{"error": map[string]string{"code": exitNames[code], "message": err.Error(), "hint": hint}})
-		fmt.Fprintf(w.Stderr, "%s\n", line)
+		fmt.Fprintf(w.Stderr, "%s\n", visible.JSON(line))
 		return
 	}
-	fmt.Fprintf(w.Stderr, "ringfence: %v\n", err)
+	fmt.Fprintf(w.Stderr, "ringfence: %s\n", visible.Text(err.Error()))
 	if hint != "" {
-		fmt.Fprintf(w.Stderr, "hint: %s\n", hint)
+		fmt.Fprintf(w.Stderr, "hint: %s\n", visible.Text(hint))
 	}
 }
 

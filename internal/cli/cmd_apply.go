@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/report"
 	"github.com/ringfencehq/ringfence/internal/rollout"
@@ -111,7 +112,7 @@ log too, the clock of exposure runs, and the people of its roster are called.`,
 func between(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
-			return usage(fmt.Errorf("%d arguments were given; %s takes %s", len(args), cmd.CommandPath(), what), "see "+cmd.CommandPath()+" --help")
+			return usage(fmt.Errorf("given: %s; %s takes %s", english.Count(len(args), "argument"), cmd.CommandPath(), what), "see "+cmd.CommandPath()+" --help")
 		}
 		return nil
 	}
@@ -131,30 +132,32 @@ func (w *World) emergency(ctx context.Context, f *readFlags, o apply.Options, e 
 		return nil, usage(fmt.Errorf("--rung %q is not one of an emergency", e.Rung), "the first ones are no-force, policy-form and insecure-disable")
 	}
 	began := time.Now()
-	result, err := apply.RollbackEmergency(ctx, o, e)
-	if err != nil {
-		return result, err
+	result, trouble := apply.RollbackEmergency(ctx, o, e)
+	if trouble != nil { // what was done until then is recorded
+		if o.Only = apply.Reached(o.Plan, result, e.Rung); len(o.Only) == 0 {
+			return result, trouble
+		}
 	}
 	took := time.Since(began)
 	rf := &rolloutFlags{readFlags: *f, base: "."}
 	rf.quiet = true
-	if entries, _ := rollout.Directory(cmp.Or(dir, defaultRolloutDir)).Entries(ctx); len(entries) == 0 {
+	if entries, _ := rollout.Directory(cmp.Or(dir, defaultRolloutDir)).Entries(ctx, 0); len(entries) == 0 {
 		w.note(f.quiet, "recorded in the run log only: %s holds no rollout", cmp.Or(dir, defaultRolloutDir))
-		return result, nil
+		return result, trouble
 	}
 	s, err := w.openRollout(ctx, rf, dir, true)
 	if err == nil {
 		defer s.close()
-		err = s.emergency(ctx, o, e, took)
+		err = s.emergency(ctx, o, e, took, trouble)
 	}
 	if err != nil {
 		w.note(false, "it was done, and the rollout does not know of it: %v", err)
 	}
-	return result, nil
+	return result, trouble
 }
 
 // emergency writes into the rollout's log what was done by hand on one of its targets.
-func (s *session) emergency(ctx context.Context, o apply.Options, e apply.Emergency, took time.Duration) error {
+func (s *session) emergency(ctx context.Context, o apply.Options, e apply.Emergency, took time.Duration, trouble error) error {
 	conn, err := o.Connect(ctx)
 	if err != nil {
 		return err
@@ -173,13 +176,12 @@ func (s *session) emergency(ctx context.Context, o apply.Options, e apply.Emerge
 		if stage.SystemIdentifier != system || stage.Database != database || s.state.Rollout.Plan != attest.DigestOf(files[plan.PlanFile]) {
 			continue
 		}
-		s.stage = stage
-		r := rollout.ByHand(o.Plan, e.Rung, o.Only, e.Reason, s.w.operator(), s.w.clock().Now(), took)
+		r := rollout.ByHand(o.Plan, e.Rung, o.Only, e.Reason, s.w.operator(), s.w.clock().Now(), took, trouble)
 		if err := s.log.Append(ctx, s.w.clock().Now(), rollout.KindReturned, stage.Name, r); err != nil {
 			return err
 		}
 		signal := rollout.Signal{At: s.w.clock().Now(), Name: "emergency", Severity: 1, Why: e.Reason}
-		return s.caller().Alarm(ctx, []rollout.Signal{signal}, []rollout.Return{r})
+		return s.caller(stage).Alarm(ctx, []rollout.Signal{signal}, []rollout.Return{r})
 	}
 	return errors.New("this plan on this database is no stage of it")
 }

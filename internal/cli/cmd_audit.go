@@ -23,7 +23,8 @@ which path. Nothing is written to the database, and no row is read.
   ringfence audit "$DSN" --app-role web --format json -o audit.json
   ringfence audit --snapshot app.json --fail-on critical
 
-Exit 0: nothing at or above --fail-on. 3: something. ringfence explain ID tells more about a finding.`,
+Exit 0: nothing at or above --fail-on. 3: something. 5: no tenant key was found, or no role is known that tenants' requests run as,
+so that nothing could be told of who reaches what. ringfence explain ID tells more about a finding.`,
 		func(cmd *cobra.Command, args []string) error {
 			if err := f.check(formatNames(), args); err != nil {
 				return err
@@ -36,7 +37,7 @@ Exit 0: nothing at or above --fail-on. 3: something. ringfence explain ID tells 
 			if err := w.write(&f, report.OfAudit(m, result)); err != nil {
 				return err
 			}
-			return outcome(f.verdictOf(result))
+			return judged(m, outcome(f.verdictOf(result)))
 		})
 	cmd.Args = atMost(1, "one DSN at most")
 	f.bind(cmd, formatNames()...)
@@ -74,5 +75,5 @@ func (w *World) write(f *readFlags, r *report.Report) error {
 // options say for whom a document is written: colour only for a person at a terminal who has not declined it.
 func (w *World) options(f *readFlags) report.Options {
 	_, noColor := w.Env("NO_COLOR")
-	return report.Options{Color: w.ColorTerminal && f.output == "" && !f.noColor && !noColor, Width: w.Width}
+	return report.Options{Color: w.ColorTerminal && f.output == "" && !f.noColor && !noColor, Width: w.Width, Details: f.details}
 }

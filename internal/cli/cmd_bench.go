@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/internal/bench"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/report"
@@ -69,7 +70,7 @@ Exit 0: nothing is worse. 3: something is worse by more than a fifth. 5: nothing
 			case s.Worse > 0 && f.failOn != "none":
 				return outcome(exitFound)
 			case s.Unknown == s.Cases:
-				return &exitError{code: exitUnknown, err: fmt.Errorf("none of %d cases could be timed", s.Cases)}
+				return &exitError{code: exitUnknown, err: fmt.Errorf("none of %s could be timed", english.Count(s.Cases, "case"))}
 			}
 			return nil
 		})

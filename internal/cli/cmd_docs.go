@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/docs"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/site"
 )
 
@@ -30,7 +31,7 @@ func docsCmd(w *World) *cobra.Command {
 				if err := site.Write(dir, pages); err != nil {
 					return err
 				}
-				w.note(false, "wrote %d pages into %s", len(pages), dir)
+				w.note(false, "wrote %s into %s", english.Count(len(pages), "page"), dir)
 				return nil
 			case len(args) == 0:
 				for _, p := range pages {

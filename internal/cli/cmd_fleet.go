@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -68,7 +70,7 @@ func fleetVerbCmd(w *World, v fleet.Verb) *cobra.Command {
 		})
 	cmd.Args = atMost(0, "no arguments: the databases stand in the file")
 	fl := cmd.Flags()
-	fl.StringVarP(&f.file, "file", "f", "fleet.yaml", "the `FILE` that lists the databases")
+	fl.StringVarP(&f.file, "file", "f", "", "the `FILE` that lists the databases (default: what ringfence.yaml names as its fleet, else fleet.yaml)")
 	fl.StringArrayVar(&f.groups, "group", nil, "only the databases of this `GROUP`; may be given again")
 	fl.IntVar(&f.parallel, "parallel", 8, "how many are asked at once")
 	fl.DurationVar(&f.limit, "limit", 5*time.Minute, "how long one may take before it is unknown")
@@ -89,13 +91,9 @@ func (f *fleetFlags) run(ctx context.Context, w *World, v fleet.Verb) error {
 	if f.parallel < 1 || f.parallel > 256 {
 		return usage(fmt.Errorf("--parallel %d is not between 1 and 256", f.parallel), "")
 	}
-	file, err := fleet.Read(f.file)
+	databases, err := f.databases()
 	if err != nil {
-		return usage(err, "see ringfence fleet --help")
-	}
-	databases, err := file.In(f.groups)
-	if err != nil {
-		return usage(err, "")
+		return err
 	}
 	var targets []*fleet.Target
 	for _, d := range databases {
@@ -121,9 +119,45 @@ func (f *fleetFlags) run(ctx context.Context, w *World, v fleet.Verb) error {
 	return nil
 }
 
+// own are the flags that a database's entry stands for.
+func (f *fleetFlags) own(d fleet.Database) *readFlags {
+	return &readFlags{config: d.Config, appRoles: d.AppRoles, tenantColumns: d.TenantColumns, context: d.Context, failOn: f.failOn, quiet: f.quiet}
+}
+
+// databases are those of the file that --group asks for.
+func (f *fleetFlags) databases() ([]fleet.Database, error) {
+	if f.file == "" {
+		config, err := f.readConfig()
+		if err != nil {
+			return nil, err
+		}
+		f.file = cmp.Or(f.fleetOf(config), "fleet.yaml")
+	}
+	file, err := fleet.Read(f.file)
+	if err != nil {
+		return nil, usage(err, "see ringfence fleet --help")
+	}
+	databases, err := file.In(f.groups)
+	if err != nil {
+		return nil, usage(err, "")
+	}
+	return databases, nil
+}
+
+// fleetOf is the fleet's file that ringfence.yaml names; empty: none.
+func (f *readFlags) fleetOf(config *tenancy.Config) string {
+	switch {
+	case config == nil || config.Fleet == "":
+		return ""
+	case filepath.IsAbs(config.Fleet):
+		return config.Fleet
+	}
+	return filepath.Join(filepath.Dir(cmp.Or(f.config, defaultConfig)), config.Fleet)
+}
+
 // target gives one database the same reading as the verbs for one: what its entry names stands in for their flags.
 func (f *fleetFlags) target(w *World, d fleet.Database) *fleet.Target {
-	own := readFlags{config: d.Config, appRoles: d.AppRoles, tenantColumns: d.TenantColumns, context: d.Context, failOn: f.failOn}
+	own := f.own(d)
 	return &fleet.Target{
 		Database: d, Now: time.Now,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
@@ -151,16 +185,16 @@ func (f *fleetFlags) target(w *World, d fleet.Database) *fleet.Target {
 			return r, err
 		},
 		Grave:   func(s string) bool { return own.reaches(audit.Severity(s)) },
-		Rollout: func(ctx context.Context) (fleet.Line, error) { return w.fleetRollout(ctx, d) },
+		Rollout: func(ctx context.Context) (fleet.Line, error) { return w.fleetRollout(ctx, own, d) },
 	}
 }
 
 // fleetRollout tells how far a database's rollout is, by its log.
-func (w *World) fleetRollout(ctx context.Context, d fleet.Database) (fleet.Line, error) {
+func (w *World) fleetRollout(ctx context.Context, own *readFlags, d fleet.Database) (fleet.Line, error) {
 	if d.Rollout == "" {
 		return fleet.Line{}, errors.New("its entry names no rollout")
 	}
-	s, err := w.openRollout(ctx, &rolloutFlags{}, d.Rollout, false)
+	s, err := w.openRollout(ctx, &rolloutFlags{readFlags: readFlags{quiet: own.quiet}}, d.Rollout, false)
 	if err != nil {
 		return fleet.Line{}, err
 	}

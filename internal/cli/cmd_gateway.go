@@ -66,7 +66,7 @@ func (f *gatewayFlags) run(ctx context.Context, w *World) error {
 		return gatewayError(err)
 	}
 	if _, chosen := w.Env("GOGC"); !chosen {
-		debug.SetGCPercent(50) // messages allocate nothing: what is collected are handshakes, and memory is for sockets
+		debug.SetGCPercent(25) // messages allocate nothing: what is collected are handshakes, and memory is for sockets
 	}
 	hangUp := make(chan os.Signal, 1)
 	signal.Notify(hangUp, syscall.SIGHUP)

@@ -24,7 +24,7 @@ Where two answers are equally good, it asks instead of guessing: the file then h
 			if file == "" {
 				file = defaultConfig
 			}
-			if _, err := os.Stat(file); err == nil && !force {
+			if _, err := os.Stat(file); err == nil && !force && file != "-" {
 				return usage(fmt.Errorf("%s exists already", file), "use --force to write it anew, or -o to write elsewhere")
 			}
 			snap, err := f.readSnapshot(cmd.Context(), w, argument(args, 0))
@@ -38,7 +38,16 @@ Where two answers are equally good, it asks instead of guessing: the file then h
 			if err := w.deliver(file, func(b *bytes.Buffer) error { return tenancy.WriteConfig(b, m) }); err != nil {
 				return err
 			}
-			w.note(f.quiet, "wrote %s: %d tables, %d questions", file, len(m.Tables), len(m.Questions))
+			guesses, questions := 0, len(m.Questions)
+			for _, t := range m.Tables {
+				switch {
+				case t.Class == tenancy.Unclassified:
+					questions++
+				case t.Confidence == tenancy.Guess:
+					guesses++
+				}
+			}
+			w.note(f.quiet || file == "-", "wrote %s. Tables: %d, guessed: %d, questions: %d. Read it before you go on.", file, len(m.Tables), guesses, questions)
 			return nil
 		})
 	cmd.Args = atMost(1, "one DSN at most")

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/drift"
 	"github.com/ringfencehq/ringfence/internal/metrics"
@@ -175,21 +175,16 @@ func (f *monitorFlags) checks() []monitor.Check {
 	})
 }
 
-// maxContacts bounds the file of contacts.
-const maxContacts = 1 << 20
-
 func (f *monitorFlags) endpoints(w *World) ([]notify.Endpoint, error) {
 	if f.contacts == "" {
 		return nil, nil
 	}
-	in, err := os.Open(f.contacts)
+	text, err := readPaper(f.contacts)
+	if err == nil {
+		text, err = bounded.YAML(text)
+	}
 	if err != nil {
 		return nil, usage(fmt.Errorf("reading the contacts: %w", err), "")
-	}
-	defer in.Close()
-	text, err := io.ReadAll(io.LimitReader(in, maxContacts))
-	if err != nil {
-		return nil, fmt.Errorf("reading the contacts: %w", err)
 	}
 	var list []notify.Contact
 	if err := yaml.UnmarshalWithOptions(text, &list, yaml.Strict()); err != nil {

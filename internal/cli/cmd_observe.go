@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/impact"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
@@ -32,7 +33,8 @@ tenant. Use it for a day before ringfence apply: a log-in, a webhook or a nightl
   ringfence observe remove  out "$DSN"
 
 It costs no extra round trip: policies that are true for every row call functions that scan empty tables, and the server's own
-statistics count the scans, also in transactions that roll back or only read. Roles that no policy runs for (owners of tables
+statistics count the scans, also in transactions that roll back or only read. Every row of another tenant that a statement looks at
+costs such a call, some microseconds: scans of whole tables become slow (docs/figures.md). Roles that no policy runs for (owners of tables
 that are not forced, BYPASSRLS, superusers) cannot be seen, and are named with the step that comes first. While a table is
 observed it isolates nobody, and ringfence audit and prove say so. PostgreSQL refuses COPY … FROM to roles that policies bind.`, nil)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return cmd.Help() }
@@ -99,19 +101,12 @@ const maxObservation = 256 << 20
 
 func readObservation(dir string) (*plan.Plan, error) {
 	name := filepath.Join(dir, observeFile)
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("reading the observation: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxObservation {
-		return nil, fmt.Errorf("reading the observation: %s is not a regular file of at most %d bytes", observeFile, maxObservation)
-	}
-	text, err := os.ReadFile(name)
+	text, err := bounded.ReadRegular(name, maxObservation)
 	if err != nil {
 		return nil, fmt.Errorf("reading the observation: %w", err)
 	}
 	var p plan.Plan
-	dec := json.NewDecoder(bytes.NewReader(text))
+	dec := json.NewDecoder(bounded.JSON(bytes.NewReader(text), maxObservation))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {
 		return nil, fmt.Errorf("reading the observation: %w", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -71,7 +70,7 @@ func (f *pinFlags) operate(ctx context.Context, w *World, dsn string, do func(pi
 		o.By, _ = w.Env("USER")
 	}
 	if f.peppers != "" {
-		text, err := os.ReadFile(f.peppers)
+		text, err := readPaper(f.peppers)
 		if err != nil {
 			return fmt.Errorf("reading peppers: %w", err)
 		}

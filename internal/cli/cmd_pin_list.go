@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/auth/pin"
+	"github.com/ringfencehq/ringfence/internal/report"
 )
 
 func pinStatusCmd(w *World) *cobra.Command {
@@ -82,9 +82,7 @@ func (w *World) listDevices(ctx context.Context, o pin.Operator, tenant ringfenc
 func (w *World) table(format string, document any, heading string, n int, line func(int) string) error {
 	return w.deliver("", func(b *bytes.Buffer) error {
 		if format == "json" {
-			e := json.NewEncoder(b)
-			e.SetIndent("", "  ")
-			return e.Encode(document)
+			return report.WriteJSON(b, document)
 		}
 		t := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
 		fmt.Fprintln(t, heading)

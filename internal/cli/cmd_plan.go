@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/report"
@@ -76,7 +77,7 @@ without the plan's questions, bounded locks and retries; ringfence apply and rin
 			if err := w.writeImpact(dir, doc); err != nil {
 				return err
 			}
-			w.note(f.quiet, "wrote %s: %d steps, %d withheld", dir, len(p.Steps), len(p.Withheld))
+			w.note(f.quiet, "wrote %s: %s, %d withheld", dir, english.Count(len(p.Steps), "step"), len(p.Withheld))
 			if err := layout.write(dir, p); err != nil {
 				return err
 			}
@@ -93,6 +94,8 @@ without the plan's questions, bounded locks and retries; ringfence apply and rin
 	fl.StringArrayVar(&exclude, "exclude", nil, "leave out a `KIND`, a table, or \"kind object\"")
 	layout.bind(fl)
 	fl.StringVar(&appRole, "application-role", "", "make this `ROLE` for the application, where it is the owner today")
+	completeWords(cmd, "layout", layoutNames())
+	completeWords(cmd, "allow", plan.Dangers())
 	return cmd
 }
 

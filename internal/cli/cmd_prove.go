@@ -16,6 +16,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/attack"
 	"github.com/ringfencehq/ringfence/internal/clone"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/prove"
@@ -44,7 +45,8 @@ func proveCmd(w *World) *cobra.Command {
 		`For every application role, table, command and path it says whether another tenant's rows can be read, made, changed or
 destroyed: by logic over the policies as PostgreSQL stores them (proved, or a leak with a witness), and with --attack by
 trying each way with two tenants' rows in a transaction that is rolled back (probed, or a leak that was executed).
-What cannot be decided is unproven, and unproven is never green.
+Each leak's policy is evaluated on its witness by the database, read-only; where logic does not follow a function, rows and
+contexts that may show a leak are evaluated by the hundred. What cannot be decided is unproven, and unproven is never green.
 
 With --app-dsn and --pooler-dsn the attack also goes through the application's own log-in and through the pooler: two clients take
 turns, and run at once, as two tenants that have rows; where --yes-on allows writes, each then forges, changes, moves and
@@ -57,8 +59,9 @@ by the other.
   ringfence prove "$DSN" --clone
   ringfence prove --snapshot app.json --format json
 
-Exit 0: every isolation cell is what --require asks for, or accepted in ringfence.yaml. 3: some is not. 8: logic and a
-probe disagree, which is a fault of Ringfence; the material for a report is written to a file.`,
+Exit 0: every isolation cell is what --require asks for, or accepted in ringfence.yaml. 3: some is not. 5: no role is known
+that tenants' requests run as. 8: logic and a probe disagree, which is a fault of Ringfence; the material for a report is
+written to a file.`,
 		func(cmd *cobra.Command, args []string) error {
 			if err := f.check(formatNames(), args); err != nil {
 				return err
@@ -85,6 +88,7 @@ probe disagree, which is a fault of Ringfence; the material for a report is writ
 	fl.StringVar(&pf.require, "require", "", "what a cell must be: proved, probed, none (default proved, with --attack probed)")
 	fl.StringVar(&pf.pgtap, "pgtap", "", "write the probes to `FILE` as a pgTAP suite, which runs without Ringfence")
 	fl.StringArrayVar(&pf.tables, "table", nil, "attack this `TABLE` only; may be given again")
+	f.bindDetails(cmd)
 	completeWords(cmd, "require", requireWords)
 	return cmd
 }
@@ -126,7 +130,7 @@ func (pf *proveFlags) run(ctx context.Context, w *World, f *readFlags, dsn strin
 	if len(wrong) > 0 {
 		return contradicted(wrong)
 	}
-	return outcome(pf.exit(cells))
+	return judged(m, outcome(pf.exit(cells)))
 }
 
 // export writes the pgTAP suite where it was asked for.
@@ -214,7 +218,7 @@ func (pf *proveFlags) tryWays(ctx context.Context, w *World, f *readFlags, m *te
 				out.Notes = append(out.Notes, way.Name+": "+e.Why)
 			}
 		}
-		out.Notes = append(append(out.Notes, notes...), fmt.Sprintf("%s: %d probes held, %d leaked, %d inconclusive", way.Name,
+		out.Notes = append(append(out.Notes, notes...), fmt.Sprintf("%s: %d held, %d leaked, %d inconclusive", way.Name,
 			count[attack.Held], count[attack.Leaked], count[attack.Inconclusive]))
 	}
 	out.Notes = append(out.Notes, harden.Unproven(ways)...)
@@ -270,7 +274,7 @@ func (pf *proveFlags) tryClone(ctx context.Context, w *World, f *readFlags, m *t
 		return nil, err
 	}
 	out, err := attack.Run(ctx, attack.Options{
-		Conn: conn, Model: copied, Tables: pf.tables, Roles: m.Applications(), AllowWrites: true, Clone: true,
+		Conn: conn, Model: copied, Tables: pf.tables, Roles: m.Applications(), AllowWrites: true, Clone: true, Dial: c.ConnectAs,
 		Progress: func(done, total int) { bar.at(int64(done), int64(total), "probes") },
 	})
 	if err != nil {
@@ -310,6 +314,6 @@ func contradicted(wrong []prove.Contradiction) error {
 			name = "the material could not be written: " + err.Error()
 		}
 	}
-	return &exitError{code: exitContradicted, err: fmt.Errorf("logic and probes disagree on %d cells: %s", len(wrong), name),
+	return &exitError{code: exitContradicted, err: fmt.Errorf("logic and probes disagree on %s: %s", english.Count(len(wrong), "cell"), name),
 		hint: "this is a fault of Ringfence: please report it with the file, which holds definitions and made-up rows"}
 }

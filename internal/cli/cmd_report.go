@@ -64,6 +64,7 @@ them tells is said.
 	cmd.Flags().StringVar(&f.format, "format", "text", "how to write it: see the verbs")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write to `FILE` instead of stdout")
 	cmd.Flags().BoolVar(&f.noColor, "no-color", false, "no colour; NO_COLOR does the same")
+	f.bindDetails(cmd)
 	f.failOn = "none"
 	completeWords(cmd, "format", formatNames())
 	return cmd

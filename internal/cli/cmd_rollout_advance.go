@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,21 +16,22 @@ import (
 	"github.com/ringfencehq/ringfence/internal/rollout/watch"
 )
 
-// caller calls the people of the rollout's roster.
-func (s *session) caller() *rollout.Caller {
+// caller calls the people of the rollout's roster about one database.
+func (s *session) caller(stage *rollout.Stage) *rollout.Caller {
 	sender := &notify.Sender{Now: s.w.clock().Now}
-	return &rollout.Caller{Log: s.log, Rollout: &s.state.Rollout, Stage: s.stage, Roster: s.def.Roster, Env: s.w.Env, Sender: sender, Clock: s.w.clock()}
+	return &rollout.Caller{Log: s.log, Rollout: &s.state.Rollout, Stage: stage, Roster: s.def.Roster, Env: s.w.Env, Sender: sender, Clock: s.w.clock(), Hooks: s.def.Hooks}
 }
 
-// watcher watches the stage.
+// watcher watches one database of the stage.
 func (s *session) watcher(t *rollout.Target) *watch.Watcher {
-	c := s.caller()
+	c := s.caller(t.Stage)
 	return &watch.Watcher{Target: t, Log: s.log, Clock: s.w.clock(), Rules: s.def.Watch, By: s.w.operator(), Alarm: c.Alarm, Climb: c.Climb,
 		Note: func(text string) { s.w.note(s.f.quiet, "%s", text) }}
 }
 
 func rolloutAdvanceCmd(w *World) *cobra.Command {
 	var f rolloutFlags
+	var observe time.Duration
 	cmd := command("advance [DIR]", "apply the stage, cohort by cohort, if it is green now",
 		`Looks at the window, at the bytes of the plan, and anew at every fact that passes quickly, against the live database; decides; and only
 then applies the stage: the canary cohort first, each cohort verified and watched before the next. Then the hooks deploy, health and smoke
@@ -38,32 +41,39 @@ A step that does not get through is taken back with its cohort, and no code is d
 back allows. An application that does not come up goes back by the hook revert, and the tables stay.
 
   ringfence rollout advance --stage production
+  ringfence rollout advance --stage production --observe 24h   first the mode that refuses nothing, for a day; then advance again
 
-Exit 4: refused, or stopped and taken back. 6: red only since something has expired. Where the stage is to be observed first, this begins it.`,
+Where the stage is to be observed first, by rollout.yaml or by --observe, this begins it and ends; once the time is over the next advance takes
+it away and applies, unless a statement was counted that would be refused. --observe while it is under way begins the count anew.
+
+A stage of several databases goes cohort by cohort over all of them: the canary cohort on each, one after the other, then the next cohort.
+Nothing is changed unless each may go; the first fault stops all, and it says where each database stands.
+
+Exit 4: refused, or stopped and taken back. 6: red only since something has expired.`,
 		func(cmd *cobra.Command, args []string) error {
-			s, err := w.openRollout(cmd.Context(), &f, argument(args, 0), true)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			t, err := s.target(cmd.Context(), s.stage)
-			if err != nil {
-				return err
-			}
-			eyes := s.watcher(t)
-			defer eyes.Close(cmd.Context())
-			a := &rollout.Advance{Target: t, Log: s.log, People: s.people, Clock: w.clock(), By: w.operator(), Settle: eyes.Look, Baseline: eyes.Baseline, Alarm: s.caller().Alarm,
-				Progress: w.follow(f.quiet)}
-			if err := a.Run(cmd.Context()); err != nil {
-				return classify(err)
-			}
-			if err := s.again(); err != nil {
-				return err
-			}
-			return s.tell()
+			return w.onStage(cmd, &f, args, func(ctx context.Context, s *session, all []*rollout.Target) error {
+				if err := s.whole("advance"); err != nil {
+					return err
+				}
+				var front rollout.Front
+				for _, t := range all {
+					eyes := s.watcher(t)
+					defer eyes.Close(ctx)
+					front.Databases = append(front.Databases, &rollout.Advance{Target: t, Log: s.log, People: s.people, Clock: w.clock(), By: w.operator(), Observe: observe, Settle: eyes.Look,
+						Baseline: eyes.Baseline, Alarm: s.caller(t.Stage).Alarm, Progress: w.follow(f.quiet)})
+				}
+				if err := front.Run(ctx); err != nil {
+					return classify(err)
+				}
+				if err := s.again(); err != nil {
+					return err
+				}
+				return s.tell()
+			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
 	f.bindRollout(cmd, "text", "json")
+	cmd.Flags().DurationVar(&observe, "observe", 0, "begin with the mode that refuses nothing, for that long, or begin it anew (default: as the stage asks)")
 	return cmd
 }
 
@@ -84,27 +94,16 @@ Severity 1 returns by itself, by the signed way back, and calls people; 2 halts 
 
 It needs pg_stat_statements in the target. Exit 0: the time is over and nothing stopped. 4: it was stopped.`,
 		func(cmd *cobra.Command, args []string) error {
-			s, err := w.openRollout(cmd.Context(), &f, argument(args, 0), true)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			t, err := s.target(cmd.Context(), s.stage)
-			if err != nil {
-				return err
-			}
-			eyes := s.watcher(t)
-			defer eyes.Close(cmd.Context())
-			if before {
-				return classify(eyes.Baseline(cmd.Context()))
-			}
-			if st := s.state.Stages[s.stage.Name]; st == nil || st.Begun.IsZero() {
-				return refused(fmt.Errorf("%s was not begun", s.stage.Name), "ringfence rollout advance begins it; --before keeps a sample of the time before")
-			}
-			if once {
-				length = 0
-			}
-			return s.watched(eyes.Run(cmd.Context(), length))
+			return w.onStage(cmd, &f, args, func(ctx context.Context, s *session, all []*rollout.Target) error {
+				if once {
+					length = 0
+				}
+				signals, err := s.watchAll(ctx, all, before, length)
+				if before {
+					return classify(err)
+				}
+				return s.watched(signals, err)
+			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
 	f.bindRollout(cmd, "text", "json")
@@ -113,6 +112,30 @@ It needs pg_stat_statements in the target. Exit 0: the time is over and nothing 
 	fl.BoolVar(&before, "before", false, "keep a sample of the time before the stage is begun, and end")
 	fl.BoolVar(&once, "once", false, "look once, and end")
 	return cmd
+}
+
+// watchAll watches every database of the stage at once. It ends when each watch has ended; the signals are those of all.
+func (s *session) watchAll(ctx context.Context, all []*rollout.Target, before bool, length time.Duration) ([]rollout.Signal, error) {
+	for _, t := range all {
+		if st := s.state.Stages[t.Stage.Name]; !before && (st == nil || st.Begun.IsZero()) {
+			return nil, refused(fmt.Errorf("%s was not begun", t.Stage.Name), "ringfence rollout advance begins it; --before keeps a sample of the time before")
+		}
+	}
+	signals, errs := make([][]rollout.Signal, len(all)), make([]error, len(all))
+	var group sync.WaitGroup
+	for i, t := range all {
+		eyes := s.watcher(t)
+		defer eyes.Close(ctx)
+		group.Go(func() {
+			if before {
+				errs[i] = eyes.Baseline(ctx)
+				return
+			}
+			signals[i], errs[i] = eyes.Run(ctx, length)
+		})
+	}
+	group.Wait()
+	return slices.Concat(signals...), errors.Join(errs...)
 }
 
 // watched ends a watch.
@@ -126,8 +149,11 @@ func (s *session) watched(stopped []rollout.Signal, err error) error {
 	if told := s.tell(); told != nil {
 		return told
 	}
+	if len(stopped) == 0 && err != nil {
+		return refused(err, "ringfence rollout status tells what was taken back, and by whom")
+	}
 	if len(stopped) > 0 {
-		return refused(fmt.Errorf("%s: %s", stopped[0].Name, stopped[0].Why), "ringfence rollout status tells what was taken back and who was called")
+		return refused(errors.Join(fmt.Errorf("%s: %s", stopped[0].Name, stopped[0].Why), err), "ringfence rollout status tells what was taken back and who was called")
 	}
 	return nil
 }
@@ -146,19 +172,18 @@ asked for by that name: the time for which tables stand open is counted until th
 			if reason == "" {
 				return usage(errors.New("--reason is missing"), "the reason is kept in the log")
 			}
-			s, err := w.openRollout(cmd.Context(), &f, argument(args, 0), true)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			t, err := s.target(cmd.Context(), s.stage)
-			if err != nil {
-				return err
-			}
-			if _, err := s.byHand(cmd.Context(), t, apply.Rung(rung), tables, reason); err != nil {
-				return classify(err)
-			}
-			return s.tell()
+			return w.onStage(cmd, &f, args, func(ctx context.Context, s *session, all []*rollout.Target) error {
+				var errs []error
+				for _, t := range all { // one that cannot go back keeps no other from it
+					if _, err := s.byHand(ctx, t, apply.Rung(rung), tables, reason); err != nil {
+						errs = append(errs, fmt.Errorf("%s: %w", t.Stage.Name, err))
+					}
+				}
+				if err := errors.Join(errs...); err != nil {
+					return classify(err)
+				}
+				return s.tell()
+			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
 	f.bindRollout(cmd, "text", "json")
@@ -172,14 +197,11 @@ asked for by that name: the time for which tables stand open is counted until th
 // byHand does a rung, and calls people.
 func (s *session) byHand(ctx context.Context, t *rollout.Target, rung apply.Rung, tables []string, reason string) (*apply.Result, error) {
 	r, result, err := t.ReturnByHand(ctx, s.log, rung, tables, reason, s.w.operator())
-	if err != nil {
+	if err != nil && len(r.Tables) == 0 {
 		return result, err
 	}
 	signal := rollout.Signal{At: s.w.clock().Now(), Name: "emergency", Severity: 1, Why: reason}
-	if err := s.caller().Alarm(ctx, []rollout.Signal{signal}, []rollout.Return{r}); err != nil {
-		return result, err
-	}
-	return result, s.again()
+	return result, errors.Join(err, s.caller(t.Stage).Alarm(ctx, []rollout.Signal{signal}, []rollout.Return{r}), s.again())
 }
 
 func rolloutAnswerCmd(w *World) *cobra.Command {
@@ -190,15 +212,18 @@ func rolloutAnswerCmd(w *World) *cobra.Command {
 
   ringfence rollout answer --alarm rows_collapse`,
 		func(cmd *cobra.Command, args []string) error {
-			s, err := w.openRollout(cmd.Context(), &f, argument(args, 0), true)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			if err := s.caller().Answer(cmd.Context(), alarm, w.operator()); err != nil {
-				return refused(err, "ringfence rollout status lists the alarms")
-			}
-			return nil
+			return w.onRollout(cmd, &f, args, true, func(ctx context.Context, s *session) error {
+				var errs []error
+				for _, stage := range s.stages { // it was raised by one of them, or by several
+					if err := s.caller(stage).Answer(ctx, alarm, w.operator()); err != nil {
+						errs = append(errs, err)
+					}
+				}
+				if len(errs) == len(s.stages) {
+					return refused(errs[0], "ringfence rollout status lists the alarms")
+				}
+				return nil
+			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
 	f.bindRollout(cmd, "text")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/rollout"
 	"github.com/ringfencehq/ringfence/internal/rollout/papers"
 )
@@ -58,7 +59,7 @@ func (w *World) writePapers(ctx context.Context, f *rolloutFlags, b *rollout.Bun
 			return err
 		}
 	}
-	w.note(f.quiet, "wrote %d papers to %s", len(all), dir)
+	w.note(f.quiet, "wrote %s to %s", english.Count(len(all), "paper"), dir)
 	return nil
 }
 
@@ -71,27 +72,27 @@ not go as it should have. A rollout that has tables standing open, or a stage th
 
   ringfence rollout close`,
 		func(cmd *cobra.Command, args []string) error {
-			s, err := w.openRollout(cmd.Context(), &f, argument(args, 0), true)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			for _, st := range s.state.Status(w.clock().Now(), 0).Stages {
-				if len(st.Open) > 0 || st.State == "applying" || st.State == "observing" {
-					return refused(fmt.Errorf("closing: %s is %s, and %d tables stand open", st.Stage, st.State, len(st.Open)), "close the tables again first: ringfence rollout advance, or fix what is under way")
+			return w.onRollout(cmd, &f, args, true, func(ctx context.Context, s *session) error {
+				for _, st := range s.state.Status(w.clock().Now(), 0).Stages {
+					if len(st.Returning) > 0 {
+						return refused(fmt.Errorf("closing: the return of %s was begun and is not finished", st.Stage), "ringfence rollout watch goes on with it")
+					}
+					if len(st.Open) > 0 || st.State == "applying" || st.State == "observing" {
+						return refused(fmt.Errorf("closing: %s is %s, and %d tables stand open", st.Stage, st.State, len(st.Open)), "close the tables again first: ringfence rollout advance, or fix what is under way")
+					}
 				}
-			}
-			if s.state.Closed {
-				return refused(fmt.Errorf("closing: the rollout is closed already"), "ringfence rollout papers writes its papers again")
-			}
-			if err := s.log.Append(cmd.Context(), w.clock().Now(), rollout.KindClosed, "", struct{}{}); err != nil {
-				return classify(err)
-			}
-			b, err := rollout.OpenBundle(cmd.Context(), rollout.Directory(s.dir), nil)
-			if err != nil {
-				return classify(err)
-			}
-			return w.writePapers(cmd.Context(), &f, b, filepath.Join(s.dir, papersDir))
+				if s.state.Closed {
+					return refused(fmt.Errorf("closing: the rollout is closed already"), "ringfence rollout papers writes its papers again")
+				}
+				if err := s.log.Append(ctx, w.clock().Now(), rollout.KindClosed, "", struct{}{}); err != nil {
+					return classify(err)
+				}
+				b, err := rollout.OpenBundle(ctx, rollout.Directory(s.dir), nil)
+				if err != nil {
+					return classify(err)
+				}
+				return w.writePapers(ctx, &f, b, filepath.Join(s.dir, papersDir))
+			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
 	f.bindRollout(cmd, "text")

@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 
 	"github.com/hiddeco/sshsig"
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/rollout"
@@ -71,19 +73,25 @@ stages:
     cohorts: []                  # [[public.notes], [public.orders, public.items]]: the canary cohort first
     settle: 5m                   # watched after each cohort
     # observe: 24h               # begin with the mode that refuses nothing
+    # databases:                 # instead of dsn_env, where tenants are split over several: one rollout, cohort by cohort over all of them
+    #   - {name: eu-1, dsn_env: EU1_DSN, app_dsn_env: EU1_APP_DSN}
+    #   - {name: us-1, dsn_env: US1_DSN, app_dsn_env: US1_APP_DSN}
 
 hooks:                           # commands of yours: no shell, a deadline, their output kept without secrets
   # backup_age: {argv: [./backup-age]}   prints when the last backup ended, as 2026-01-31T15:04:05Z
   # restore:    {argv: [./restore]}      restores it somewhere and prints its DSN as the last line
   # disk:       {argv: [./free-bytes]}   prints how many bytes are free
   # alert:      {argv: [./test-alert]}   fires a test alert and returns when it came back
-  # deploy, revert, health, smoke, integration, workflows
+  # deploy, revert, health, smoke, integration, workflows, logins, backlog, p95, sqlstates
+  # notify:     {argv: [./tell]}         is run for each call, with RINGFENCE_ALARM, _SEVERITY, _TO and _WHY
 
 # prometheus: http://prometheus:9090
 watch:
   calls: 10                      # of the application's statements that a round needs to be judged by
   # canaries: [TENANT, TENANT]
   # p95: histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))
+  # cpu: sum(rate(process_cpu_seconds_total{job="shop"}[1h]))   the application's cores; without, Ringfence's own processes
+  # memory: sum(avg_over_time(process_resident_memory_bytes{job="shop"}[1h]))
   # trail: public.security_audit_logs
 
 open_allowed: []                 # tables that an automatic return may open to every tenant, since the signers agree to it
@@ -117,7 +125,7 @@ taken as well. Prints the line for root in rollout.yaml. Keep the root key away 
 
   ringfence rollout seal approvers.yaml --key root`,
 		func(cmd *cobra.Command, args []string) error {
-			text, err := os.ReadFile(args[0])
+			text, err := readPaper(args[0])
 			if err != nil {
 				return fmt.Errorf("reading the approvers: %w", err)
 			}
@@ -176,6 +184,7 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 		return err
 	}
 	ids := make([]rollout.TargetID, len(d.Stages))
+	conns := make([]*pgx.Conn, len(d.Stages))
 	stores := []rollout.Store{rollout.Directory(dir)}
 	var dbs []*rollout.Database
 	for i, st := range d.Stages {
@@ -188,6 +197,7 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 			return fmt.Errorf("asking the database of %s who it is: %w", st.Name, err)
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
+		conns[i] = conn
 		snap, err := catalog.Read(ctx, conn, catalog.Options{})
 		if err != nil {
 			return err
@@ -195,7 +205,12 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 		if snap.Server.SystemIdentifier == "" {
 			return refused(fmt.Errorf("the session on %s may not read the system identifier", st.Name), "GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO it")
 		}
-		ids[i] = rollout.TargetID{SystemIdentifier: snap.Server.SystemIdentifier, Database: snap.Server.Database}
+		ids[i] = rollout.TargetID{SystemIdentifier: snap.Server.SystemIdentifier, Database: snap.Server.Database, Mark: rollout.NewMark()}
+		for n := range i {
+			if err := w.apart(ctx, quiet, d.Stages[n], st, ids[n], ids[i], conns[n], conn); err != nil {
+				return err
+			}
+		}
 		if st.Window.Cron == rollout.Quietest {
 			if ids[i].Window, _, err = rollout.Propose(ctx, conn, snap, st.Window.Zone); err != nil {
 				return usage(fmt.Errorf("proposing a window for %s: %w", st.Name, err), "write the window's cron into rollout.yaml")
@@ -212,8 +227,8 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 	if err != nil {
 		return classify(err)
 	}
-	for _, db := range dbs {
-		if db.Rollout = r.ID; db.Prepare(ctx) == nil {
+	for i, db := range dbs {
+		if db.Rollout = r.ID; db.Prepare(ctx) == nil && db.Mark(ctx, ids[i].Mark) == nil {
 			stores = append(stores, db)
 			continue
 		}
@@ -222,13 +237,29 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 	if _, err := rollout.OpenLog(ctx, stores...); err != nil {
 		return classify(err)
 	}
-	w.note(quiet, "began rollout %s in %s: plan %s, %d stages", r.ID, dir, string(r.Plan)[:12], len(r.Stages))
+	w.note(quiet, "began rollout %s in %s: plan %s, %s", r.ID, dir, string(r.Plan)[:12], english.Count(len(r.Stages), "stage"))
+	return nil
+}
+
+// apart refuses two stages that are one database, and says where only marks tell two from each other.
+func (w *World) apart(ctx context.Context, quiet bool, a, b rollout.StageDefinition, one, other rollout.TargetID, first, second *pgx.Conn) error {
+	if one.SystemIdentifier != other.SystemIdentifier || one.Database != other.Database {
+		return nil
+	}
+	same, err := rollout.SameDatabase(ctx, first, second)
+	if err != nil {
+		return err
+	}
+	if same {
+		return usage(fmt.Errorf("%s and %s are one database", a.Name, b.Name), "give each stage a database of its own: look at "+a.DSN+" and "+b.DSN)
+	}
+	w.note(quiet, "%s and %s have the same system identifier, as copies of one server do: they are told apart by the marks that are written into them", a.Name, b.Name)
 	return nil
 }
 
 // readPapers reads what a rollout is made from.
 func readPapers(file string) (*rollout.Papers, *rollout.Definition, error) {
-	text, err := os.ReadFile(file)
+	text, err := readPaper(file)
 	if err != nil {
 		return nil, nil, usage(fmt.Errorf("reading %s: %w", file, err), "ringfence rollout init writes one to begin with")
 	}
@@ -238,17 +269,17 @@ func readPapers(file string) (*rollout.Papers, *rollout.Definition, error) {
 	}
 	beside := func(name string) string { return filepath.Join(filepath.Dir(file), name) }
 	papers := &rollout.Papers{Definition: text}
-	if papers.Approvers, err = os.ReadFile(beside(d.Approvers)); err != nil {
+	if papers.Approvers, err = readPaper(beside(d.Approvers)); err != nil {
 		return nil, nil, fmt.Errorf("reading the approvers: %w", err)
 	}
-	if papers.ApproversSig, err = os.ReadFile(beside(d.Approvers) + ".sig"); err != nil {
+	if papers.ApproversSig, err = readPaper(beside(d.Approvers) + ".sig"); err != nil {
 		return nil, nil, usage(fmt.Errorf("reading the approvers' signature: %w", err), "ringfence rollout seal "+d.Approvers+" --key ROOT")
 	}
 	if papers.Plan, err = plan.Read(beside(d.Plan)); err != nil {
 		return nil, nil, fmt.Errorf("reading the plan in %s: %w", d.Plan, err)
 	}
 	if d.Config != "" {
-		if papers.Config, err = os.ReadFile(beside(d.Config)); err != nil {
+		if papers.Config, err = readPaper(beside(d.Config)); err != nil {
 			return nil, nil, fmt.Errorf("reading the configuration: %w", err)
 		}
 	}

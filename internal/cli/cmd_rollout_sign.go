@@ -67,7 +67,7 @@ func (p *pen) sign(ctx context.Context, w *World, e *attest.Envelope) (signed *a
 
 // brought reads a statement and its signature that were made elsewhere.
 func (p *pen) brought() (*attest.Envelope, bool, error) {
-	raw, err := os.ReadFile(p.signature + ".json")
+	raw, err := readPaper(p.signature + ".json")
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the statement: %w", err)
 	}
@@ -75,7 +75,7 @@ func (p *pen) brought() (*attest.Envelope, bool, error) {
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return nil, false, fmt.Errorf("reading the statement: %w", err)
 	}
-	armored, err := os.ReadFile(p.signature + ".sig")
+	armored, err := readPaper(p.signature + ".sig")
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the signature: %w", err)
 	}
@@ -83,7 +83,7 @@ func (p *pen) brought() (*attest.Envelope, bool, error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the signature: %w", err)
 	}
-	line, err := os.ReadFile(p.key)
+	line, err := readPaper(p.key)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the public key: %w", err)
 	}
@@ -108,30 +108,27 @@ or changed it last, cannot sign, and each person counts for one role.
 
   ringfence rollout sign --role security --key ~/.ssh/id_ed25519`+fmt.Sprintf(penHelp, "sign"),
 		func(cmd *cobra.Command, args []string) error {
-			s, err := w.openRollout(cmd.Context(), &f, argument(args, 0), true)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			now := w.clock().Now()
-			e, err := s.state.Approve(s.stage, role, now)
-			if err != nil {
-				return usage(err, "name one by --role")
-			}
-			s.items(role, now)
-			signed, done, err := p.sign(cmd.Context(), w, e)
-			if err != nil || !done {
-				return classify(err)
-			}
-			who, err := s.state.MaySign(s.people, s.stage, role, signed, now)
-			if err != nil {
-				return refused(err, hintOf(err))
-			}
-			if err := s.log.Append(cmd.Context(), now, rollout.KindSignature, s.stage.Name, signed); err != nil {
-				return classify(err)
-			}
-			w.note(f.quiet, "%s signed for %s at the stage %s", who, role, s.stage.Name)
-			return nil
+			return w.onRollout(cmd, &f, args, true, func(ctx context.Context, s *session) error {
+				now := w.clock().Now()
+				e, err := s.state.Approve(s.stages[0], role, now)
+				if err != nil {
+					return usage(err, "name one by --role")
+				}
+				s.items(role, now)
+				signed, done, err := p.sign(ctx, w, e)
+				if err != nil || !done {
+					return classify(err)
+				}
+				who, err := s.state.MaySign(s.people, s.stages[0], role, signed, now)
+				if err != nil {
+					return refused(err, hintOf(err))
+				}
+				if err := s.log.Append(ctx, now, rollout.KindSignature, s.group(), signed); err != nil {
+					return classify(err)
+				}
+				w.note(f.quiet, "%s signed for %s at the stage %s", who, role, s.group())
+				return nil
+			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
 	f.bindRollout(cmd, "text")
@@ -142,7 +139,7 @@ or changed it last, cannot sign, and each person counts for one role.
 
 // items shows a signer what the role answers for.
 func (s *session) items(role string, now time.Time) {
-	d, err := s.state.Decide(s.stage, s.people, now)
+	d, err := s.state.DecideGroup(s.group(), s.people, now)
 	if err != nil {
 		return // signing itself says what is wrong
 	}
@@ -166,7 +163,7 @@ are shown as that person's word, apart from what was measured. A fact that is me
   ringfence rollout attest --fact on_call_answer --text "called at 14:02, answered in 3 minutes" --key ~/.ssh/id_ed25519`+fmt.Sprintf(penHelp, "attest"),
 		func(cmd *cobra.Command, args []string) error {
 			return w.statement(cmd.Context(), &f, &p, argument(args, 0), rollout.KindWord, func(s *session) (*attest.Envelope, error) {
-				return s.state.Say(s.stage, fact, !fails, text, w.clock().Now())
+				return s.state.Say(s.stages[0], fact, !fails, text, w.clock().Now())
 			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
@@ -190,7 +187,7 @@ and is printed before everything else. Isolation, the application's role, identi
   ringfence rollout waive --fact disk --reason "the volume grows by itself" --for 24h --key ~/.ssh/id_ed25519`+fmt.Sprintf(penHelp, "waive"),
 		func(cmd *cobra.Command, args []string) error {
 			return w.statement(cmd.Context(), &f, &p, argument(args, 0), rollout.KindWaiver, func(s *session) (*attest.Envelope, error) {
-				return s.state.Waive(s.stage, fact, reason, w.clock().Now().Add(until))
+				return s.state.Waive(s.stages[0], fact, reason, w.clock().Now().Add(until))
 			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
@@ -224,7 +221,7 @@ func (w *World) statement(ctx context.Context, f *rolloutFlags, p *pen, dir stri
 	if len(who) == 0 {
 		return refused(rollout.ErrNotAPerson, "the key is nobody's of approvers.yaml")
 	}
-	if err := s.log.Append(ctx, w.clock().Now(), kind, s.stage.Name, signed); err != nil {
+	if err := s.log.Append(ctx, w.clock().Now(), kind, s.group(), signed); err != nil {
 		return classify(err)
 	}
 	w.note(f.quiet, "%s signed", who[0].Name)
@@ -240,12 +237,9 @@ called. It reads the log in the directory and in the stage's database, and says 
   ringfence rollout status
   ringfence rollout status --from-database "$DSN"     the directory is lost: read the database's log, and write the directory anew`,
 		func(cmd *cobra.Command, args []string) error {
-			s, err := w.openRollout(cmd.Context(), &f, argument(args, 0), false)
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			return s.tell()
+			return w.onRollout(cmd, &f, args, false, func(ctx context.Context, s *session) error {
+				return s.tell()
+			})
 		})
 	cmd.Args = atMost(1, "one directory at most")
 	f.bindRollout(cmd, "text", "json")

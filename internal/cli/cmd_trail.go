@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/report"
 	"github.com/ringfencehq/ringfence/trail"
 )
 
@@ -170,10 +170,7 @@ func (f *trailFlags) document(w *World, value any, text func(*bytes.Buffer)) err
 			text(b)
 			return nil
 		}
-		e := json.NewEncoder(b)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(value)
+		return report.WriteJSON(b, value)
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/visible"
 	"github.com/ringfencehq/ringfence/trail"
 )
 
@@ -181,38 +181,28 @@ func (d *trailVerification) outcome() error {
 
 func (d *trailVerification) text(b *bytes.Buffer) {
 	for _, c := range d.Checks {
-		fmt.Fprintf(b, "%-8s %s: %s\n", c.State, c.Name, oneLine(c.Detail))
+		fmt.Fprintf(b, "%-8s %s: %s\n", c.State, c.Name, visible.Line(c.Detail))
 	}
 	for _, s := range d.Sources {
 		fmt.Fprintf(b, "%-8s %s: %d records in %d chains, %d retired, %d told twice; %d checkpoints cover %d records\n",
-			s.State(), oneLine(s.Source), s.Records, s.Chains, s.Retired, s.Repeated, s.Checkpoints, s.Signed)
+			s.State(), visible.Line(s.Source), s.Records, s.Chains, s.Retired, s.Repeated, s.Checkpoints, s.Signed)
 		for _, f := range s.Findings {
-			fmt.Fprintf(b, "    %-9s %s epoch %d record %d %s: %s\n", f.Kind, oneLine(f.Node), f.Epoch, f.Sequence, f.Event, oneLine(f.Detail))
+			fmt.Fprintf(b, "    %-9s %s epoch %d record %d %s: %s\n", f.Kind, visible.Line(f.Node), f.Epoch, f.Sequence, f.Event, visible.Line(f.Detail))
 		}
 		for _, u := range s.Unknown {
-			fmt.Fprintf(b, "    unknown   %s\n", oneLine(u))
+			fmt.Fprintf(b, "    unknown   %s\n", visible.Line(u))
 		}
 	}
 	for _, x := range d.Breaks {
-		fmt.Fprintf(b, "fault    the database finds the chain of %s, epoch %d broken at record %d\n", oneLine(x.Node), x.Epoch, x.Sequence)
+		fmt.Fprintf(b, "fault    the database finds the chain of %s, epoch %d broken at record %d\n", visible.Line(x.Node), x.Epoch, x.Sequence)
 	}
-}
-
-// oneLine keeps a text from forging lines.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0x85 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }
 
 // readKeys reads verifier keys, given as they are or by file.
 func readKeys(given []string) ([]string, error) {
 	var out []string
 	for _, k := range given {
-		if raw, err := os.ReadFile(k); err == nil {
+		if raw, err := readPaper(k); err == nil {
 			k = string(raw)
 		}
 		k = strings.TrimSpace(k)
@@ -232,9 +222,10 @@ func readCheckpoints(file string) ([]string, error) {
 	}
 	defer in.Close()
 	var out []string
-	lines := bufio.NewReader(in)
-	for {
-		line, err := lines.ReadBytes('\n')
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxPaper)
+	for lines.Scan() {
+		line := lines.Bytes()
 		if at := bytes.Index(line, []byte(`{"checkpoint":`)); at >= 0 {
 			var one struct {
 				Checkpoint string `json:"checkpoint"`
@@ -243,12 +234,9 @@ func readCheckpoints(file string) ([]string, error) {
 				out = append(out, one.Checkpoint)
 			}
 		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading checkpoints: %w", err)
-		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("reading checkpoints: %s: %w", file, err)
 	}
 	if len(out) == 0 {
 		return nil, usage(fmt.Errorf("%s holds no checkpoint", file), `they are lines of JSON that begin with {"checkpoint":`)
@@ -286,11 +274,11 @@ not known what waits there.`,
 				*trail.Reconciliation
 			}{"ringfence/trail-reconcile/v1", len(journals), r}, func(b *bytes.Buffer) {
 				for _, c := range r.Chains {
-					fmt.Fprintf(b, "%s epoch %d: ", oneLine(c.Node), c.Epoch)
+					fmt.Fprintf(b, "%s epoch %d: ", visible.Line(c.Node), c.Epoch)
 					balance(b, c)
 				}
 				for _, d := range r.Damage {
-					fmt.Fprintf(b, "damaged: %s\n", oneLine(d))
+					fmt.Fprintf(b, "damaged: %s\n", visible.Line(d))
 				}
 				b.WriteString("all: ")
 				balance(b, r.Total)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/attack"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
@@ -58,10 +59,11 @@ Exit 0: every step is done, nothing leaks, nothing is unproven. 3: something is 
 			if len(v.Wrong) > 0 {
 				return contradicted(v.Wrong)
 			}
-			return verified(r.Check)
+			return judged(m, verified(r.Check))
 		})
 	cmd.Args = between(1, 2, "the plan's directory, and a DSN")
 	f.bind(cmd, "text", "json")
+	f.bindDetails(cmd)
 	cmd.Flags().BoolVar(&noAttack, "no-attack", false, "ask the catalogue and logic only")
 	return cmd
 }
@@ -105,7 +107,9 @@ func verified(v *report.Verify) error {
 	case s.NotDone > 0 || s.Leaked > 0 || open:
 		return outcome(exitFound)
 	case s.Unknown > 0:
-		return &exitError{code: exitUnknown, err: fmt.Errorf("%d steps could not be verified", s.Unknown)}
+		return &exitError{code: exitUnknown, err: fmt.Errorf("%s could not be verified", english.Count(s.Unknown, "step"))}
+	case s.Held == 0 && s.Inconclusive > 0:
+		return &exitError{code: exitUnknown, err: fmt.Errorf("the attack told nothing: none of %s could be carried through", english.Count(s.Inconclusive, "probe"))}
 	}
 	return nil
 }

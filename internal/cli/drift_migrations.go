@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/migrations"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/report"
@@ -52,7 +53,7 @@ func (w *World) findMigrations(quiet bool, dir string) ([]migrations.File, error
 	for _, l := range left {
 		w.note(quiet, "%s: %s", l.Place, l.Why)
 	}
-	w.note(quiet, "%s: %d migrations (%s)", dir, len(files), tool)
+	w.note(quiet, "%s: %s (%s)", dir, english.Count(len(files), "migration"), tool)
 	return files, nil
 }
 

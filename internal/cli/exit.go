@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
 // The exit codes of the contract. An exit code is a property of the error that a verb returns.
@@ -51,6 +52,15 @@ func outcome(code int) error {
 		return nil
 	}
 	return &exitError{code: code}
+}
+
+// judged keeps a verb from ending well where nothing was judged: err is what it ends with otherwise.
+func judged(m *tenancy.Model, err error) error {
+	why, flag := m.Unjudged()
+	if err != nil || why == "" {
+		return err
+	}
+	return &exitError{code: exitUnknown, err: errors.New(why), hint: "name it by " + flag + ", or in ringfence.yaml (ringfence init writes one)"}
 }
 
 // usage is an error in how the command was called.

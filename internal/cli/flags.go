@@ -23,6 +23,7 @@ type readFlags struct {
 	snapshot      string
 	quiet         bool
 	noColor       bool
+	details       bool
 	appDSN        string
 	poolerDSN     string
 }
@@ -51,6 +52,11 @@ func (f *readFlags) bindCommon(cmd *cobra.Command) {
 	fl.BoolVar(&f.noColor, "no-color", false, "no colour; NO_COLOR does the same")
 	fl.StringVar(&f.appDSN, "app-dsn", "", "the application's own `DSN`, to act as it really does")
 	fl.StringVar(&f.poolerDSN, "pooler-dsn", "", "a `DSN` through the pooler, to act as the application really does")
+}
+
+// bindDetails adds what documents of leaks take.
+func (f *readFlags) bindDetails(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.details, "details", false, "text: each leak by itself, with its own witness, not those of one cause together")
 }
 
 // bindModel adds what says how a schema is read, for verbs that change something.

@@ -3,11 +3,13 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/ringfencehq/ringfence/internal/console"
 	"github.com/ringfencehq/ringfence/internal/fleet"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
@@ -65,6 +67,30 @@ func TestFleet(t *testing.T) {
 	var doc fleet.Document
 	if err := json.Unmarshal([]byte(text), &doc); err != nil || code != exitFound || doc.Schema != "ringfence/fleet/v1" || len(doc.Databases) != 4 || doc.Databases[0].Labels["at"] != "all" {
 		t.Errorf("exit %d, %v: %s", code, err, text)
+	}
+	// The console answers the same questions about each.
+	var f readFlags
+	f.failOn = "high"
+	cf, o := consoleFlags{fleet: fleetFlags{file: file}}, console.Options{}
+	end, err := cf.ofFleet(&World{Env: func(k string) (string, bool) { v, ok := env[k]; return v, ok }}, &f, "", &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	want := map[string]string{"good": "audit clean, prove clean", "bad": "audit found, prove found", "gone": "not read", "nowhere": "not read"}
+	for _, d := range o.Fleet {
+		got := "not read"
+		if p, err := d.Look(t.Context()); err == nil {
+			got = fmt.Sprintf("audit %s, prove %s", p.Lines["audit"].Verdict, p.Lines["prove"].Verdict)
+		} else if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: a password is told: %v", d.Name, err)
+		}
+		if got != want[d.Name] {
+			t.Errorf("%s: %s, want %s", d.Name, got, want[d.Name])
+		}
+	}
+	if _, err := cf.ofFleet(&World{}, &f, "postgres://one", &o); err == nil {
+		t.Error("a fleet and one database were taken together")
 	}
 	saved := filepath.Join(dir, "fleet.json")
 	if err := os.WriteFile(saved, []byte(text), 0o600); err != nil {

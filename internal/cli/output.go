@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 )
 
-// deliver writes a whole document to stdout, or to the file asked for: all of it or nothing. A file is replaced in one step,
+// deliver writes a whole document to stdout (also by the name "-"), or to the file asked for: all of it or nothing. A file is replaced in one step,
 // so that whoever reads it sees the old document or the new one. What is no file (/dev/null, a FIFO) is written to, and stays what it is.
 func (w *World) deliver(file string, write func(*bytes.Buffer) error) error {
 	var doc bytes.Buffer
 	if err := write(&doc); err != nil {
 		return err
 	}
-	if file == "" {
+	if file == "" || file == "-" {
 		_, err := w.Stdout.Write(doc.Bytes())
 		return err
 	}

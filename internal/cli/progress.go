@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
 // A progress tells a person how far long work is: a bar on a terminal, else at most one line a second on stderr. The zero
@@ -38,6 +40,7 @@ func (p *progress) at(done, total int64, now string) {
 	if p == nil || p.off {
 		return
 	}
+	now = visible.Line(now)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar != nil {
@@ -69,6 +72,6 @@ func (p *progress) done() {
 // note writes one line for people to stderr.
 func (w *World) note(quiet bool, format string, args ...any) {
 	if !quiet {
-		fmt.Fprintf(w.Stderr, format+"\n", args...)
+		fmt.Fprintln(w.Stderr, visible.Text(fmt.Sprintf(format, args...)))
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -16,10 +17,10 @@ func Reference(out io.Writer) error {
 		return err
 	}
 	for _, c := range root.Commands() {
-		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+		if c.Name() == "completion" {
 			continue
 		}
-		if err := describe(out, c); err != nil {
+		if err := describe(out, c, "##"); err != nil {
 			return err
 		}
 	}
@@ -41,7 +42,11 @@ const exitTable = `| code | meaning |
 
 func fence(text string) string { return "```\n" + text + "\n```" }
 
-func describe(out io.Writer, c *cobra.Command) error {
+// describe writes a command under a heading of that level, and its subcommands one level below.
+func describe(out io.Writer, c *cobra.Command, heading string) error {
+	if c.Hidden || c.Name() == "help" {
+		return nil
+	}
 	var flags strings.Builder
 	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Name == "help" {
@@ -54,6 +59,14 @@ func describe(out io.Writer, c *cobra.Command) error {
 	if flags.Len() > 0 {
 		table = "\n| flag | meaning |\n|---|---|\n" + flags.String()
 	}
-	_, err := fmt.Fprintf(out, "\n## ringfence %s\n\n%s\n%s", c.Use, fence(c.Long), table)
-	return err
+	use := strings.TrimSuffix(c.CommandPath(), c.Name()) + c.Use
+	if _, err := fmt.Fprintf(out, "\n%s %s\n\n%s\n%s", heading, use, fence(cmp.Or(c.Long, c.Short)), table); err != nil {
+		return err
+	}
+	for _, sub := range c.Commands() {
+		if err := describe(out, sub, heading+"#"); err != nil {
+			return err
+		}
+	}
+	return nil
 }

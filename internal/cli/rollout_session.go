@@ -47,8 +47,8 @@ func (f *rolloutFlags) bindRollout(cmd *cobra.Command, formats ...string) {
 
 // clock is the time as the verbs of a rollout see it.
 func (w *World) clock() rollout.Clock {
-	if w.time != nil {
-		return w.time
+	if w.Clock != nil {
+		return w.Clock
 	}
 	return rollout.SystemClock{}
 }
@@ -63,7 +63,8 @@ type session struct {
 	people  *attest.Approvers
 	def     *rollout.Definition
 	config  *tenancy.Config
-	stage   *rollout.Stage
+	names   []string         // of the log's stores, for people
+	stages  []*rollout.Stage // the one stage, or its databases
 	closers []func()
 }
 
@@ -83,7 +84,7 @@ func (w *World) openRollout(ctx context.Context, f *rolloutFlags, dir string, wr
 		}
 	}()
 	here := rollout.Directory(s.dir)
-	entries, err := here.Entries(ctx)
+	entries, err := here.Entries(ctx, 0)
 	if err != nil {
 		return nil, classify(err)
 	}
@@ -96,10 +97,32 @@ func (w *World) openRollout(ctx context.Context, f *rolloutFlags, dir string, wr
 	if err := s.load(ctx, writes, here); err != nil {
 		return nil, err
 	}
-	if db := s.database(ctx, writes); db != nil {
-		return s, s.load(ctx, writes, here, db)
+	if dbs, names := s.databases(ctx, writes); len(dbs) > 0 {
+		s.names = append([]string{"the directory"}, names...)
+		return s, s.load(ctx, writes, append([]rollout.Store{here}, dbs...)...)
 	}
 	return s, nil
+}
+
+// onRollout opens the rollout that a command's argument names, and runs fn on it.
+func (w *World) onRollout(cmd *cobra.Command, f *rolloutFlags, args []string, writes bool, fn func(context.Context, *session) error) error {
+	s, err := w.openRollout(cmd.Context(), f, argument(args, 0), writes)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return fn(cmd.Context(), s)
+}
+
+// onStage is onRollout for what looks at each database of the stage, and writes down what it finds.
+func (w *World) onStage(cmd *cobra.Command, f *rolloutFlags, args []string, fn func(context.Context, *session, []*rollout.Target) error) error {
+	return w.onRollout(cmd, f, args, true, func(ctx context.Context, s *session) error {
+		all, err := s.targets(ctx)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, s, all)
+	})
 }
 
 // restore reads a rollout from the database alone, and writes the directory anew.
@@ -134,7 +157,7 @@ func (s *session) load(ctx context.Context, writes bool, stores ...rollout.Store
 		if s.log, behind, err = rollout.ReadLog(ctx, stores...); err == nil {
 			for i, n := range behind {
 				if n > 0 {
-					s.w.note(s.f.quiet, "the log in %s is %d entries behind; the next verb that writes brings it up", []string{"the directory", "the database"}[i], n)
+					s.w.note(s.f.quiet, "the log in %s is %d entries behind; the next verb that writes brings it up", s.names[i], n)
 				}
 			}
 		}
@@ -142,6 +165,7 @@ func (s *session) load(ctx context.Context, writes bool, stores ...rollout.Store
 	if err != nil {
 		return classify(err)
 	}
+	s.log.Note = func(text string) { s.w.note(s.f.quiet, "%s", text) }
 	if s.state, err = rollout.Replay(s.log.Entries()); err != nil {
 		return classify(err)
 	}
@@ -158,26 +182,53 @@ func (s *session) load(ctx context.Context, writes bool, stores ...rollout.Store
 	return s.choose()
 }
 
-// choose picks the stage.
+// choose picks the stage: with all of its databases, unless one of them is named.
 func (s *session) choose() error {
 	r := &s.state.Rollout
 	if s.f.stage != "" {
-		if s.stage, _ = r.Stage(s.f.stage); s.stage == nil {
-			var names []string
-			for _, st := range r.Stages {
-				names = append(names, st.Name)
-			}
-			return usage(fmt.Errorf("there is no stage %q", s.f.stage), "the stages are "+strings.Join(names, ", "))
+		if s.stages = r.Group(s.f.stage); len(s.stages) > 0 {
+			return nil
 		}
-		return nil
+		if one, _ := r.Stage(s.f.stage); one != nil {
+			s.stages = []*rollout.Stage{one}
+			return nil
+		}
+		var names []string
+		for _, st := range r.Stages {
+			names = append(names, st.Name)
+		}
+		return usage(fmt.Errorf("there is no stage %q", s.f.stage), "the stages are "+strings.Join(names, ", "))
 	}
 	for i := range r.Stages {
-		s.stage = &r.Stages[i]
-		if st := s.state.Stages[s.stage.Name]; st == nil || st.Applied.IsZero() || !st.Returned.IsZero() {
+		s.stages = r.Group(r.Stages[i].Group())
+		if st := s.state.Stages[r.Stages[i].Name]; st == nil || st.Out.IsZero() || !st.Returned.IsZero() {
 			return nil
 		}
 	}
 	return nil
+}
+
+// group is the stage's name, whichever of its databases are meant.
+func (s *session) group() string { return s.stages[0].Group() }
+
+// whole refuses one database of several, where the verb is about the stage.
+func (s *session) whole(verb string) error {
+	if all := s.state.Rollout.Group(s.group()); len(all) != len(s.stages) {
+		return usage(fmt.Errorf("%s is one of %d databases of %s, which go together", s.stages[0].Name, len(all), s.group()), "ringfence rollout "+verb+" --stage "+s.group())
+	}
+	return nil
+}
+
+// targets makes what collectors look at for each database of the stage.
+func (s *session) targets(ctx context.Context) (out []*rollout.Target, err error) {
+	for _, stage := range s.stages {
+		t, err := s.target(ctx, stage)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
 }
 
 // dsn returns the DSN of a stage from the variable that rollout.yaml names; "" where it is not set.
@@ -195,20 +246,35 @@ func operatorDSN(st rollout.StageDefinition) string { return st.DSN }
 func appDSN(st rollout.StageDefinition) string      { return st.AppDSN }
 func poolerDSN(st rollout.StageDefinition) string   { return st.PoolerDSN }
 
-// database opens the log in the stage's database; nil where it cannot be reached, which is said.
-func (s *session) database(ctx context.Context, writes bool) rollout.Store {
-	dsn := s.dsn(s.stage.Name, operatorDSN)
+// databases opens the logs in the stage's databases, and says which cannot be reached. names are theirs.
+func (s *session) databases(ctx context.Context, writes bool) (dbs []rollout.Store, names []string) {
+	for _, stage := range s.stages {
+		if db := s.database(ctx, stage, writes); db != nil {
+			name := "the database"
+			if len(s.stages) > 1 {
+				name += " of " + stage.Name
+			}
+			dbs, names = append(dbs, db), append(names, name)
+		}
+	}
+	return dbs, names
+}
+
+// database opens the log in one database; nil where it cannot be reached, which is said.
+func (s *session) database(ctx context.Context, stage *rollout.Stage, writes bool) rollout.Store {
+	dsn := s.dsn(stage.Name, operatorDSN)
 	if dsn == "" {
-		s.w.note(s.f.quiet, "the log in the database of %s is not read: the variable of its DSN is not set", s.stage.Name)
+		s.w.note(s.f.quiet, "the log in the database of %s is not read: the variable of its DSN is not set", stage.Name)
 		return nil
 	}
-	conn, err := pg.Connect(ctx, dsn, pg.Options{})
+	dial := dialer(dsn, pg.Options{})
+	conn, err := dial(ctx)
 	if err != nil {
-		s.w.note(s.f.quiet, "the log in the database of %s is not read: %v", s.stage.Name, err)
+		s.w.note(s.f.quiet, "the log in the database of %s is not read: %v", stage.Name, err)
 		return nil
 	}
-	s.closers = append(s.closers, func() { conn.Close(context.WithoutCancel(ctx)) })
-	db := &rollout.Database{Conn: conn, Rollout: s.state.Rollout.ID}
+	db := &rollout.Database{Conn: conn, Dial: dial, Rollout: s.state.Rollout.ID}
+	s.closers = append(s.closers, func() { db.Close(ctx) })
 	if !writes {
 		return db
 	}
@@ -230,7 +296,7 @@ func (s *session) target(ctx context.Context, stage *rollout.Stage) (*rollout.Ta
 		return nil, classify(err)
 	}
 	t := &rollout.Target{Rollout: &s.state.Rollout, Stage: stage, State: s.state, DSN: dsn, Config: s.config, Plan: p, PlanDir: filepath.Join(s.f.base, s.def.Plan),
-		Hooks: s.def.Hooks, Prometheus: s.def.Prometheus, Now: s.w.clock().Now,
+		Hooks: s.def.Hooks, Prometheus: s.def.Prometheus, Watch: s.def.Watch, Now: s.w.clock().Now,
 		Connect: dialer(dsn, pg.Options{SimpleProtocol: true}), Note: func(text string) { s.w.note(s.f.quiet, "%s", text) }}
 	for _, file := range s.def.Documents {
 		t.Documents = append(t.Documents, filepath.Join(s.f.base, file))
@@ -241,9 +307,8 @@ func (s *session) target(ctx context.Context, stage *rollout.Stage) (*rollout.Ta
 	if pooler := s.dsn(stage.Name, poolerDSN); pooler != "" {
 		t.PoolerDial = dialer(pooler, pg.Options{SimpleProtocol: true})
 	}
-	if _, at := s.state.Rollout.Stage(stage.Name); at > 0 {
-		before := &s.state.Rollout.Stages[at-1]
-		t.Earlier = &rollout.Target{Stage: before, Connect: dialer(s.dsn(before.Name, operatorDSN), pg.Options{SimpleProtocol: true})}
+	for _, before := range s.state.Rollout.Before(stage.Group()) {
+		t.Earlier = append(t.Earlier, &rollout.Target{Stage: before, Connect: dialer(s.dsn(before.Name, operatorDSN), pg.Options{SimpleProtocol: true})})
 	}
 	return t, nil
 }
@@ -278,6 +343,8 @@ func classify(err error) error {
 		return &exitError{code: exitExpired, err: err, hint: hintOf(err)}
 	case errors.As(err, &refusal), errors.As(err, &stopped), errors.Is(err, rollout.ErrNotAPerson):
 		return refused(err, hintOf(err))
+	case errors.Is(err, rollout.ErrConflict):
+		return refused(err, "ringfence rollout status tells what was done; then start it again")
 	}
 	return exitOf(err)
 }

@@ -62,6 +62,8 @@ type desk struct {
 	app   string
 	// config is ringfence.yaml; empty: the shop's.
 	config string
+	// held has what the reference gives a time for held to that time, beside being measured: in the system tier.
+	held bool
 }
 
 func newDesk(t *testing.T) *desk {
@@ -162,7 +164,7 @@ func (d *desk) do(args ...string) (code int, stdout, stderr string) {
 	if when == nil {
 		when = d.clock
 	}
-	code = Do(args, World{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Width: 140, time: when,
+	code = Do(args, World{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Width: 140, Clock: when,
 		Env: func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }})
 	return code, out.String(), errs.String()
 }
@@ -285,6 +287,21 @@ func (d *desk) lost() {
 	// Another entry of that number, written to the database by other hands.
 	d.dbs[0].Exec(d.t, `INSERT INTO ringfence.rollout_log SELECT rollout, sequence + 1, at, kind, stage, body, hash, hash FROM ringfence.rollout_log ORDER BY sequence DESC LIMIT 1`)
 	d.must(7, "rollout", "check")
+}
+
+// A file that is far larger than people write is refused, and not read into memory.
+func TestPapersAreBounded(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "large", "")
+	if err := os.Truncate("large", 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{t: t, clock: &stillClock{now: time.Now()}}
+	for _, args := range [][]string{{"rollout", "new", "--file", "large"}, {"rollout", "seal", "large", "--key", "x"}} {
+		if code, out, errs := d.do(args...); code == 0 || out != "" || !strings.Contains(errs, "larger than 4 MiB") {
+			t.Errorf("%v: exit %d, %s%s", args, code, out, errs)
+		}
+	}
 }
 
 // The files to begin with can be read as they are, but for the keys, which are one's own.

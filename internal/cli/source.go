@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/pgparse"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -34,7 +37,10 @@ func (w *World) dial(ctx context.Context, dsn string, opts pg.Options) (*pgx.Con
 	return pg.Connect(ctx, dsn, opts)
 }
 
-// snapshot reads the catalogue of the database, or the file that stands for it.
+// readerWait is how long who interrupts a reading waits for a server that does not answer: what only reads may be left behind.
+const readerWait = 2 * time.Second
+
+// readSnapshot reads the catalogue of the database, or the file that stands for it.
 func (f *readFlags) readSnapshot(ctx context.Context, w *World, dsn string) (*catalog.Snapshot, error) {
 	if f.snapshot != "" {
 		file, err := os.Open(f.snapshot)
@@ -44,12 +50,21 @@ func (f *readFlags) readSnapshot(ctx context.Context, w *World, dsn string) (*ca
 		defer file.Close()
 		return catalog.ReadJSON(file)
 	}
-	conn, err := w.dial(ctx, dsn, pg.Options{})
+	pgparse.Warm() // while the catalogue is read
+	conn, err := w.dial(ctx, dsn, pg.Options{CancelWait: readerWait})
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	return catalog.Read(ctx, conn, catalog.Options{})
+}
+
+// maxPaper bounds a file that a person writes.
+const maxPaper = 4 << 20
+
+// readPaper reads a file that a person writes, which may be a pipe. One that is larger than such files are is an error.
+func readPaper(name string) ([]byte, error) {
+	return bounded.ReadFile(name, maxPaper)
 }
 
 // readConfig reads ringfence.yaml: the one that was named, else the one in the working directory, else none.
@@ -98,11 +113,4 @@ func command(use, short, long string, run func(cmd *cobra.Command, args []string
 }
 
 // atMost limits the number of arguments with an error that says what they are.
-func atMost(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > n {
-			return usage(fmt.Errorf("%d arguments were given; %s takes %s", len(args), cmd.CommandPath(), what), "see "+cmd.CommandPath()+" --help")
-		}
-		return nil
-	}
-}
+func atMost(n int, what string) cobra.PositionalArgs { return between(0, n, what) }

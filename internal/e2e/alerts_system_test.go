@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/metrics"
 	"github.com/ringfencehq/ringfence/internal/metrics/alerts"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
@@ -68,31 +68,6 @@ func TestSystemAlertRules(t *testing.T) {
 	}
 }
 
-// scrape reads /metrics of a process as soon as it answers.
-func scrape(t *testing.T, address string) map[string]string {
-	t.Helper()
-	var answer *http.Response
-	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		if answer, err = http.Get("http://" + address + "/metrics"); err == nil {
-			break
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, _ := io.ReadAll(answer.Body)
-	out := map[string]string{}
-	for _, line := range strings.Split(string(body), "\n") {
-		if at := strings.LastIndex(line, " "); at > 0 && strings.HasPrefix(line, "ringfence_") {
-			out[line[:at]] = line[at+1:]
-		}
-	}
-	return out
-}
-
 const alertKey = "a shared secret of at least thirty-two bytes"
 
 // tried asks the gateway, as one tenant, for another's data.
@@ -122,7 +97,7 @@ func TestSystemAlertsOnRunningProcesses(t *testing.T) {
 	back := httptest.NewServer(http.NotFoundHandler())
 	defer back.Close()
 	dir := t.TempDir()
-	clients, admin, watch := freeAddress(t), freeAddress(t), freeAddress(t)
+	clients, admin, watch := nettest.Free(t), nettest.Free(t), nettest.Free(t)
 	config := fmt.Sprintf(`
 listen: %s
 admin: {listen: %q}
@@ -143,9 +118,9 @@ trail: {dir: trail, node: gw-1}
 			<-p.ended
 		}
 	}()
-	before, posture := scrape(t, admin), scrape(t, watch)
+	before, posture := nettest.Metrics(t, admin), nettest.Metrics(t, watch)
 	tried(t, clients)
-	after := scrape(t, admin)
+	after := nettest.Metrics(t, admin)
 
 	rules := written(t, dir, alerts.RulesFile, "rules")
 	text, err := os.ReadFile(rules)

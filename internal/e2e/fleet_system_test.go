@@ -28,6 +28,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/ringfencehq/ringfence/internal/bus"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 	"github.com/ringfencehq/ringfence/internal/revocation"
 	"github.com/ringfencehq/ringfence/internal/trailsql"
@@ -121,16 +122,6 @@ func (r *relay) mend() {
 	r.off = false
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func newFleet(t testing.TB) *fleet {
 	t.Helper()
 	db := pgtest.Server(t, 0).DB(t)
@@ -141,7 +132,7 @@ func newFleet(t testing.TB) *fleet {
 	}
 	f.backend = echoServer(t)
 	for i := range 3 {
-		n := &node{name: fmt.Sprintf("gw-%d", i), dir: t.TempDir(), address: freeAddress(t), admin: freeAddress(t), route: freeAddress(t)}
+		n := &node{name: fmt.Sprintf("gw-%d", i), dir: t.TempDir(), address: nettest.Free(t), admin: nettest.Free(t), route: nettest.Free(t)}
 		n.file = filepath.Join(n.dir, "gateway.yaml")
 		n.relay = newRelay(t, n.route)
 		signer, verifier, err := trail.NewCheckpointKey(rand.Reader, n.name)
@@ -153,7 +144,7 @@ func newFleet(t testing.TB) *fleet {
 		}
 		f.keys = append(f.keys, verifier)
 		f.nodes = append(f.nodes, n)
-		f.clients = append(f.clients, freeAddress(t))
+		f.clients = append(f.clients, nettest.Free(t))
 	}
 	for i, n := range f.nodes {
 		// The first two know each other directly, and the third one is reached, and reaches them, by relays alone.
@@ -222,32 +213,17 @@ func (n *node) until(t testing.TB, what string, ok func() bool) {
 // echoServer answers each message with itself.
 func echoServer(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
+	return "ws://" + nettest.Serve(t, func(conn net.Conn) {
+		if _, err := ws.Upgrade(conn); err != nil {
+			return
+		}
 		for {
-			conn, err := l.Accept()
-			if err != nil {
+			b, op, err := wsutil.ReadClientData(conn)
+			if err != nil || wsutil.WriteServerMessage(conn, op, b) != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				if _, err := ws.Upgrade(conn); err != nil {
-					return
-				}
-				for {
-					b, op, err := wsutil.ReadClientData(conn)
-					if err != nil || wsutil.WriteServerMessage(conn, op, b) != nil {
-						return
-					}
-				}
-			}()
 		}
-	}()
-	return "ws://" + l.Addr().String()
+	})
 }
 
 func signedToken(t testing.TB, claims jwt.MapClaims) string {
@@ -389,7 +365,7 @@ func TestSystemFleetRevocation(t *testing.T) {
 	token := signedToken(t, jwt.MapClaims{"jti": "lost"})
 	sockets := all(f.nodes, jwt.MapClaims{"jti": "lost"})
 	p := start(t, t.TempDir(), func(c *exec.Cmd) { c.Env = append(c.Env, "BUS="+busSecret, "RINGFENCE_DSN="+f.DSN(f.revoker)) },
-		"gateway", "revoke", "token", "lost", "-c", f.nodes[1].file, "--reason", "lost phone", "--by", "ops")
+		"gateway", "revoke", "token", "lost", "-c", f.nodes[1].file, "--trail-dsn", f.DSN(f.writer), "--reason", "lost phone", "--by", "ops")
 	if code := p.code(); code != 0 || !strings.Contains(p.stdout.String(), "the bus has it") {
 		t.Errorf("exit %d: %s%s", code, &p.stdout, &p.stderr)
 	}

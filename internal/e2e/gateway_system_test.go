@@ -30,6 +30,7 @@ import (
 
 	"github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/auth"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // secured is one gateway behind TLS, which takes its issuer's keys from a URL.
@@ -75,7 +76,7 @@ func certificate(t *testing.T, dir string) *x509.CertPool {
 func newSecured(t *testing.T) *secured {
 	t.Helper()
 	dir := t.TempDir()
-	s := &secured{node: &node{name: "gw", dir: dir, file: filepath.Join(dir, "gateway.yaml"), address: freeAddress(t), admin: freeAddress(t)}, roots: certificate(t, dir)}
+	s := &secured{node: &node{name: "gw", dir: dir, file: filepath.Join(dir, "gateway.yaml"), address: nettest.Free(t), admin: nettest.Free(t)}, roots: certificate(t, dir)}
 	var err error
 	if _, s.key, err = ed25519.GenerateKey(rand.Reader); err != nil {
 		t.Fatal(err)
@@ -145,7 +146,13 @@ func (s *secured) token(t *testing.T, user string, claims jwt.MapClaims) string 
 func (s *secured) dial(t *testing.T, query string, h http.Header, protocols ...string) (client, int) {
 	t.Helper()
 	d := ws.Dialer{Timeout: patience, Header: ws.HandshakeHeaderHTTP(h), Protocols: protocols, TLSConfig: &tls.Config{RootCAs: s.roots}}
-	conn, early, _, err := d.Dial(context.Background(), "wss://"+s.address+"/voice"+query)
+	return shake(t, d, "wss://"+s.address+"/voice"+query)
+}
+
+// shake shakes hands; status is what refuses it, or 0.
+func shake(t *testing.T, d ws.Dialer, url string) (client, int) {
+	t.Helper()
+	conn, early, _, err := d.Dial(context.Background(), url)
 	var refused ws.StatusError
 	switch {
 	case errors.As(err, &refused):

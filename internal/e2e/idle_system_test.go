@@ -16,18 +16,20 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // BenchmarkIdle is what a gateway's process holds of memory while ten thousand sockets are open and silent, or as many as the
-// machine's limit of open files allows a process that needs two of each.
+// machine's limit of open files allows: the gateway needs two for each socket, and so does this process, which is client and back end.
 func BenchmarkIdle(b *testing.B) {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		b.Fatal(err)
 	}
-	sockets := int(min(10_000, (files.Max-1000)/2))
+	sockets := int(min(10_000, (files.Max-100)/2))
 	dir := b.TempDir()
-	n := &node{name: "gw-0", dir: dir, file: filepath.Join(dir, "gateway.yaml"), address: freeAddress(b), admin: freeAddress(b)}
+	n := &node{name: "gw-0", dir: dir, file: filepath.Join(dir, "gateway.yaml"), address: nettest.Free(b), admin: nettest.Free(b)}
 	text := fmt.Sprintf("listen: %s\nadmin: {listen: %q}\nbackend: {url: %q}\nprotocol: {preset: voice}\n"+
 		"auth: {issuers: [{name: login, audiences: [voice], secret: {env: KEY}}], tenant_claims: [restaurant_id]}\ntrail: {dir: %q, node: gw-0}\n",
 		n.address, n.admin, echoServer(b), filepath.Join(dir, "trail"))

@@ -13,6 +13,12 @@ import (
 
 // configPage writes the reference of ringfence.yaml from the types that read it: each struct a table, each field its line comment.
 func configPage(b *bytes.Buffer) error {
+	b.WriteString("# ringfence.yaml\n\nWhat the file says wins over inference; everything is optional, and unknown fields are errors. `ringfence init` writes one with\nwhat was inferred, each with its reason.\n")
+	return configStructs(func(name, doc string, s *ast.StructType) { structTable(b, name, doc, s) })
+}
+
+// configStructs visits the types that read ringfence.yaml, in the order in which they are written.
+func configStructs(visit func(name, doc string, s *ast.StructType)) error {
 	root, err := findRoot()
 	if err != nil {
 		return err
@@ -21,7 +27,6 @@ func configPage(b *bytes.Buffer) error {
 	if err != nil {
 		return err
 	}
-	b.WriteString("# ringfence.yaml\n\nWhat the file says wins over inference; everything is optional, and unknown fields are errors. `ringfence init` writes one with\nwhat was inferred, each with its reason.\n")
 	for _, d := range file.Decls {
 		g, ok := d.(*ast.GenDecl)
 		if !ok || g.Tok != token.TYPE {
@@ -29,7 +34,7 @@ func configPage(b *bytes.Buffer) error {
 		}
 		spec := g.Specs[0].(*ast.TypeSpec)
 		if s, ok := spec.Type.(*ast.StructType); ok {
-			structTable(b, spec.Name.Name, g.Doc.Text(), s)
+			visit(spec.Name.Name, g.Doc.Text(), s)
 		}
 	}
 	return nil

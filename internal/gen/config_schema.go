@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -15,26 +12,13 @@ import (
 
 // configSchema writes the JSON Schema of ringfence.yaml, for editors, from the same types as its reference.
 func configSchema(b *bytes.Buffer) error {
-	root, err := findRoot()
-	if err != nil {
-		return err
-	}
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "internal/tenancy/config.go"), nil, parser.ParseComments)
-	if err != nil {
-		return err
-	}
 	definitions := map[string]any{"Class": map[string]any{
 		"enum": []tenancy.Class{tenancy.Owned, tenancy.Child, tenancy.Root, tenancy.Global, tenancy.Infrastructure},
 	}}
-	for _, d := range file.Decls {
-		g, ok := d.(*ast.GenDecl)
-		if !ok || g.Tok != token.TYPE {
-			continue
-		}
-		spec := g.Specs[0].(*ast.TypeSpec)
-		if s, ok := spec.Type.(*ast.StructType); ok {
-			definitions[spec.Name.Name] = structSchema(strings.TrimSpace(g.Doc.Text()), s)
-		}
+	if err := configStructs(func(name, doc string, s *ast.StructType) {
+		definitions[name] = structSchema(strings.TrimSpace(doc), s)
+	}); err != nil {
+		return err
 	}
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)

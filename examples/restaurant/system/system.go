@@ -21,13 +21,10 @@ import (
 	"github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/auth"
 	"github.com/ringfencehq/ringfence/auth/pin"
-	"github.com/ringfencehq/ringfence/internal/apply"
-	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/examples/internal/stage"
 	"github.com/ringfencehq/ringfence/internal/cli"
-	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
-	"github.com/ringfencehq/ringfence/internal/revocation"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 	"github.com/ringfencehq/ringfence/trail"
 )
@@ -74,8 +71,7 @@ type Person struct {
 
 // System is a running server with the hardened database on it, and the files that processes of the system read.
 type System struct {
-	server *pg.Embedded
-	super  *pgx.Conn
+	*stage.Stage
 	// Dir holds peppers, the key of logins, and whatever processes of the system keep.
 	Dir string
 	// People are those who may log in.
@@ -90,11 +86,11 @@ var pins = []string{"8305", "7264", "5917", "4086", "6359", "3718", "9052"}
 // Start starts a server, loads the system, plans, applies, and enrols everybody. dir is made where it is not there, and is the
 // caller's to remove.
 func Start(ctx context.Context, dir string) (*System, error) {
-	server, err := pg.StartEmbedded(ctx, pg.EmbeddedOptions{InMemory: true, NoFsync: true, Config: map[string]string{"jit": "off", "max_connections": "200"}})
+	ground, err := stage.Open(ctx, database, map[string]string{"jit": "off", "max_connections": "200"})
 	if err != nil {
 		return nil, err
 	}
-	s := &System{server: server, Dir: dir, Devices: map[string]string{}}
+	s := &System{Stage: ground, Dir: dir, Devices: map[string]string{}}
 	for _, step := range []func(context.Context) error{s.load, s.harden, s.finish, s.enrol} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -103,30 +99,10 @@ func Start(ctx context.Context, dir string) (*System, error) {
 	return s, nil
 }
 
-// Close stops the server.
-func (s *System) Close() error {
-	if s.super != nil {
-		_ = s.super.Close(context.Background())
-	}
-	return s.server.Stop()
-}
-
-// DSN is a role's way in.
-func (s *System) DSN(role string) string { return s.server.DSN(database, role) }
-
 // Connect opens a session as a role; "" is the server's own superuser.
 func (s *System) Connect(ctx context.Context, role string) (*pgx.Conn, error) {
-	if role == "" {
-		role = pg.Superuser
-	}
 	return pg.Connect(ctx, s.DSN(role), pg.Options{})
 }
-
-// Super is a session of the superuser, for tests: it sees all restaurants' rows.
-func (s *System) Super() *pgx.Conn { return s.super }
-
-// Embedded is the server, for tests that take it away.
-func (s *System) Embedded() *pg.Embedded { return s.server }
 
 // Peppers and Key are files that the gateway reads.
 func (s *System) Peppers() string { return filepath.Join(s.Dir, "peppers") }
@@ -134,48 +110,17 @@ func (s *System) Peppers() string { return filepath.Join(s.Dir, "peppers") }
 // Key is the file of the key that signs logins' tokens.
 func (s *System) Key() string { return filepath.Join(s.Dir, "login.key") }
 
-func (s *System) connect(ctx context.Context, db string) (*pgx.Conn, error) {
-	return pg.Connect(ctx, s.server.DSN(db, pg.Superuser), pg.Options{SimpleProtocol: true})
-}
-
-func (s *System) run(ctx context.Context, what, script string) error {
-	if _, err := s.super.PgConn().Exec(ctx, script).ReadAll(); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
 func (s *System) load(ctx context.Context) error {
-	admin, err := s.connect(ctx, "postgres")
-	if err != nil {
-		return err
-	}
-	defer admin.Close(ctx)
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+pg.Ident(database)); err != nil {
-		return fmt.Errorf("making the database: %w", err)
-	}
-	if s.super, err = s.connect(ctx, database); err != nil {
-		return err
-	}
-	return errors.Join(s.run(ctx, "loading the schema", Schema), s.run(ctx, "loading the rows", Seed+"ANALYZE;"))
+	return errors.Join(s.Run(ctx, "loading the schema", Schema), s.Run(ctx, "loading the rows", Seed+"ANALYZE;"))
 }
 
-// Plan plans the remediation of what stands now: what "ringfence plan" does, allowing by name what takes policies and the key
-// without its tenant away.
+// Plan plans the remediation of what stands now, allowing by name what takes policies and the key without its tenant away.
 func (s *System) Plan(ctx context.Context) (*plan.Plan, error) {
 	config, err := tenancy.ParseConfig("ringfence.yaml", Config)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := catalog.Read(ctx, s.super, catalog.Options{})
-	if err != nil {
-		return nil, err
-	}
-	model, err := tenancy.Infer(snap, tenancy.Options{Config: config})
-	if err != nil {
-		return nil, err
-	}
-	return harden.Plan(model, plan.Options{Allow: []string{"drop_policy", "unique_swap", "role_attribute"}})
+	return s.Stage.Plan(ctx, config, "drop_policy", "unique_swap", "role_attribute")
 }
 
 // harden is "ringfence plan" and "ringfence apply".
@@ -184,30 +129,17 @@ func (s *System) harden(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = apply.Run(ctx, apply.Options{Plan: steps, Fingerprint: catalog.FingerprintsOf,
-		Connect: func(ctx context.Context) (*pgx.Conn, error) { return s.connect(ctx, database) }})
-	return err
+	return s.Apply(ctx, steps)
 }
 
-// finish runs what stands behind the plan: as the tables' owner, and for revocations, which a change of membership makes.
+// finish runs what stands behind the plan, as the tables' owner: the function of memberships, and that a change of one revokes.
 func (s *System) finish(ctx context.Context) error {
 	membership := auth.MembershipFunction(auth.MembershipTable{Schema: "public", Table: "user_restaurants", Tenant: "restaurant_id", TenantType: "uuid",
 		User: "user_id", UserType: "text", Roles: "ARRAY[m.role]"}, "public", "membership", Server)
-	if err := s.run(ctx, "finishing as the owner", "SET ROLE restaurant_owner;\n"+after+membership+"RESET ROLE;"); err != nil {
+	if err := s.Run(ctx, "finishing as the owner", "SET ROLE restaurant_owner;\n"+after+membership+"RESET ROLE;"); err != nil {
 		return err
 	}
-	statements := revocation.Install()
-	for use, roles := range map[string][]string{revocation.Follower: {Gateway}, revocation.Revoker: {Login, Operator, "restaurant_owner"}} {
-		for _, role := range roles {
-			statements = append(statements, revocation.Grant(use, role, true)...)
-		}
-	}
-	for _, sql := range append(statements, leaving) {
-		if err := s.run(ctx, "making revocations", sql); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.Run(ctx, "having who leaves a restaurant cut off", leaving)
 }
 
 // leaving has everybody who leaves a restaurant, or changes their role there, leave every open socket of it too: in the
@@ -237,7 +169,7 @@ func (s *System) enrol(ctx context.Context) error {
 		os.WriteFile(s.Key(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)); err != nil {
 		return err
 	}
-	rows, err := s.super.Query(ctx, "SELECT r.id::text, r.name, u.user_id, u.name, u.role, '' FROM user_restaurants u JOIN restaurants r ON r.id = u.restaurant_id ORDER BY 1, 3")
+	rows, err := s.Super().Query(ctx, "SELECT r.id::text, r.name, u.user_id, u.name, u.role, '' FROM user_restaurants u JOIN restaurants r ON r.id = u.restaurant_id ORDER BY 1, 3")
 	if err != nil {
 		return fmt.Errorf("listing people: %w", err)
 	}
