@@ -26,7 +26,8 @@ test-long: system-deps ## the same at full size
 race: ## the race detector over the packages with concurrency
 	CGO_ENABLED=1 go test -race -timeout 15m $(RACE_PACKAGES)
 
-RACE_PACKAGES := . ./trail ./gateway/... ./internal/bus ./internal/revocation ./internal/edge ./internal/pg ./internal/pgtest ./internal/apply ./internal/expr ./internal/reach ./internal/cli
+RACE_PACKAGES := . ./trail ./gateway/... ./internal/bus ./internal/revocation ./internal/edge ./internal/pg ./internal/pgtest ./internal/apply ./internal/expr ./internal/reach ./internal/audit ./internal/cli \
+	./internal/live ./internal/monitor ./internal/fleet ./internal/notify ./internal/console ./internal/rollout/watch
 
 race-packages:
 	@echo $(RACE_PACKAGES)
@@ -51,12 +52,18 @@ check: ## formatting, vet, staticcheck, and that generated files are fresh
 gen: ## write the lists and docs/ from the code
 	go run ./internal/gen
 
+examples: ## reference system B's rollout on servers of its own, into docs/examples: some ten minutes
+	go run ./internal/gen/rollout -o docs/examples
+
 bench: system-deps ## what a tenant context, a gateway's check and its relay cost beside the usual ways, and how the tools scale, into docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkContext' -benchtime 3s -count 3 . | go run ./internal/bench/figures -section context docs/figures.md
 	go test -run '^$$' -bench '^BenchmarkTrail$$' -benchtime 1s -count 3 ./trail | go run ./internal/bench/figures -section trail docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkCheck' -benchtime 1s -count 3 ./gateway | go run ./internal/bench/figures -section check docs/figures.md
 	go test -tags system -run '^$$' -bench '^BenchmarkRelay' -benchtime 3000x -count 3 ./gateway | go run ./internal/bench/figures -section relay docs/figures.md
 	go test -tags system -run '^$$' -bench '^Benchmark(Revocation|Idle)' -benchtime 200x ./internal/e2e | go run ./internal/bench/figures -section fleet docs/figures.md
+	go test -run '^$$' -bench '^BenchmarkSigned$$' -benchtime 50x -count 3 ./internal/signed | go run ./internal/bench/figures -section signed docs/figures.md
+	go test -run '^$$' -bench '^BenchmarkObserve$$' -benchtime 300x -count 3 ./internal/impact | go run ./internal/bench/figures -section observe docs/figures.md
+	go test -run '^$$' -bench '^BenchmarkProver$$' -benchtime 3x -count 3 ./internal/decide | go run ./internal/bench/figures -section prover docs/figures.md
 	go test -run '^$$' -bench '^BenchmarkScale' -benchtime 3x -timeout 30m ./internal/e2e | go run ./internal/bench/figures -section scale docs/figures.md
 
 bench-all: ## every benchmark there is
@@ -71,4 +78,4 @@ release: ## dist/ringfence-OS-ARCH for linux, macOS and windows
 	  GOOS=$${t%/*} GOARCH=$${t#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o dist/ringfence-$${t%/*}-$${t#*/}$$([ $${t%/*} = windows ] && echo .exe) ./cmd/ringfence || exit 1; done
 	@cd dist && sha256sum ringfence-* > SHA256SUMS && cat SHA256SUMS
 
-.PHONY: help build test system-deps test-system test-long race fuzz check gen bench bench-all demo release race-packages
+.PHONY: help build test system-deps test-system test-long race fuzz check gen examples bench bench-all demo release race-packages

@@ -19,8 +19,9 @@ const module = "github.com/ringfencehq/ringfence"
 // layers lists the packages bottom up: what is imported stands on a lower line. Packages of one line do not import each
 // other.
 var layers = [][]string{
-	{"docs", "internal/pg", "internal/metrics", "internal/notify", "internal/attest", "internal/bus"},
-	{"internal/catalog", "internal/bench", "internal/signed", "internal/definer"},
+	{"internal/visible", "internal/bounded", "internal/english"},
+	{"docs", "internal/pg", "internal/metrics", "internal/notify", "internal/attest", "internal/bus", "internal/pgparse", "internal/nettest", "internal/disktest"},
+	{"internal/catalog", "internal/live", "internal/bench", "internal/signed", "internal/definer"},
 	{"internal/trailsql", "internal/pinsql", "internal/revocation"},
 	{"internal/pgtest", "internal/browsertest", "internal/expr", "internal/rights", "internal/clone"},
 	{"internal/tenancy", "internal/catalog/catalogtest", "internal/migrations"},
@@ -33,13 +34,13 @@ var layers = [][]string{
 	{"internal/apply"},
 	{"internal/harden", "internal/fleet"},
 	{"internal/rollout"},
-	{"internal/report"},
+	{"internal/report", "examples/internal/stage"},
 	{"internal/monitor", "internal/console", "internal/edge", "internal/site"},
 	{"examples/callcenter", "examples/callcenter/api", "examples/callcenter/start"},
 	{"examples/callcenter/cmd/callcenter"},
 	{"internal/demo"},
 	{"internal/cli"},
-	{"cmd/ringfence", "cmd/ringfencevet", "internal/gen"},
+	{"cmd/ringfence", "cmd/ringfencevet", "internal/gen", "internal/gen/rollout"},
 	{"examples/restaurant"},
 	{"internal/e2e"},
 }
