@@ -90,11 +90,10 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// The check allocates nothing, and costs a fraction of what encoding/json takes to read the same message: about 1/6 and 1/30
-// where nothing else runs, and the bounds leave room for what does. A ratio holds on a busy machine too.
-func TestCheckIsCheap(t *testing.T) {
-	for name, most := range map[string]float64{"100 B": 1.0 / 4, "4 KiB": 1.0 / 20} {
-		c := judgedMessages(t)[name]
+// The check allocates nothing, whatever the message's size. What it costs is BenchmarkJudge's to say: no bound on a time, nor
+// on a ratio of two, holds on every processor.
+func TestCheckAllocatesNothing(t *testing.T) {
+	for name, c := range judgedMessages(t) {
 		now := time.Now()
 		if allocs := testing.AllocsPerRun(1000, func() {
 			now = now.Add(2 * time.Microsecond)
@@ -103,23 +102,6 @@ func TestCheckIsCheap(t *testing.T) {
 			}
 		}); allocs != 0 {
 			t.Errorf("%s: %v allocations", name, allocs)
-		}
-		var v struct {
-			Type   string `json:"type"`
-			Tenant string `json:"restaurant_id"`
-		}
-		check := quickest(func() {
-			now = now.Add(2 * time.Microsecond)
-			c.judge(now)
-		})
-		read := quickest(func() {
-			if err := json.Unmarshal(c.message, &v); err != nil {
-				t.Fatal(err)
-			}
-		})
-		t.Logf("%s: check %v, encoding/json %v", name, check, read)
-		if ratio := float64(check) / float64(read); ratio > most && !raceEnabled {
-			t.Errorf("%s: the check takes %.2f of what encoding/json takes, want at most %.2f", name, ratio, most)
 		}
 	}
 }
