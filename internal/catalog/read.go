@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +16,7 @@ type Options struct {
 	// Schemas, when not empty, limits the relations that are kept to those of the named schemas and those elsewhere that they
 	// refer to (by a stored tree, a foreign key, inheritance, a trigger of theirs). Roles, functions and the rest are always read.
 	Schemas []string
-	// StatementTimeout limits each query; zero is two minutes. A server that sends nothing for a little longer has gone mute, and
-	// the reading ends.
+	// StatementTimeout limits each query; zero is two minutes.
 	StatementTimeout time.Duration
 	// LockTimeout limits waiting for a table that another session has locked exclusively: printing a stored expression opens
 	// the tables it names. When it is over, all is read without the printed forms (Tree.Text, Function.Definition), and
@@ -84,22 +82,11 @@ func overtaken(err error) bool {
 }
 
 func readOnce(ctx context.Context, conn *pgx.Conn, opts Options, terse bool) (*Snapshot, error) {
-	limit := cmp.Or(max(opts.StatementTimeout, 0), statementTimeout) + grace
-	ctx, heard, stop := listening(ctx, limit)
-	defer stop()
-	s, err := readTx(ctx, conn, heard, opts, terse)
-	if err != nil && errors.Is(context.Cause(ctx), errMute) {
-		return nil, fmt.Errorf("the server has not answered for %s (%v)", limit, err) // whose context ended is not the caller's
-	}
-	return s, err
-}
-
-func readTx(ctx context.Context, conn *pgx.Conn, heard func(), opts Options, terse bool) (*Snapshot, error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return nil, fmt.Errorf("beginning to read the catalogue: %w", err)
 	}
-	s, err := readIn(ctx, conn, heard, opts, terse)
+	s, err := readIn(ctx, conn, opts, terse)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if rollbackErr := tx.Rollback(end); err == nil && rollbackErr != nil {
@@ -111,25 +98,25 @@ func readTx(ctx context.Context, conn *pgx.Conn, heard func(), opts Options, ter
 	return s, nil
 }
 
-func readIn(ctx context.Context, conn *pgx.Conn, heard func(), opts Options, terse bool) (*Snapshot, error) {
+func readIn(ctx context.Context, conn *pgx.Conn, opts Options, terse bool) (*Snapshot, error) {
 	s := &Snapshot{Schema: SchemaVersion, Server: Server{Settings: map[string]string{}, Unreadable: []string{}}, OnlySchemas: opts.Schemas}
 	b := newBuilder(s)
 	if b.terse = terse; terse {
 		b.unreadable("printed forms of stored trees (what they name is locked or being changed)")
 	}
 	pc := conn.PgConn()
-	if err := run(ctx, pc, heard, append([]query{sessionQuery(opts)}, b.preludeQueries()...)); err != nil {
+	if err := run(ctx, pc, append([]query{sessionQuery(opts)}, b.preludeQueries()...)); err != nil {
 		return nil, err
 	}
 	if b.version < minVersion {
 		return nil, fmt.Errorf("reading the catalogue: server version %d is older than 14", b.version)
 	}
-	if err := run(ctx, pc, heard, b.allowed(b.allQueries())); err != nil {
+	if err := run(ctx, pc, b.allowed(b.allQueries())); err != nil {
 		return nil, err
 	}
 	b.noteHiddenSettings()
 	m := b.collectMentions()
-	if err := run(ctx, pc, heard, b.mentionQueries(m)); err != nil {
+	if err := run(ctx, pc, b.mentionQueries(m)); err != nil {
 		return nil, err
 	}
 	b.finish(m, opts)

@@ -20,8 +20,8 @@ type query struct {
 }
 
 // run sends all queries in one round trip and feeds every row to its query's take, in order.
-// The first error ends it, naming the query. heard is called whenever something came.
-func run(ctx context.Context, conn *pgconn.PgConn, heard func(), queries []query) error {
+// The first error ends it, naming the query.
+func run(ctx context.Context, conn *pgconn.PgConn, queries []query) error {
 	p := conn.StartPipeline(ctx)
 	for _, q := range queries {
 		args := make([][]byte, len(q.args))
@@ -32,7 +32,7 @@ func run(ctx context.Context, conn *pgconn.PgConn, heard func(), queries []query
 	}
 	err := p.Sync()
 	for i := 0; err == nil && i < len(queries); i++ {
-		if err = takeAll(p, heard, queries[i]); err != nil {
+		if err = takeAll(p, queries[i]); err != nil {
 			err = fmt.Errorf("reading %s: %w", queries[i].name, err)
 		}
 	}
@@ -42,7 +42,7 @@ func run(ctx context.Context, conn *pgconn.PgConn, heard func(), queries []query
 	return err
 }
 
-func takeAll(p *pgconn.Pipeline, heard func(), q query) error {
+func takeAll(p *pgconn.Pipeline, q query) error {
 	result, err := p.GetResults()
 	if err != nil {
 		return err
@@ -53,7 +53,6 @@ func takeAll(p *pgconn.Pipeline, heard func(), q query) error {
 	}
 	r := &row{}
 	for rows.NextRow() {
-		heard()
 		r.values, r.next = rows.Values(), 0
 		q.take(r)
 		if r.err == nil && r.next != len(r.values) {
@@ -66,7 +65,6 @@ func takeAll(p *pgconn.Pipeline, heard func(), q query) error {
 	if _, err := rows.Close(); err != nil {
 		return err
 	}
-	heard()
 	return r.err
 }
 

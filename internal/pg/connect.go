@@ -46,7 +46,8 @@ type Options struct {
 // keyword/value string, completed as libpq does: PG* variables, service file,
 // password file, TLS modes and several hosts. "" takes everything from there. The
 // client encoding is always UTF8. Errors are *Error with a hint and never hold
-// a password. A *pgx.Conn is not for concurrent use.
+// a password. A connection whose server goes mute ends with an error; see quietLimit.
+// A *pgx.Conn is not for concurrent use.
 func Connect(ctx context.Context, dsn string, opts Options) (*pgx.Conn, error) {
 	cfg, err := parseConfig(dsn, opts)
 	if err != nil {
@@ -79,6 +80,11 @@ func parseConfig(dsn string, opts Options) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, explainParse(err)
 	}
+	quiet, err := keepalives(cfg.RuntimeParams)
+	if err != nil {
+		return nil, err
+	}
+	watchSilence(cfg, quiet)
 	if err := dropClientParams(cfg); err != nil {
 		return nil, err
 	}
@@ -107,7 +113,7 @@ func parseConfig(dsn string, opts Options) (*pgx.ConnConfig, error) {
 }
 
 // ignoredParams are libpq's own parameters that change nothing about safety
-// here; sent to the server, as pgx would, they would be refused.
+// here, or are read before; sent to the server, as pgx would, they would be refused.
 var ignoredParams = []string{
 	"fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval",
 	"keepalives_count", "tcp_user_timeout", "load_balance_hosts", "sslcompression", "gsslib",
