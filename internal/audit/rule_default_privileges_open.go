@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
@@ -28,15 +29,26 @@ Take the defaults back and grant on each table, in the migration that also prote
 			if d.Object != "table" {
 				continue
 			}
+			open := make(map[string][]string) // grantee → privileges
 			for _, g := range d.Grants {
-				app, path, ok := in.holder(g.Grantee)
-				if !ok || g.Grantee == d.Owner || !slices.Contains(openPrivileges, g.Privilege) {
+				if g.Grantee != d.Owner && slices.Contains(openPrivileges, g.Privilege) {
+					open[g.Grantee] = append(open[g.Grantee], g.Privilege)
+				}
+			}
+			for to, privileges := range open {
+				app, path, ok := in.holder(to)
+				if !ok {
 					continue
 				}
+				slices.Sort(privileges)
+				are := " are"
+				if len(privileges) == 1 {
+					are = " is"
+				}
 				report(Finding{
-					Object: defaultsOf(d), ObjectType: "default acl", Role: app, Path: path, Command: g.Privilege,
-					Detail: fmt.Sprintf("%s on new tables is granted to %s.", g.Privilege, grantee(g)),
-					Fix:    &Fix{SQL: revokeDefault(d, g), Why: "a new table is reached by nobody until it is granted"},
+					Object: defaultsOf(d), ObjectType: "default acl", Role: app, Path: path, Command: privileges[0],
+					Detail: list(privileges) + " on new tables" + are + " granted to " + grantee(catalog.Grant{Grantee: to}) + ".",
+					Fix:    &Fix{SQL: revokeDefault(d, to, privileges), Why: "a new table is reached by nobody until it is granted"},
 				})
 			}
 		}
@@ -51,13 +63,13 @@ func defaultsOf(d catalog.DefaultPrivilege) string {
 	return s + " on tables"
 }
 
-func revokeDefault(d catalog.DefaultPrivilege, g catalog.Grant) string {
+func revokeDefault(d catalog.DefaultPrivilege, to string, privileges []string) string {
 	in, from := "", "PUBLIC"
 	if d.Schema != "" {
 		in = " IN SCHEMA " + pg.Ident(d.Schema)
 	}
-	if g.Grantee != "" {
-		from = pg.Ident(g.Grantee)
+	if to != "" {
+		from = pg.Ident(to)
 	}
-	return fmt.Sprintf("ALTER DEFAULT PRIVILEGES FOR ROLE %s%s REVOKE %s ON TABLES FROM %s", pg.Ident(d.Owner), in, g.Privilege, from)
+	return fmt.Sprintf("ALTER DEFAULT PRIVILEGES FOR ROLE %s%s REVOKE %s ON TABLES FROM %s", pg.Ident(d.Owner), in, strings.Join(privileges, ", "), from)
 }

@@ -3,6 +3,7 @@ package audit
 import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/reach"
 )
 
 var vendorSchemaOpen = Rule{
@@ -32,7 +33,7 @@ Take the privileges away, and wrap what is needed in functions of a fixed shape.
 				}
 			}
 			for _, app := range in.Model.Applications() {
-				if r.RowSecurity || !in.mayUse(app, r) || !in.Model.Rights.Relation(app, r, "SELECT").Held {
+				if r.RowSecurity || !in.reads(app, r) || reach.InvokersView(r) && !in.reads(app, secret) {
 					continue
 				}
 				f := Finding{Object: r.Identity(), ObjectType: string(r.Kind), Table: secret.Identity(), Role: app, Command: "SELECT", Detail: app + " may read " + secret.Identity() + " by it."}
@@ -41,6 +42,11 @@ Take the privileges away, and wrap what is needed in functions of a fixed shape.
 			}
 		}
 	},
+}
+
+// reads reports whether a role may use a relation's schema, and SELECT from the relation.
+func (in *Input) reads(app string, r *catalog.Relation) bool {
+	return in.mayUse(app, r) && in.Model.Rights.Relation(app, r, "SELECT").Held
 }
 
 // vendorSchemas are the schemas that widely used extensions and services make for themselves.

@@ -28,14 +28,18 @@ func (c read) principal() bool {
 	if c.kind == "role" {
 		return false // who connects may be a tenant: what it is compared with says
 	}
-	last := c.name
+	return !c.saysTenant() && personal(c.last())
+}
+
+// saysTenant reports whether what is read is called as a tenant is, whatever the column is called that it is held against.
+func (c read) saysTenant() bool { return tenantWeight(c.last()) > 40 }
+
+// last is the name of what is read: a setting's, or a claim's.
+func (c read) last() string {
 	if len(c.path) > 0 {
-		last = c.path[len(c.path)-1]
+		return c.path[len(c.path)-1]
 	}
-	if tenantWeight(last) > 40 {
-		return false
-	}
-	return personal(last)
+	return c.name
 }
 
 // maxBodies bounds how many function bodies are followed one inside another.

@@ -201,7 +201,7 @@ func (f *finder) tied(t tie, helds []held, rel *catalog.Relation, policy int) {
 			tenantColumn = h.column
 		}
 		for _, r := range h.reads {
-			person = person || r.principal() || personal(h.column)
+			person = person || r.principal() || personal(h.column) && !r.saysTenant()
 		}
 	}
 	// A person's row is reached through the memberships of the tenant in the context.

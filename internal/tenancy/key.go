@@ -17,6 +17,7 @@ type candidate struct {
 	mixed     int             // … in another way
 	principal int             // … against a person
 	weight    int             // of the name, the best spelling's
+	written   int             // columns in which somebody wrote a name down: no key, no index and no reference
 	targets   map[string]int  // tables that its foreign keys refer to
 	refers    map[string]bool // the columns that they refer to there
 	nested    bool            // its own root is inside another candidate's tenant
@@ -53,6 +54,9 @@ func (in *inference) keys() {
 		return
 	}
 	best := in.outermost(all)
+	if best.compared+best.mixed == 0 && best.weight < surelyTenant && in.overshadowed(best) {
+		return
+	}
 	if best.compared+best.mixed == 0 && len(best.targets) == 0 && in.leading(best) {
 		return
 	}
@@ -212,7 +216,7 @@ func (in *inference) candidates() []*candidate {
 	var out []*candidate
 	for _, c := range groups {
 		in.nesting(c)
-		if c.weight == 0 && c.compared+c.mixed+c.principal == 0 {
+		if c.weight == 0 && c.compared+c.mixed+c.principal == 0 || in.onlyWritten(c) {
 			continue
 		}
 		out = append(out, c)
@@ -254,6 +258,9 @@ func (in *inference) vote(groups map[string]*candidate, rel *catalog.Relation, c
 	c.columns[col.Name]++
 	c.tables[rel.Identity()] = true
 	c.weight = max(c.weight, weight)
+	if in.writtenDown(rel, col) {
+		c.written++
+	}
 	switch {
 	case exact:
 		c.compared++
@@ -268,11 +275,25 @@ func (in *inference) vote(groups map[string]*candidate, rel *catalog.Relation, c
 	}
 }
 
-// freeText reports whether somebody wrote down a tenant's name beside a person's own entry: an address book's organization. Such a
-// column is a text that may be left out, no index and no key knows it, and the row is some user's.
+// freeText reports whether somebody wrote down a tenant's name beside a person's own entry: an address book's organization.
 func (in *inference) freeText(rel *catalog.Relation, col *catalog.Column) bool {
+	return in.writtenDown(rel, col) && stem(col.Name) == singular(strings.ToLower(col.Name)) && slices.ContainsFunc(rel.Columns, func(c catalog.Column) bool {
+		_, _, refers := refersTo(rel, c.Name)
+		return refers && c.NotNull && personal(c.Name)
+	})
+}
+
+// writtenDown reports whether a column is a text that names no tenant: it may be left out and no index and no key knows it, or it is what
+// the rows of a table are called by themselves, as property_name in property.
+func (in *inference) writtenDown(rel *catalog.Relation, col *catalog.Column) bool {
 	_, _, refers := refersTo(rel, col.Name)
-	if t := in.snap.TypeByOID(in.model.Reader.BaseType(col.TypeOID)); refers || col.NotNull || t == nil || t.Category != "S" || stem(col.Name) != singular(strings.ToLower(col.Name)) {
+	if t := in.snap.TypeByOID(in.model.Reader.BaseType(col.TypeOID)); refers || t == nil || t.Category != "S" {
+		return false
+	}
+	if ws := words(col.Name); ws[len(ws)-1] == "name" && stem(col.Name) == stem(rel.Name) {
+		return true
+	}
+	if col.NotNull {
 		return false
 	}
 	for i := range rel.Indexes {
@@ -280,10 +301,13 @@ func (in *inference) freeText(rel *catalog.Relation, col *catalog.Column) bool {
 			return false
 		}
 	}
-	return slices.ContainsFunc(rel.Columns, func(c catalog.Column) bool {
-		_, _, refers := refersTo(rel, c.Name)
-		return refers && c.NotNull && personal(c.Name)
-	})
+	return true
+}
+
+// onlyWritten reports whether a candidate's columns were all written down, in fewer than half of the tables, and are not called as
+// nothing but a tenant is.
+func (in *inference) onlyWritten(c *candidate) bool {
+	return c.written > 0 && c.written == len(c.tables) && c.compared+c.mixed+c.principal == 0 && len(c.tables)*2 < len(in.model.Tables)
 }
 
 // heldAgainst says how rel's policies hold a column against the context.
@@ -334,7 +358,7 @@ func (in *inference) keyType(col *catalog.Column) bool {
 	case "S", "N", "E":
 		return true
 	case "U":
-		return !strings.Contains(t.Name, "json") && t.Name != "bytea" && t.Name != "xml" && t.Name != "tsvector"
+		return !strings.Contains(t.Name, "json") && (t.Name != "bytea" || identifies(col.Name)) && t.Name != "xml" && t.Name != "tsvector"
 	default:
 		return false
 	}

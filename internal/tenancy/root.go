@@ -49,12 +49,7 @@ func (in *inference) carries(rel *catalog.Relation, refers string) bool {
 // rootByItself finds a root that nothing refers to: its policy holds its own id against a tenant context, or it is called as
 // the key is.
 func (in *inference) rootByItself(rel *catalog.Relation) (string, bool) {
-	id := ""
-	for i := range rel.Constraints {
-		if c := &rel.Constraints[i]; c.Kind == "primary" && len(c.Columns) == 1 {
-			id = c.Columns[0]
-		}
-	}
+	id := ownID(rel)
 	if id == "" || in.carries(rel, id) {
 		return "", false
 	}
@@ -75,6 +70,30 @@ func (in *inference) rootByItself(rel *catalog.Relation) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// ownID returns the column that names a table's rows: its primary key or, where that has several columns and nothing refers to it, the
+// one of them that is called id and no more, as beside the number of a partition. It is "" where there is none.
+func ownID(rel *catalog.Relation) string {
+	id := ""
+	for i := range rel.Constraints {
+		c := &rel.Constraints[i]
+		if c.Kind != "primary" {
+			continue
+		}
+		if len(c.Columns) == 1 {
+			return c.Columns[0]
+		}
+		for _, column := range c.Columns {
+			if stem(column) == "" {
+				if id != "" {
+					return ""
+				}
+				id = column
+			}
+		}
+	}
+	return id
 }
 
 // wordsOne splits a table's name into words, the last in the singular.
