@@ -19,7 +19,7 @@ const module = "github.com/ringfencehq/ringfence"
 // layers lists the packages bottom up: what is imported stands on a lower line. Packages of one line do not import each
 // other.
 var layers = [][]string{
-	{"internal/visible", "internal/bounded", "internal/english"},
+	{"internal/visible", "internal/bounded", "internal/english", "internal/secret"},
 	{"docs", "internal/pg", "internal/metrics", "internal/notify", "internal/attest", "internal/bus", "internal/pgparse", "internal/nettest", "internal/disktest"},
 	{"internal/catalog", "internal/live", "internal/bench", "internal/signed", "internal/definer"},
 	{"internal/trailsql", "internal/pinsql", "internal/revocation"},
@@ -32,7 +32,7 @@ var layers = [][]string{
 	{"internal/plan"},
 	{"internal/impact", "internal/drift"},
 	{"internal/apply"},
-	{"internal/harden", "internal/fleet"},
+	{"internal/harden", "internal/fleet", "internal/rollout/ledger"},
 	{"internal/rollout"},
 	{"internal/report", "examples/internal/stage"},
 	{"internal/monitor", "internal/console", "internal/edge", "internal/site"},

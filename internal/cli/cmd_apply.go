@@ -16,6 +16,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/report"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 func applyCmd(w *World) *cobra.Command {
@@ -141,7 +142,7 @@ func (w *World) emergency(ctx context.Context, f *readFlags, o apply.Options, e 
 	took := time.Since(began)
 	rf := &rolloutFlags{readFlags: *f, base: "."}
 	rf.quiet = true
-	if entries, _ := rollout.Directory(cmp.Or(dir, defaultRolloutDir)).Entries(ctx, 0); len(entries) == 0 {
+	if entries, _ := ledger.Directory(cmp.Or(dir, defaultRolloutDir)).Entries(ctx, 0); len(entries) == 0 {
 		w.note(f.quiet, "recorded in the run log only: %s holds no rollout", cmp.Or(dir, defaultRolloutDir))
 		return result, trouble
 	}
@@ -177,7 +178,7 @@ func (s *session) emergency(ctx context.Context, o apply.Options, e apply.Emerge
 			continue
 		}
 		r := rollout.ByHand(o.Plan, e.Rung, o.Only, e.Reason, s.w.operator(), s.w.clock().Now(), took, trouble)
-		if err := s.log.Append(ctx, s.w.clock().Now(), rollout.KindReturned, stage.Name, r); err != nil {
+		if err := s.log.Append(ctx, s.w.clock().Now(), ledger.KindReturned, stage.Name, r); err != nil {
 			return err
 		}
 		signal := rollout.Signal{At: s.w.clock().Now(), Name: "emergency", Severity: 1, Why: e.Reason}

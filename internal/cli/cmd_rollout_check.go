@@ -12,6 +12,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/report"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // decisionFormats are the forms of a decision.
@@ -83,7 +84,7 @@ func (s *session) witness(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	w, err := s.log.Witness(ctx, s.state, s.people, signer, s.w.clock().Now())
+	w, err := s.state.Witness(ctx, s.log, s.people, signer, s.w.clock().Now())
 	if errors.Is(err, rollout.ErrNotAMachine) {
 		return refused(err, "people approve by ringfence rollout sign; name the machine in approvers.yaml")
 	}
@@ -179,7 +180,7 @@ func (w *World) verifyBundle(ctx context.Context, f *rolloutFlags, dir, root, he
 	} else {
 		w.note(f.quiet, "no --root was given: that these approvers are the right ones is the rollout's own word")
 	}
-	b, err := rollout.OpenBundle(ctx, rollout.Directory(dir), trusted)
+	b, err := rollout.OpenBundle(ctx, ledger.Directory(dir), trusted)
 	if err != nil {
 		return classify(err)
 	}

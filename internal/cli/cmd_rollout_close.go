@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/english"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 	"github.com/ringfencehq/ringfence/internal/rollout/papers"
 )
 
@@ -30,7 +31,7 @@ figure has its source, and no paper holds a DSN.
   ringfence rollout papers ringfence-rollout
   ringfence rollout papers ringfence-rollout --dir docs/rollout`,
 		func(cmd *cobra.Command, args []string) error {
-			b, err := rollout.OpenBundle(cmd.Context(), rollout.Directory(args[0]), nil)
+			b, err := rollout.OpenBundle(cmd.Context(), ledger.Directory(args[0]), nil)
 			if err != nil {
 				return classify(err)
 			}
@@ -84,10 +85,10 @@ not go as it should have. A rollout that has tables standing open, or a stage th
 				if s.state.Closed {
 					return refused(fmt.Errorf("closing: the rollout is closed already"), "ringfence rollout papers writes its papers again")
 				}
-				if err := s.log.Append(ctx, w.clock().Now(), rollout.KindClosed, "", struct{}{}); err != nil {
+				if err := s.log.Append(ctx, w.clock().Now(), ledger.KindClosed, "", struct{}{}); err != nil {
 					return classify(err)
 				}
-				b, err := rollout.OpenBundle(ctx, rollout.Directory(s.dir), nil)
+				b, err := rollout.OpenBundle(ctx, ledger.Directory(s.dir), nil)
 				if err != nil {
 					return classify(err)
 				}

@@ -19,6 +19,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // The files that a rollout is made from.
@@ -185,8 +186,8 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 	}
 	ids := make([]rollout.TargetID, len(d.Stages))
 	conns := make([]*pgx.Conn, len(d.Stages))
-	stores := []rollout.Store{rollout.Directory(dir)}
-	var dbs []*rollout.Database
+	stores := []ledger.Store{ledger.Directory(dir)}
+	var dbs []*ledger.Database
 	for i, st := range d.Stages {
 		dsn, _ := w.Env(st.DSN)
 		if dsn == "" {
@@ -205,7 +206,7 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 		if snap.Server.SystemIdentifier == "" {
 			return refused(fmt.Errorf("the session on %s may not read the system identifier", st.Name), "GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO it")
 		}
-		ids[i] = rollout.TargetID{SystemIdentifier: snap.Server.SystemIdentifier, Database: snap.Server.Database, Mark: rollout.NewMark()}
+		ids[i] = rollout.TargetID{SystemIdentifier: snap.Server.SystemIdentifier, Database: snap.Server.Database, Mark: ledger.NewMark()}
 		for n := range i {
 			if err := w.apart(ctx, quiet, d.Stages[n], st, ids[n], ids[i], conns[n], conn); err != nil {
 				return err
@@ -217,9 +218,9 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 			}
 			w.note(quiet, "%s is quietest at %q %s, for two hours", st.Name, ids[i].Window.Cron, ids[i].Window.Zone)
 		}
-		dbs = append(dbs, &rollout.Database{Conn: conn})
+		dbs = append(dbs, &ledger.Database{Conn: conn})
 	}
-	l, err := rollout.OpenLog(ctx, stores...)
+	l, err := ledger.Open(ctx, stores...)
 	if err != nil {
 		return classify(err)
 	}
@@ -234,7 +235,7 @@ func (w *World) newRollout(ctx context.Context, dir, file string, quiet bool) er
 		}
 		w.note(quiet, "the log is not kept in a database whose schema ringfence cannot be made")
 	}
-	if _, err := rollout.OpenLog(ctx, stores...); err != nil {
+	if _, err := ledger.Open(ctx, stores...); err != nil {
 		return classify(err)
 	}
 	w.note(quiet, "began rollout %s in %s: plan %s, %s", r.ID, dir, string(r.Plan)[:12], english.Count(len(r.Stages), "stage"))
@@ -246,7 +247,7 @@ func (w *World) apart(ctx context.Context, quiet bool, a, b rollout.StageDefinit
 	if one.SystemIdentifier != other.SystemIdentifier || one.Database != other.Database {
 		return nil
 	}
-	same, err := rollout.SameDatabase(ctx, first, second)
+	same, err := ledger.SameDatabase(ctx, first, second)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/report"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // A pen is how a person signs: here and now, or elsewhere with ssh-keygen and brought back.
@@ -123,7 +124,7 @@ or changed it last, cannot sign, and each person counts for one role.
 				if err != nil {
 					return refused(err, hintOf(err))
 				}
-				if err := s.log.Append(ctx, now, rollout.KindSignature, s.group(), signed); err != nil {
+				if err := s.log.Append(ctx, now, ledger.KindSignature, s.group(), signed); err != nil {
 					return classify(err)
 				}
 				w.note(f.quiet, "%s signed for %s at the stage %s", who, role, s.group())
@@ -162,7 +163,7 @@ are shown as that person's word, apart from what was measured. A fact that is me
 
   ringfence rollout attest --fact on_call_answer --text "called at 14:02, answered in 3 minutes" --key ~/.ssh/id_ed25519`+fmt.Sprintf(penHelp, "attest"),
 		func(cmd *cobra.Command, args []string) error {
-			return w.statement(cmd.Context(), &f, &p, argument(args, 0), rollout.KindWord, func(s *session) (*attest.Envelope, error) {
+			return w.statement(cmd.Context(), &f, &p, argument(args, 0), ledger.KindWord, func(s *session) (*attest.Envelope, error) {
 				return s.state.Say(s.stages[0], fact, !fails, text, w.clock().Now())
 			})
 		})
@@ -186,7 +187,7 @@ and is printed before everything else. Isolation, the application's role, identi
 
   ringfence rollout waive --fact disk --reason "the volume grows by itself" --for 24h --key ~/.ssh/id_ed25519`+fmt.Sprintf(penHelp, "waive"),
 		func(cmd *cobra.Command, args []string) error {
-			return w.statement(cmd.Context(), &f, &p, argument(args, 0), rollout.KindWaiver, func(s *session) (*attest.Envelope, error) {
+			return w.statement(cmd.Context(), &f, &p, argument(args, 0), ledger.KindWaiver, func(s *session) (*attest.Envelope, error) {
 				return s.state.Waive(s.stages[0], fact, reason, w.clock().Now().Add(until))
 			})
 		})
@@ -200,7 +201,7 @@ and is printed before everything else. Isolation, the application's role, identi
 }
 
 // statement has a person sign a statement about the stage, and keeps it.
-func (w *World) statement(ctx context.Context, f *rolloutFlags, p *pen, dir string, kind rollout.Kind, seal func(*session) (*attest.Envelope, error)) error {
+func (w *World) statement(ctx context.Context, f *rolloutFlags, p *pen, dir string, kind ledger.Kind, seal func(*session) (*attest.Envelope, error)) error {
 	s, err := w.openRollout(ctx, f, dir, true)
 	if err != nil {
 		return err

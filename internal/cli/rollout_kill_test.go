@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // childArgs holds the arguments of a ringfence that a test starts as a process of its own, to be killed.
@@ -51,9 +52,9 @@ func (d *desk) child(args ...string) (code int, killed bool, said string) {
 }
 
 // entries reads the log.
-func (d *desk) entries() []rollout.Entry {
+func (d *desk) entries() []ledger.Entry {
 	d.t.Helper()
-	entries, err := rollout.Directory(defaultRolloutDir).Entries(context.Background(), 0)
+	entries, err := ledger.Directory(defaultRolloutDir).Entries(context.Background(), 0)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func (d *desk) entries() []rollout.Entry {
 }
 
 // counted is how many entries of a kind the log has.
-func (d *desk) counted(kind rollout.Kind) (n int) {
+func (d *desk) counted(kind ledger.Kind) (n int) {
 	for _, e := range d.entries() {
 		if e.Kind == kind {
 			n++
@@ -112,8 +113,8 @@ func TestKilledRollout(t *testing.T) {
 		t.Errorf("the first cohort was not watched before the second was begun: %s", got)
 	}
 	ends(0, "", "rollout", "advance", "-q")
-	if text, _ := os.ReadFile("deployed"); string(text) != "x\n" || d.counted(rollout.KindOut) != 1 {
-		t.Errorf("the code went out as %q, with %d entries of it", text, d.counted(rollout.KindOut))
+	if text, _ := os.ReadFile("deployed"); string(text) != "x\n" || d.counted(ledger.KindOut) != 1 {
+		t.Errorf("the code went out as %q, with %d entries of it", text, d.counted(ledger.KindOut))
 	}
 	ends(4, "is applied already", "rollout", "advance", "--stage", "production", "-q")
 
@@ -141,16 +142,16 @@ func TestKilledInARung(t *testing.T) {
 	write(t, "healthy", "")
 	d.must(0, "rollout", "advance", "-q")
 	begun := d.clock.Now()
-	l, err := rollout.OpenLog(t.Context(), rollout.Directory(defaultRolloutDir))
+	l, err := ledger.Open(t.Context(), ledger.Directory(defaultRolloutDir))
 	if err != nil {
 		t.Fatal(err)
 	}
 	signal := rollout.Signal{At: begun, Name: "rows_collapse", Path: rollout.PathOwner, Severity: 1, Tables: []string{"public.orders"}, Why: "no rows"}
 	rung := rollout.Return{At: begun, Rung: "insecure-disable", Tables: signal.Tables, Signal: signal.Name, Reason: signal.Why, Opened: true, By: "axel"}
 	for _, e := range []struct {
-		kind rollout.Kind
+		kind ledger.Kind
 		body any
-	}{{rollout.KindSignal, signal}, {rollout.KindReturning, rung}} {
+	}{{ledger.KindSignal, signal}, {ledger.KindReturning, rung}} {
 		if err := l.Append(t.Context(), begun, e.kind, "production", e.body); err != nil {
 			t.Fatal(err)
 		}

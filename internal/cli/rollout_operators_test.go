@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // both runs two commands at once, each in a process of its own and by an operator of its own.
@@ -51,21 +51,21 @@ func TestTwoOperators(t *testing.T) {
 		t.Fatalf("they end with %v\n%s\n%s", codes, said[0], said[1])
 	}
 
-	signed := d.counted(rollout.KindSignature)
+	signed := d.counted(ledger.KindSignature)
 	codes, said := d.both([]string{"rollout", "sign", "--role", "technical_lead", "--key", "tess", "-q"}, []string{"rollout", "sign", "--role", "security", "--key", "sven", "-q"})
-	if codes != [2]int{} || d.counted(rollout.KindSignature) != signed+2 {
-		t.Errorf("of two signatures at once %d are kept: %v\n%s\n%s", d.counted(rollout.KindSignature)-signed, codes, said[0], said[1])
+	if codes != [2]int{} || d.counted(ledger.KindSignature) != signed+2 {
+		t.Errorf("of two signatures at once %d are kept: %v\n%s\n%s", d.counted(ledger.KindSignature)-signed, codes, said[0], said[1])
 	}
 
 	codes, said = twice("rollout", "advance", "--stage", "production", "-q")
 	once(codes, said, "somebody else went on with it meanwhile: entry", "another run is under way", "is applied already")
-	if text, _ := os.ReadFile("deployed"); string(text) != "x\n" || d.counted(rollout.KindOut) != 1 {
-		t.Errorf("the code went out as %q, with %d entries of it", text, d.counted(rollout.KindOut))
+	if text, _ := os.ReadFile("deployed"); string(text) != "x\n" || d.counted(ledger.KindOut) != 1 {
+		t.Errorf("the code went out as %q, with %d entries of it", text, d.counted(ledger.KindOut))
 	}
 
 	for _, args := range [][]string{{"rollout", "return", "--stage", "production", "--rung", "no-force", "--reason", "x", "-q"},
 		{"rollback", "out", d.env["PRODUCTION_DSN"], "--emergency", "--reason", "x", "-q"}} {
-		before, done := d.counted(rollout.KindReturned), 0
+		before, done := d.counted(ledger.KindReturned), 0
 		codes, said = twice(args...)
 		for i, code := range codes {
 			if code == 0 {
@@ -74,14 +74,14 @@ func TestTwoOperators(t *testing.T) {
 				t.Errorf("ringfence %s: exit %d\n%s", args[0]+" "+args[1], code, said[i])
 			}
 		}
-		if n := d.counted(rollout.KindReturned) - before; done == 0 || n != done {
+		if n := d.counted(ledger.KindReturned) - before; done == 0 || n != done {
 			t.Errorf("%d returns were done, and %d are in the log", done, n)
 		}
 	}
 
 	codes, said = twice("rollout", "close", "-q")
 	once(codes, said, "somebody else went on with it meanwhile: entry", "is closed already")
-	if n := d.counted(rollout.KindClosed); n != 1 {
+	if n := d.counted(ledger.KindClosed); n != 1 {
 		t.Errorf("it was closed %d times", n)
 	}
 }

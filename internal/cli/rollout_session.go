@@ -16,6 +16,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -58,7 +59,7 @@ type session struct {
 	w       *World
 	f       *rolloutFlags
 	dir     string
-	log     *rollout.Log
+	log     *ledger.Log
 	state   *rollout.State
 	people  *attest.Approvers
 	def     *rollout.Definition
@@ -83,7 +84,7 @@ func (w *World) openRollout(ctx context.Context, f *rolloutFlags, dir string, wr
 			s.close()
 		}
 	}()
-	here := rollout.Directory(s.dir)
+	here := ledger.Directory(s.dir)
 	entries, err := here.Entries(ctx, 0)
 	if err != nil {
 		return nil, classify(err)
@@ -99,7 +100,7 @@ func (w *World) openRollout(ctx context.Context, f *rolloutFlags, dir string, wr
 	}
 	if dbs, names := s.databases(ctx, writes); len(dbs) > 0 {
 		s.names = append([]string{"the directory"}, names...)
-		return s, s.load(ctx, writes, append([]rollout.Store{here}, dbs...)...)
+		return s, s.load(ctx, writes, append([]ledger.Store{here}, dbs...)...)
 	}
 	return s, nil
 }
@@ -126,7 +127,7 @@ func (w *World) onStage(cmd *cobra.Command, f *rolloutFlags, args []string, fn f
 }
 
 // restore reads a rollout from the database alone, and writes the directory anew.
-func (s *session) restore(ctx context.Context, here rollout.Directory) error {
+func (s *session) restore(ctx context.Context, here ledger.Directory) error {
 	conn, err := s.w.dial(ctx, s.f.from, pg.Options{})
 	if err != nil {
 		return err
@@ -134,7 +135,7 @@ func (s *session) restore(ctx context.Context, here rollout.Directory) error {
 	s.closers = append(s.closers, func() { conn.Close(context.WithoutCancel(ctx)) })
 	id := s.f.id
 	if id == "" {
-		ids, err := rollout.Rollouts(ctx, conn)
+		ids, err := ledger.Rollouts(ctx, conn)
 		if err != nil {
 			return err
 		}
@@ -143,18 +144,18 @@ func (s *session) restore(ctx context.Context, here rollout.Directory) error {
 		}
 		id = ids[0]
 	}
-	db := &rollout.Database{Conn: conn, Rollout: id}
+	db := &ledger.Database{Conn: conn, Rollout: id}
 	return s.load(ctx, true, here, db)
 }
 
 // load opens the log and reads what it tells.
-func (s *session) load(ctx context.Context, writes bool, stores ...rollout.Store) error {
+func (s *session) load(ctx context.Context, writes bool, stores ...ledger.Store) error {
 	var err error
 	if writes {
-		s.log, err = rollout.OpenLog(ctx, stores...)
+		s.log, err = ledger.Open(ctx, stores...)
 	} else {
 		var behind []int
-		if s.log, behind, err = rollout.ReadLog(ctx, stores...); err == nil {
+		if s.log, behind, err = ledger.Read(ctx, stores...); err == nil {
 			for i, n := range behind {
 				if n > 0 {
 					s.w.note(s.f.quiet, "the log in %s is %d entries behind; the next verb that writes brings it up", s.names[i], n)
@@ -247,7 +248,7 @@ func appDSN(st rollout.StageDefinition) string      { return st.AppDSN }
 func poolerDSN(st rollout.StageDefinition) string   { return st.PoolerDSN }
 
 // databases opens the logs in the stage's databases, and says which cannot be reached. names are theirs.
-func (s *session) databases(ctx context.Context, writes bool) (dbs []rollout.Store, names []string) {
+func (s *session) databases(ctx context.Context, writes bool) (dbs []ledger.Store, names []string) {
 	for _, stage := range s.stages {
 		if db := s.database(ctx, stage, writes); db != nil {
 			name := "the database"
@@ -261,7 +262,7 @@ func (s *session) databases(ctx context.Context, writes bool) (dbs []rollout.Sto
 }
 
 // database opens the log in one database; nil where it cannot be reached, which is said.
-func (s *session) database(ctx context.Context, stage *rollout.Stage, writes bool) rollout.Store {
+func (s *session) database(ctx context.Context, stage *rollout.Stage, writes bool) ledger.Store {
 	dsn := s.dsn(stage.Name, operatorDSN)
 	if dsn == "" {
 		s.w.note(s.f.quiet, "the log in the database of %s is not read: the variable of its DSN is not set", stage.Name)
@@ -273,7 +274,7 @@ func (s *session) database(ctx context.Context, stage *rollout.Stage, writes boo
 		s.w.note(s.f.quiet, "the log in the database of %s is not read: %v", stage.Name, err)
 		return nil
 	}
-	db := &rollout.Database{Conn: conn, Dial: dial, Rollout: s.state.Rollout.ID}
+	db := &ledger.Database{Conn: conn, Dial: dial, Rollout: s.state.Rollout.ID}
 	s.closers = append(s.closers, func() { db.Close(ctx) })
 	if !writes {
 		return db
@@ -337,13 +338,13 @@ func classify(err error) error {
 	switch {
 	case err == nil || errors.As(err, &already):
 		return err
-	case errors.Is(err, attest.ErrSignature), errors.Is(err, rollout.ErrChain), errors.Is(err, rollout.ErrEvidence), errors.Is(err, rollout.ErrDisagree):
+	case errors.Is(err, attest.ErrSignature), errors.Is(err, ledger.ErrChain), errors.Is(err, ledger.ErrEvidence), errors.Is(err, ledger.ErrDisagree):
 		return &exitError{code: exitBadSignature, err: err, hint: hintOf(err)}
 	case errors.As(err, &refusal) && refusal.Reason == rollout.ReasonExpired:
 		return &exitError{code: exitExpired, err: err, hint: hintOf(err)}
 	case errors.As(err, &refusal), errors.As(err, &stopped), errors.Is(err, rollout.ErrNotAPerson):
 		return refused(err, hintOf(err))
-	case errors.Is(err, rollout.ErrConflict):
+	case errors.Is(err, ledger.ErrConflict):
 		return refused(err, "ringfence rollout status tells what was done; then start it again")
 	}
 	return exitOf(err)

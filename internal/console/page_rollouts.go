@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // A staged is one stage with the answer to whether it may begin, as it stands or stood.
@@ -22,14 +23,14 @@ type road struct {
 	Rollout *rollout.Rollout
 	Closed  bool
 	Stages  []staged
-	Entries paging[rollout.Entry]
+	Entries paging[ledger.Entry]
 	Error   string
 }
 
 // read opens a rollout's directory, and says what keeps it from being read.
 func (s *subject) read(r *http.Request, dir string) road {
 	out := road{Name: filepath.Base(dir)}
-	b, err := rollout.OpenBundle(context.WithoutCancel(r.Context()), rollout.Directory(dir), nil)
+	b, err := rollout.OpenBundle(context.WithoutCancel(r.Context()), ledger.Directory(dir), nil)
 	if err != nil {
 		out.Error = err.Error()
 		return out

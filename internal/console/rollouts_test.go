@@ -18,6 +18,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // key makes an Ed25519 key and the line that names it.
@@ -49,7 +50,7 @@ func newRollout(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "<i>change")
-	l, err := rollout.OpenLog(t.Context(), rollout.Directory(dir))
+	l, err := ledger.Open(t.Context(), ledger.Directory(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func newRollout(t *testing.T) string {
 	}
 	for _, c := range rollout.Collectors() {
 		if c.Name == "drift" {
-			if err := l.Append(t.Context(), at, rollout.KindFact, "staging", c.NewFact("staging", at, rollout.Fail, "2 objects", "<u>a policy</u> changed")); err != nil {
+			if err := l.Append(t.Context(), at, ledger.KindFact, "staging", c.NewFact("staging", at, rollout.Fail, "2 objects", "<u>a policy</u> changed")); err != nil {
 				t.Fatal(err)
 			}
 		}

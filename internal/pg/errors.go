@@ -2,6 +2,7 @@ package pg
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -56,4 +57,13 @@ func SQLState(err error) string {
 		return e.Code
 	}
 	return ""
+}
+
+// Cause is what a person has to know of an error: where the server gave one, its own words and state, without the way to it, which is
+// nobody's who reads a log.
+func Cause(err error) string {
+	if e := ServerError(err); e != nil {
+		return fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.Code)
+	}
+	return err.Error()
 }

@@ -15,12 +15,14 @@ import (
 	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 // An Advance is one stage on its way.
 type Advance struct {
 	Target *Target
-	Log    *Log
+	Log    *ledger.Log
 	People *attest.Approvers
 	Clock  Clock
 	By     string // who advances, for the record
@@ -179,7 +181,7 @@ func (a *Advance) decide(ctx context.Context) (*State, error) {
 
 // samePlan refuses a directory whose plan is not the one of the rollout. What is applied is the log's own copy in any case.
 func (t *Target) samePlan() error {
-	text, err := bounded.ReadRegular(filepath.Join(t.PlanDir, plan.PlanFile), evidenceLimit)
+	text, err := bounded.ReadRegular(filepath.Join(t.PlanDir, plan.PlanFile), ledger.EvidenceLimit)
 	if err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
@@ -251,7 +253,7 @@ func (e *StoppedError) Unwrap() error { return e.Err }
 func (a *Advance) cohort(ctx context.Context, i int, cohorts [][]string) error {
 	t := a.Target
 	p := Progress{Cohort: i + 1, Of: len(cohorts), Tables: some(cohorts[i]), By: a.By}
-	if err := a.Log.Append(ctx, a.Clock.Now(), KindBegun, t.Stage.Name, p); err != nil {
+	if err := a.Log.Append(ctx, a.Clock.Now(), ledger.KindBegun, t.Stage.Name, p); err != nil {
 		return err
 	}
 	o := apply.Options{Plan: t.Plan, Connect: t.Connect, Only: cohorts[i], Holder: a.By, Progress: a.Progress, Fingerprint: catalog.FingerprintsOf}
@@ -267,7 +269,7 @@ func (a *Advance) cohort(ctx context.Context, i int, cohorts [][]string) error {
 		return a.failed(ctx, o, result, err, began)
 	}
 	p.Steps, p.Seconds = result.Count(apply.Did)+result.Count(apply.Adopted), time.Since(began).Seconds()
-	if err := a.Log.Append(ctx, a.Clock.Now(), KindApplied, t.Stage.Name, p); err != nil {
+	if err := a.Log.Append(ctx, a.Clock.Now(), ledger.KindApplied, t.Stage.Name, p); err != nil {
 		return err
 	}
 	return a.settle(ctx)
@@ -307,8 +309,8 @@ func (a *Advance) failed(ctx context.Context, o apply.Options, result *apply.Res
 			}
 		}
 	}
-	signal := Signal{At: a.Clock.Now(), Name: "step_failed", Severity: 2, Tables: o.Only, Why: Redact(cause.Error())}
-	if err := a.Log.Append(ctx, a.Clock.Now(), KindSignal, t.Stage.Name, signal); err != nil {
+	signal := Signal{At: a.Clock.Now(), Name: "step_failed", Severity: 2, Tables: o.Only, Why: secret.Redact(cause.Error())}
+	if err := a.Log.Append(ctx, a.Clock.Now(), ledger.KindSignal, t.Stage.Name, signal); err != nil {
 		return err
 	}
 	r := Return{Rung: "steps of the cohort", Tables: some(o.Only), Signal: signal.Name, Reason: signal.Why, By: a.By}
@@ -320,11 +322,11 @@ func (a *Advance) failed(ctx context.Context, o apply.Options, result *apply.Res
 		if undid, err = apply.Rollback(ctx, back); err == nil {
 			r.Left = fmt.Sprintf("%d steps taken back, %d stay that hinder nobody", undid.Count(apply.Undone), len(did)-undid.Count(apply.Undone))
 		} else {
-			r.Left = "the way back did not get through: " + Redact(err.Error())
+			r.Left = "the way back did not get through: " + secret.Redact(err.Error())
 		}
 	}
 	r.At, r.Took = a.Clock.Now(), time.Since(began)
-	err = errors.Join(cause, err, a.Log.Append(ctx, a.Clock.Now(), KindReturned, t.Stage.Name, r))
+	err = errors.Join(cause, err, a.Log.Append(ctx, a.Clock.Now(), ledger.KindReturned, t.Stage.Name, r))
 	if a.Alarm != nil {
 		err = errors.Join(err, a.Alarm(ctx, []Signal{signal}, []Return{r}))
 	}
@@ -347,7 +349,7 @@ func (a *Advance) deploy(ctx context.Context) error {
 	if !slices.ContainsFunc(deployment, t.hasHook) {
 		return nil
 	}
-	if err := a.Log.Append(ctx, a.Clock.Now(), KindDeploying, t.Stage.Name, Progress{Tables: []string{}, By: a.By}); err != nil {
+	if err := a.Log.Append(ctx, a.Clock.Now(), ledger.KindDeploying, t.Stage.Name, Progress{Tables: []string{}, By: a.By}); err != nil {
 		return err
 	}
 	for _, name := range deployment {
@@ -362,7 +364,7 @@ func (a *Advance) deploy(ctx context.Context) error {
 			continue
 		}
 		signal := Signal{At: a.Clock.Now(), Name: name, Severity: 2, Tables: []string{}, Why: fmt.Sprintf("the hook %s ended with %d", name, run.Exit)}
-		if err := a.Log.Append(ctx, a.Clock.Now(), KindSignal, t.Stage.Name, signal); err != nil {
+		if err := a.Log.Append(ctx, a.Clock.Now(), ledger.KindSignal, t.Stage.Name, signal); err != nil {
 			return err
 		}
 		returned, err := t.ReturnCode(ctx, a.Log, signal, a.By)
@@ -375,7 +377,7 @@ func (a *Advance) deploy(ctx context.Context) error {
 }
 
 // keepRun writes what a hook gave as a fact with its evidence.
-func (t *Target) keepRun(ctx context.Context, l *Log, name string, run *HookRun) error {
+func (t *Target) keepRun(ctx context.Context, l *ledger.Log, name string, run *HookRun) error {
 	raw, err := json.MarshalIndent(run, "", "  ")
 	if err != nil {
 		return fmt.Errorf("keeping the evidence of the hook %s: %w", name, err)
@@ -386,8 +388,8 @@ func (t *Target) keepRun(ctx context.Context, l *Log, name string, run *HookRun)
 		f.Outcome = Pass
 	}
 	f.Seconds = run.Seconds
-	if f.Evidence, err = l.Keep(ctx, []byte(Redact(string(raw)))); err != nil {
+	if f.Evidence, err = l.Keep(ctx, []byte(secret.Redact(string(raw)))); err != nil {
 		return err
 	}
-	return l.Append(ctx, t.Now(), KindFact, t.Stage.Name, f)
+	return l.Append(ctx, t.Now(), ledger.KindFact, t.Stage.Name, f)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // A Front is a stage on its way in all of its databases. Each cohort goes to every database before the next cohort goes to any: the
@@ -153,7 +155,7 @@ func (f *Front) deploy(ctx context.Context) error {
 	if errors.As(err, &stopped) {
 		for _, a := range f.Databases[1:] {
 			for _, r := range stopped.Returns {
-				if kept := a.Log.Append(ctx, a.Clock.Now(), KindReturned, a.Target.Stage.Name, r); kept != nil {
+				if kept := a.Log.Append(ctx, a.Clock.Now(), ledger.KindReturned, a.Target.Stage.Name, r); kept != nil {
 					return errors.Join(err, kept)
 				}
 			}
@@ -166,7 +168,7 @@ func (f *Front) deploy(ctx context.Context) error {
 func (f *Front) out(ctx context.Context) error {
 	for _, a := range f.Databases {
 		p := Progress{Tables: []string{}, By: a.By}
-		if err := a.Log.Append(ctx, a.Clock.Now(), KindOut, a.Target.Stage.Name, p); err != nil {
+		if err := a.Log.Append(ctx, a.Clock.Now(), ledger.KindOut, a.Target.Stage.Name, p); err != nil {
 			return err
 		}
 	}

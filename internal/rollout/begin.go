@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -30,7 +31,7 @@ type TargetID struct {
 
 // Begin makes a rollout from its papers: the approvers are held to the root key, the plan is bound by its digest, and everything is
 // written to the log. targets are the stages' databases, in order.
-func Begin(ctx context.Context, l *Log, p Papers, targets []TargetID, at time.Time) (*Rollout, error) {
+func Begin(ctx context.Context, l *ledger.Log, p Papers, targets []TargetID, at time.Time) (*Rollout, error) {
 	if len(l.Entries()) > 0 {
 		return nil, errors.New("beginning a rollout: the log has a beginning already")
 	}
@@ -76,7 +77,7 @@ func Begin(ctx context.Context, l *Log, p Papers, targets []TargetID, at time.Ti
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
-	return r, l.Append(ctx, at, KindCreated, "", r)
+	return r, l.Append(ctx, at, ledger.KindCreated, "", r)
 }
 
 // checkedApprovers reads approvers.yaml once the root key's signature is seen to hold.
@@ -110,7 +111,7 @@ func (d *Definition) signable(people *attest.Approvers) error {
 }
 
 // Approvers reads the approvers that a rollout was begun with, from its evidence, and holds them to the root key.
-func (s *State) Approvers(ctx context.Context, store Store) (*attest.Approvers, error) {
+func (s *State) Approvers(ctx context.Context, store ledger.Store) (*attest.Approvers, error) {
 	text, err := store.Evidence(ctx, s.Rollout.Approvers)
 	if err != nil {
 		return nil, fmt.Errorf("reading the approvers: %w", err)
@@ -123,7 +124,7 @@ func (s *State) Approvers(ctx context.Context, store Store) (*attest.Approvers, 
 }
 
 // Definition reads rollout.yaml as it was when the rollout was begun.
-func (s *State) Definition(ctx context.Context, store Store) (*Definition, error) {
+func (s *State) Definition(ctx context.Context, store ledger.Store) (*Definition, error) {
 	text, err := store.Evidence(ctx, s.Rollout.Definition)
 	if err != nil {
 		return nil, fmt.Errorf("reading rollout.yaml: %w", err)
@@ -132,7 +133,7 @@ func (s *State) Definition(ctx context.Context, store Store) (*Definition, error
 }
 
 // Plan reads the plan that the rollout is about.
-func (s *State) Plan(ctx context.Context, store Store) (*plan.Plan, error) {
+func (s *State) Plan(ctx context.Context, store ledger.Store) (*plan.Plan, error) {
 	text, err := store.Evidence(ctx, s.Rollout.Plan)
 	if err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
@@ -141,7 +142,7 @@ func (s *State) Plan(ctx context.Context, store Store) (*plan.Plan, error) {
 }
 
 // Config reads ringfence.yaml as it was when the rollout was begun; nil where there was none.
-func (s *State) Config(ctx context.Context, store Store) (*tenancy.Config, error) {
+func (s *State) Config(ctx context.Context, store ledger.Store) (*tenancy.Config, error) {
 	if s.Rollout.Config == "" {
 		return nil, nil
 	}

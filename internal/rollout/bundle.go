@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // A Bundle is a rollout as anybody can check it offline: its log, its evidence, its approvers.
 type Bundle struct {
 	State     *State
 	Approvers *attest.Approvers
-	Log       *Log
+	Log       *ledger.Log
 	Witnesses []Witness // what machines signed of the log, in its order
 }
 
@@ -23,8 +24,8 @@ type Bundle struct {
 // rollout's own word is taken, and that is said by whoever prints.
 //
 // Errors: ErrChain, ErrEvidence and attest.ErrSignature tell what is wrong.
-func OpenBundle(ctx context.Context, store Store, root *attest.Key) (*Bundle, error) {
-	l, err := OpenLog(ctx, store)
+func OpenBundle(ctx context.Context, store ledger.Store, root *attest.Key) (*Bundle, error) {
+	l, err := ledger.Open(ctx, store)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func OpenBundle(ctx context.Context, store Store, root *attest.Key) (*Bundle, er
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range evidenceOf(l.Entries()) {
+	for _, d := range ledger.EvidenceOf(l.Entries()) {
 		if _, err := store.Evidence(ctx, d); err != nil {
 			return nil, err
 		}
@@ -68,9 +69,9 @@ func OpenBundle(ctx context.Context, store Store, root *attest.Key) (*Bundle, er
 // off or written anew is an ErrChain.
 func (b *Bundle) Holds(head attest.Digest) (since int, err error) {
 	entries := b.Log.Entries()
-	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Hash == head })
+	i := slices.IndexFunc(entries, func(e ledger.Entry) bool { return e.Hash == head })
 	if i < 0 {
-		return 0, fmt.Errorf("%w: no entry has the head %s: it was cut off, or written anew", ErrChain, head)
+		return 0, fmt.Errorf("%w: no entry has the head %s: it was cut off, or written anew", ledger.ErrChain, head)
 	}
 	return len(entries) - 1 - i, nil
 }
@@ -117,10 +118,10 @@ type beginning struct {
 // beginnings are those of a stage. What a run itself writes about its databases (that cohorts were begun and applied, and what was seen
 // meanwhile) comes after it was decided on.
 func (b *Bundle) beginnings(stage *Stage) (out []beginning) {
-	ran := []Kind{KindBegun, KindApplied, KindSample, KindSignal, KindPage}
+	ran := []ledger.Kind{ledger.KindBegun, ledger.KindApplied, ledger.KindSample, ledger.KindSignal, ledger.KindPage}
 	entries := b.Log.Entries()
 	for i, e := range entries {
-		if e.Kind != KindBegun || e.Stage != stage.Name {
+		if e.Kind != ledger.KindBegun || e.Stage != stage.Name {
 			continue
 		}
 		m := beginning{i, e.At}

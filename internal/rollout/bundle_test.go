@@ -4,13 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // A bundle is judged at each beginning of a stage, as of the moment at which that was decided.
 func TestDecideAsOf(t *testing.T) {
 	begun := func(w *world, stage string, after time.Duration, cohort int) {
 		t.Helper()
-		w.append(t, noon.Add(after), KindBegun, stage, Progress{Cohort: cohort, Of: 2, By: "otto"})
+		w.append(t, noon.Add(after), ledger.KindBegun, stage, Progress{Cohort: cohort, Of: 2, By: "otto"})
 	}
 	asOf := func(w *world, stage string) *Decision {
 		t.Helper()
@@ -31,7 +33,7 @@ func TestDecideAsOf(t *testing.T) {
 	split := newWorldOf(t, "production.eu", "production.us")
 	ready(split, noon, "production.eu", "production.us")
 	begun(split, "production.eu", time.Second, 1)
-	split.append(t, noon.Add(5*time.Minute), KindSample, "production.eu", Sample{At: noon.Add(5 * time.Minute)})
+	split.append(t, noon.Add(5*time.Minute), ledger.KindSample, "production.eu", Sample{At: noon.Add(5 * time.Minute)})
 	begun(split, "production.us", 6*time.Minute, 1) // what passes within a minute was found out for both before the first
 	begun(split, "production.eu", 12*time.Minute, 2)
 	for _, stage := range []string{"production.eu", "production.us"} {
@@ -43,7 +45,7 @@ func TestDecideAsOf(t *testing.T) {
 	again := newWorld(t)
 	ready(again, noon, "staging")
 	begun(again, "staging", time.Second, 1)
-	again.append(t, noon.Add(time.Minute), KindReturned, "staging", Return{Rung: heldRung})
+	again.append(t, noon.Add(time.Minute), ledger.KindReturned, "staging", Return{Rung: heldRung})
 	begun(again, "staging", 2*day, 1) // nothing was found out anew
 	if d := asOf(again, "staging"); d.Green || !strings.Contains(red(d), "no_drift=unknown") {
 		t.Errorf("begun a second time on facts that had expired: green %t, %s", d.Green, red(d))

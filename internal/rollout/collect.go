@@ -3,16 +3,17 @@ package rollout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
+	"github.com/ringfencehq/ringfence/internal/secret"
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
@@ -39,7 +40,7 @@ type Target struct {
 
 	snapshot  *catalog.Snapshot
 	rehearsed *rehearsal
-	store     Store // of the log that Collect writes to
+	store     ledger.Store // of the log that Collect writes to
 }
 
 // A Finding is what a collector found: the outcome in a word, as a value and in a sentence, and the raw material.
@@ -62,25 +63,15 @@ func known(holds bool, value, why string) Finding {
 func unknown(why string, args ...any) Finding {
 	for i, a := range args {
 		if err, ok := a.(error); ok {
-			args[i] = cause(err)
+			args[i] = pg.Cause(err)
 		}
 	}
 	return Finding{Outcome: Unknown, Why: fmt.Sprintf(why, args...)}
 }
 
-// cause is what a person has to know of an error: where the server gave one, its own words and state, without the way to it, which is nobody's
-// who reads a log.
-func cause(err error) string {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
-		return fmt.Sprintf("%s (SQLSTATE %s)", refused.Message, refused.Code)
-	}
-	return err.Error()
-}
-
 // Collect finds out the facts of the names (all that are not a person's word where none is given) and writes each to the log with its
 // evidence. What cannot be found out is a fact too: an unknown one, with the reason.
-func (t *Target) Collect(ctx context.Context, l *Log, names ...string) ([]Fact, error) {
+func (t *Target) Collect(ctx context.Context, l *ledger.Log, names ...string) ([]Fact, error) {
 	t.store = l.Store()
 	var out []Fact
 	for _, c := range Collectors() {
@@ -103,11 +94,11 @@ func (t *Target) Collect(ctx context.Context, l *Log, names ...string) ([]Fact, 
 			if err != nil {
 				return out, fmt.Errorf("keeping the evidence of %s: %w", c.Name, err)
 			}
-			if f.Evidence, err = l.Keep(ctx, []byte(Redact(string(raw)))); err != nil {
+			if f.Evidence, err = l.Keep(ctx, []byte(secret.Redact(string(raw)))); err != nil {
 				return out, err
 			}
 		}
-		if err := l.Append(ctx, t.Now(), KindFact, t.Stage.Name, f); err != nil {
+		if err := l.Append(ctx, t.Now(), ledger.KindFact, t.Stage.Name, f); err != nil {
 			return out, err
 		}
 		out = append(out, f)

@@ -16,6 +16,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 var (
@@ -61,7 +62,7 @@ func collectIdentity(ctx context.Context, t *Target) Finding {
 	if s.SystemIdentifier == t.Stage.SystemIdentifier && s.Database == t.Stage.Database {
 		f = t.query(ctx, func(conn *pgx.Conn) Finding {
 			var err error
-			if raw.Mark, err = markOf(ctx, conn, t.Rollout.ID); err != nil {
+			if raw.Mark, err = ledger.MarkOf(ctx, conn, t.Rollout.ID); err != nil {
 				return unknown("the target's mark could not be read: %v", err)
 			}
 			return marked(t.Rollout, t.Stage, raw.Mark)
@@ -140,7 +141,7 @@ func (t *Target) planTouches(role string) bool {
 }
 
 // Rehearsed reads what the stage's rehearsal measured; nil where there was none that passed.
-func (s *State) Rehearsed(ctx context.Context, store Store, stage *Stage) (*Rehearsed, error) {
+func (s *State) Rehearsed(ctx context.Context, store ledger.Store, stage *Stage) (*Rehearsed, error) {
 	f, ok := s.Facts[factKey{stage.Name, rehearsalApply.Name}]
 	if !ok || f.Outcome != Pass || f.Evidence == "" {
 		return nil, nil
@@ -154,4 +155,21 @@ func (s *State) Rehearsed(ctx context.Context, store Store, stage *Stage) (*Rehe
 		return nil, fmt.Errorf("reading the rehearsal of %s: %w", stage.Name, err)
 	}
 	return &r, nil
+}
+
+// marked holds a database, whose server and name are right, to its mark.
+func marked(r *Rollout, stage *Stage, mark string) Finding {
+	for i := range r.Stages {
+		other := &r.Stages[i]
+		switch {
+		case mark != "" && mark == other.Mark && other.Name != stage.Name:
+			return known(false, other.Name, "it carries the mark of "+other.Name+": it is that database, or was copied from it since the rollout was begun")
+		case mark == "" && other.Name != stage.Name && other.SystemIdentifier == stage.SystemIdentifier && other.Database == stage.Database:
+			return unknown("it cannot be told from %s, which has the same system identifier and name, and it carries no mark: let the operator's role make the schema ringfence, and begin another rollout", other.Name)
+		}
+	}
+	if mark != "" && mark != stage.Mark {
+		return known(false, "", "it carries the mark of another target")
+	}
+	return known(true, "", "it is the target that was named")
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 var (
@@ -31,13 +32,13 @@ func collectSecrets(_ context.Context, t *Target) Finding {
 	if err != nil {
 		return unknown("the files could not be listed: %v", err)
 	}
-	found := []SecretFound{}
+	found := []secret.Found{}
 	for _, file := range files {
 		text, err := bounded.ReadRegular(file, documentLimit)
 		if err != nil {
 			return unknown("a file could not be read: %v", err)
 		}
-		found = append(found, Secrets(filepath.Base(file), string(text))...)
+		found = append(found, secret.Find(filepath.Base(file), string(text))...)
 	}
 	f := known(len(found) == 0, fmt.Sprintf("%d files", len(files)), "no secret of a known form is in them")
 	if len(found) > 0 {

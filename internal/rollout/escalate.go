@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/notify"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 // A Sender sends a message to one endpoint.
@@ -20,7 +22,7 @@ type Sender interface {
 // A Caller calls people by the roster, until somebody answers: the one on call, whom the signal concerns, and who answers for the
 // business, each with their deputies. Every call and every silence is in the log. Not safe for concurrent use.
 type Caller struct {
-	Log     *Log
+	Log     *ledger.Log
 	Rollout *Rollout
 	Stage   *Stage
 	Roster  Roster
@@ -37,7 +39,7 @@ const notifyPatience = 30 * time.Second
 func (c *Caller) notify(ctx context.Context, p Page) bool {
 	ctx, cancel := context.WithTimeout(ctx, notifyPatience)
 	defer cancel()
-	run := c.Hooks.Run(ctx, "notify", "RINGFENCE_STAGE="+c.Stage.Name, "RINGFENCE_ALARM="+p.Alarm, fmt.Sprintf("RINGFENCE_SEVERITY=%d", p.Severity), "RINGFENCE_TO="+p.To, "RINGFENCE_WHY="+Redact(p.Why))
+	run := c.Hooks.Run(ctx, "notify", "RINGFENCE_STAGE="+c.Stage.Name, "RINGFENCE_ALARM="+p.Alarm, fmt.Sprintf("RINGFENCE_SEVERITY=%d", p.Severity), "RINGFENCE_TO="+p.To, "RINGFENCE_WHY="+secret.Redact(p.Why))
 	return run != nil && run.Exit == 0
 }
 
@@ -130,7 +132,7 @@ func (c *Caller) Answer(ctx context.Context, alarm, who string) error {
 		}
 	}
 	p.At, p.Answered = c.Clock.Now(), who
-	return c.Log.Append(ctx, c.Clock.Now(), KindPage, c.Stage.Name, p)
+	return c.Log.Append(ctx, c.Clock.Now(), ledger.KindPage, c.Stage.Name, p)
 }
 
 // call calls the person at the page's step. At the end of the path it begins anew; where the roster names nobody, that is written.
@@ -142,7 +144,7 @@ func (c *Caller) call(ctx context.Context, p Page) error {
 		if c.notify(ctx, p) {
 			p.To, p.Sent, p.Trouble = "the hook notify", true, ""
 		}
-		return c.Log.Append(ctx, c.Clock.Now(), KindPage, c.Stage.Name, p)
+		return c.Log.Append(ctx, c.Clock.Now(), ledger.KindPage, c.Stage.Name, p)
 	}
 	one := path[(p.Step-1)%len(path)]
 	p.To, p.Role = one.contact.Name, one.role
@@ -151,15 +153,15 @@ func (c *Caller) call(ctx context.Context, p Page) error {
 		err = c.Sender.Send(ctx, e, c.message(p)).Err
 	}
 	if p.Sent = err == nil; err != nil {
-		p.Trouble = Redact(err.Error())
+		p.Trouble = secret.Redact(err.Error())
 	}
 	p.Sent = c.notify(ctx, p) || p.Sent
-	return c.Log.Append(ctx, c.Clock.Now(), KindPage, c.Stage.Name, p)
+	return c.Log.Append(ctx, c.Clock.Now(), ledger.KindPage, c.Stage.Name, p)
 }
 
 func (c *Caller) message(p Page) notify.Message {
 	severity := map[int]notify.Severity{1: notify.Critical, 2: notify.Error, 3: notify.Warning}[p.Severity]
-	return notify.Message{Key: strings.Join([]string{c.Rollout.ID, c.Stage.Name, p.Alarm}, "/"), Action: notify.Trigger, Severity: severity, Summary: Redact(p.Why),
+	return notify.Message{Key: strings.Join([]string{c.Rollout.ID, c.Stage.Name, p.Alarm}, "/"), Action: notify.Trigger, Severity: severity, Summary: secret.Redact(p.Why),
 		Source: c.Stage.Database, Component: "rollout", At: c.Clock.Now(), Details: map[string]string{"rollout": c.Rollout.ID, "stage": c.Stage.Name, "step": fmt.Sprint(p.Step), "role": p.Role}}
 }
 
@@ -172,11 +174,11 @@ func (c *Caller) ticket(ctx context.Context, s Signal, why string) error {
 			err = c.Sender.Send(ctx, e, c.message(p)).Err
 		}
 		if p.To, p.Sent, p.Trouble = contact.Name, err == nil, ""; err != nil {
-			p.Trouble = Redact(err.Error())
+			p.Trouble = secret.Redact(err.Error())
 			continue
 		}
 		break
 	}
 	p.Sent = c.notify(ctx, p) || p.Sent
-	return c.Log.Append(ctx, c.Clock.Now(), KindPage, c.Stage.Name, p)
+	return c.Log.Append(ctx, c.Clock.Now(), ledger.KindPage, c.Stage.Name, p)
 }

@@ -16,23 +16,24 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // forge writes a log anew in a directory of its own, as who has the directory but no key can: change edits an entry's body, or leaves the
 // entry out by nil; every hash is computed anew.
-func (w *world) forge(t *testing.T, change func(i int, e Entry) []byte) Directory {
+func (w *world) forge(t *testing.T, change func(i int, e ledger.Entry) []byte) ledger.Directory {
 	t.Helper()
-	d := Directory(t.TempDir())
-	if err := os.CopyFS(filepath.Join(string(d), evidenceDir), os.DirFS(filepath.Join(string(w.dir), evidenceDir))); err != nil {
+	d := ledger.Directory(t.TempDir())
+	if err := os.CopyFS(filepath.Join(string(d), "evidence"), os.DirFS(filepath.Join(string(w.dir), "evidence"))); err != nil {
 		t.Fatal(err)
 	}
-	var written []Entry
+	var written []ledger.Entry
 	for i, e := range w.log.Entries() {
 		body := change(i, e)
 		if body == nil {
 			continue
 		}
-		again, err := next(written, e.At, e.Kind, e.Stage, json.RawMessage(body))
+		again, err := ledger.Next(written, e.At, e.Kind, e.Stage, json.RawMessage(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,10 +46,10 @@ func (w *world) forge(t *testing.T, change func(i int, e Entry) []byte) Director
 }
 
 // envelope edits the first approval.
-func envelope(t *testing.T, edit func(e *attest.Envelope)) func(int, Entry) []byte {
+func envelope(t *testing.T, edit func(e *attest.Envelope)) func(int, ledger.Entry) []byte {
 	first := true
-	return func(_ int, e Entry) []byte {
-		if e.Kind != KindSignature || !first {
+	return func(_ int, e ledger.Entry) []byte {
+		if e.Kind != ledger.KindSignature || !first {
 			return e.Body
 		}
 		first = false
@@ -107,10 +108,10 @@ func TestSystemForgedBundles(t *testing.T) {
 	if err := attest.Sign(ctx, machine, w.signers["ci"]); err != nil {
 		t.Fatal(err)
 	}
-	replace := func(role string, with *attest.Envelope) func(int, Entry) []byte {
-		return func(_ int, e Entry) []byte {
+	replace := func(role string, with *attest.Envelope) func(int, ledger.Entry) []byte {
+		return func(_ int, e ledger.Entry) []byte {
 			var x attest.Envelope
-			if e.Kind != KindSignature || json.Unmarshal(e.Body, &x) != nil {
+			if e.Kind != ledger.KindSignature || json.Unmarshal(e.Body, &x) != nil {
 				return e.Body
 			}
 			if body, _ := base64.StdEncoding.DecodeString(x.Payload); !strings.Contains(string(body), `"role":"`+role+`"`) {
@@ -120,9 +121,9 @@ func TestSystemForgedBundles(t *testing.T) {
 			return raw
 		}
 	}
-	created := func(change func(r *Rollout)) func(int, Entry) []byte {
-		return func(_ int, e Entry) []byte {
-			if e.Kind != KindCreated {
+	created := func(change func(r *Rollout)) func(int, ledger.Entry) []byte {
+		return func(_ int, e ledger.Entry) []byte {
+			if e.Kind != ledger.KindCreated {
 				return e.Body
 			}
 			r := w.rollout
@@ -132,25 +133,25 @@ func TestSystemForgedBundles(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		change func(int, Entry) []byte
+		change func(int, ledger.Entry) []byte
 		err    error  // of OpenBundle, or of the decision
 		says   string // of the error, or of the decision
 	}{
-		"nothing":                  {func(_ int, e Entry) []byte { return e.Body }, nil, "GREEN"},
+		"nothing":                  {func(_ int, e ledger.Entry) []byte { return e.Body }, nil, "GREEN"},
 		"another payload type":     {envelope(t, func(e *attest.Envelope) { e.PayloadType = "application/json" }), attest.ErrSignature, "holds no statement"},
 		"a later end":              {envelope(t, edit("2026-03-05", "2027-03-05")), attest.ErrSignature, "checking a signature"},
 		"another role":             {envelope(t, edit(`"role":"`, `"role":"x`)), attest.ErrSignature, "checking a signature"},
 		"another key's name":       {envelope(t, func(e *attest.Envelope) { e.Signatures[0].KeyID = w.signers["Axel"].Key().ID() }), attest.ErrSignature, "checking a signature"},
 		"no signature":             {envelope(t, func(e *attest.Envelope) { e.Signatures = []dsse.Signature{} }), nil, "nobody signed for"},
-		"a signature left out":     {func(i int, e Entry) []byte { return map[bool][]byte{false: e.Body}[i == len(w.log.Entries())-1] }, nil, "nobody signed for"},
+		"a signature left out":     {func(i int, e ledger.Entry) []byte { return map[bool][]byte{false: e.Body}[i == len(w.log.Entries())-1] }, nil, "nobody signed for"},
 		"a waiver for an approval": {replace("database_administrator", waiver), attest.ErrSignature, "an approval cannot be read"},
 		"another stage's":          {replace("database_administrator", staging), nil, "nobody signed for database_administrator"},
 		"another rollout's":        {replace("database_administrator", foreign), nil, "nobody signed for database_administrator"},
 		"a machine's":              {replace("database_administrator", machine), nil, "nobody signed for database_administrator"},
-		"a fact that turns": {func(_ int, e Entry) []byte {
+		"a fact that turns": {func(_ int, e ledger.Entry) []byte {
 			return []byte(strings.Replace(string(e.Body), `"name":"drift","stage":"production","outcome":"pass"`, `"name":"drift","stage":"production","outcome":"fail"`, 1))
 		}, nil, "the evidence is not what was signed"},
-		"a fact left out": {func(_ int, e Entry) []byte {
+		"a fact left out": {func(_ int, e ledger.Entry) []byte {
 			return map[bool][]byte{false: e.Body}[strings.Contains(string(e.Body), `"name":"drift"`)]
 		}, nil, "the evidence is not what was signed"},
 		"fewer roles":    {created(func(r *Rollout) { r.Roles = r.Roles[:1] }), nil, "the rollout is not what was signed"},
@@ -159,7 +160,7 @@ func TestSystemForgedBundles(t *testing.T) {
 			r.Stages = []Stage{r.Stages[0], {Name: "production", SystemIdentifier: "9", Database: "app"}}
 		}), nil, "is not what was signed"},
 		"another plan that is in it": {created(func(r *Rollout) { r.Plan = r.Rollback }), nil, "the plan is not what was signed"},
-		"another plan that is not":   {created(func(r *Rollout) { r.Plan = attest.DigestOf([]byte("x")) }), ErrEvidence, "missing or was changed"},
+		"another plan that is not":   {created(func(r *Rollout) { r.Plan = attest.DigestOf([]byte("x")) }), ledger.ErrEvidence, "missing or was changed"},
 		"other approvers":            {created(func(r *Rollout) { r.Approvers = r.Plan }), attest.ErrSignature, "of the approvers"},
 		"another root":               {created(func(r *Rollout) { r.Root = other.rollout.Root }), attest.ErrSignature, "another root than the one that is trusted"},
 	} {
@@ -180,22 +181,22 @@ func TestSystemForgedBundles(t *testing.T) {
 		}
 	}
 	twice := begunTwice(t, w)
-	if _, err := OpenBundle(ctx, twice, &root); !errors.Is(err, ErrChain) || !strings.Contains(err.Error(), "two beginnings") {
+	if _, err := OpenBundle(ctx, twice, &root); !errors.Is(err, ledger.ErrChain) || !strings.Contains(err.Error(), "two beginnings") {
 		t.Errorf("two beginnings: %v", err)
 	}
 }
 
 // begunTwice is a log that begins a second time, with fewer roles.
-func begunTwice(t *testing.T, w *world) Directory {
+func begunTwice(t *testing.T, w *world) ledger.Directory {
 	t.Helper()
-	d := w.forge(t, func(_ int, e Entry) []byte { return e.Body })
-	l, err := OpenLog(context.Background(), d)
+	d := w.forge(t, func(_ int, e ledger.Entry) []byte { return e.Body })
+	l, err := ledger.Open(context.Background(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := w.rollout
 	r.Roles = r.Roles[:1]
-	if err := l.Append(context.Background(), noon, KindCreated, "", r); err != nil {
+	if err := l.Append(context.Background(), noon, ledger.KindCreated, "", r); err != nil {
 		t.Fatal(err)
 	}
 	return d

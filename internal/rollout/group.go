@@ -8,16 +8,14 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // A stage may have several databases that hold the tenants between them. Each is a Stage of its own, named STAGE.DATABASE: facts,
 // samples, signals and returns are its own. Signatures, waivers and people's words are the stage's, over all of its databases.
 
 // Group is the name of the stage that a database belongs to; a stage of one database is its own.
-func (s *Stage) Group() string {
-	group, _, _ := strings.Cut(s.Name, ".")
-	return group
-}
+func (s *Stage) Group() string { return ledger.Group(s.Name) }
 
 // Group returns the databases of a stage, in their order: one, where it is not split.
 func (r *Rollout) Group(name string) []*Stage {

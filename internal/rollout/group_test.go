@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // A stage that is split is as bad as the worst of its databases, signed once over the facts of all of them.
@@ -14,11 +15,11 @@ func TestGroup(t *testing.T) {
 	r := w.rollout
 	r.Stages = []Stage{{Name: "staging", SystemIdentifier: "1", Database: "app"}, {Name: "production.eu", SystemIdentifier: "2", Database: "eu"}, {Name: "production.us", SystemIdentifier: "3", Database: "us"}}
 	var err error
-	w.dir = Directory(t.TempDir())
-	if w.log, err = OpenLog(t.Context(), w.dir); err != nil {
+	w.dir = ledger.Directory(t.TempDir())
+	if w.log, err = ledger.Open(t.Context(), w.dir); err != nil {
 		t.Fatal(err)
 	}
-	w.append(t, noon, KindCreated, "", r)
+	w.append(t, noon, ledger.KindCreated, "", r)
 	decide := func() *Decision {
 		t.Helper()
 		d, err := w.state(t).DecideGroup("production", w.people, noon.Add(time.Second))
@@ -40,7 +41,7 @@ func TestGroup(t *testing.T) {
 	if doc := d.Document(&r); doc.Server["database"] != "eu, us" || doc.Server["system_identifier"] != "2, 3" || doc.Answer != "GREEN" {
 		t.Errorf("%+v", doc.Server)
 	}
-	w.append(t, noon, KindFact, "production.eu", drift.NewFact("production.eu", noon, Fail, "1 table", "orders changed"))
+	w.append(t, noon, ledger.KindFact, "production.eu", drift.NewFact("production.eu", noon, Fail, "1 table", "orders changed"))
 	if d = decide(); d.Green || red(d) != "no_drift=fail sign_offs=fail" {
 		t.Errorf("drift in one database: %s", red(d))
 	}

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 // Hooks are commands of the user's, by what they are for: backup_age (prints when the last backup ended), restore (restores one
@@ -72,7 +74,7 @@ func (h Hooks) Run(ctx context.Context, name string, env ...string) *HookRun {
 	if len(text) == hookOutput { // it was cut: half of a secret has no form that is known
 		text = text[:strings.LastIndexByte(text, '\n')+1]
 	}
-	r.Output = Redact(text)
+	r.Output = secret.Redact(text)
 	return r
 }
 

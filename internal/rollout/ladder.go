@@ -12,6 +12,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/harden"
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/prove"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 var ladder = Collector{Name: "ladder", How: "each rung of the way back is done on the copy, and the copy is proved after it", Holds: 7 * day, Collect: collectLadder}
@@ -110,7 +111,7 @@ func collectLadder(ctx context.Context, t *Target) Finding {
 }
 
 // Ladder reads the way back of a stage that was rehearsed and signed.
-func (s *State) Ladder(ctx context.Context, store Store, stage *Stage) (*Ladder, error) {
+func (s *State) Ladder(ctx context.Context, store ledger.Store, stage *Stage) (*Ladder, error) {
 	f, ok := s.Facts[factKey{stage.Name, ladder.Name}]
 	if !ok || f.Outcome != Pass {
 		return nil, fmt.Errorf("reading the way back of %s: it was not rehearsed", stage.Name)

@@ -15,6 +15,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/impact"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 var observed = Collector{Name: "observed", How: "the counts of the mode that refuses nothing", Holds: time.Hour, Collect: collectObserved}
@@ -78,7 +79,7 @@ func (a *Advance) observing(ctx context.Context, s *State) error {
 	if _, err := apply.Rollback(ctx, apply.Options{Plan: watch, Connect: t.Connect, Holder: a.By, Progress: a.Progress}); err != nil {
 		return err
 	}
-	return a.Log.Append(ctx, a.Clock.Now(), KindObserving, t.Stage.Name, observing{By: a.By, Ended: true, Quiet: a.Observe == 0})
+	return a.Log.Append(ctx, a.Clock.Now(), ledger.KindObserving, t.Stage.Name, observing{By: a.By, Ended: true, Quiet: a.Observe == 0})
 }
 
 // quiet refuses an observation that is not over, or that counted what would be refused. One that was found quiet after its end, by a run that
@@ -138,7 +139,7 @@ func (a *Advance) install(ctx context.Context, length time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Log.Append(ctx, a.Clock.Now(), KindObserving, t.Stage.Name, observing{By: a.By, For: length, Evidence: digest}); err != nil {
+	if err := a.Log.Append(ctx, a.Clock.Now(), ledger.KindObserving, t.Stage.Name, observing{By: a.By, For: length, Evidence: digest}); err != nil {
 		return err
 	}
 	_, err = apply.Run(ctx, apply.Options{Plan: watch, Connect: t.Connect, Holder: a.By, Progress: a.Progress, Fingerprint: catalog.FingerprintsOf})
@@ -146,10 +147,10 @@ func (a *Advance) install(ctx context.Context, length time.Duration) error {
 }
 
 // observation reads the plan by which the stage was put under observation.
-func (s *State) observation(ctx context.Context, l *Log, stage string) (*plan.Plan, error) {
+func (s *State) observation(ctx context.Context, l *ledger.Log, stage string) (*plan.Plan, error) {
 	for i := len(l.Entries()) - 1; i >= 0; i-- {
 		e := l.Entries()[i]
-		if e.Kind != KindObserving || e.Stage != stage {
+		if e.Kind != ledger.KindObserving || e.Stage != stage {
 			continue
 		}
 		var o observing

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // Both reference systems were declared ready. Fed with what is known of them the answer is RED, and each missing thing has its name.
@@ -39,7 +40,7 @@ func TestReferencesAreRed(t *testing.T) {
 			if i < 0 {
 				t.Fatalf("%s: nothing finds out %s", file, words[0])
 			}
-			w.append(t, noon, KindFact, "production", Collectors()[i].NewFact("production", noon, o, "", words[2]))
+			w.append(t, noon, ledger.KindFact, "production", Collectors()[i].NewFact("production", noon, o, "", words[2]))
 		}
 		s := w.state(t)
 		stage, _ := s.Rollout.Stage("production")
@@ -51,7 +52,7 @@ func TestReferencesAreRed(t *testing.T) {
 			if err := attest.Sign(context.Background(), e, w.signers["Axel"]); err != nil {
 				t.Fatal(err)
 			}
-			w.append(t, noon, KindSignature, "production", e)
+			w.append(t, noon, ledger.KindSignature, "production", e)
 		}
 		d := w.decide(t, "production", noon)
 		if d.Green || d.Document(&s.Rollout).Answer != "RED" {

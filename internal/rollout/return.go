@@ -10,6 +10,8 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/apply"
 	"github.com/ringfencehq/ringfence/internal/plan"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 // codeRung names the hook revert in a Return: the code goes back, and the tables stay.
@@ -24,7 +26,7 @@ const heldRung = "held"
 //
 // The error says what could not be done; what was done stands in the log all the same. What cannot be written down is done all the
 // same, too: tenants do not wait for a disk.
-func (t *Target) Return(ctx context.Context, l *Log, signals []Signal, by string) ([]Return, error) {
+func (t *Target) Return(ctx context.Context, l *ledger.Log, signals []Signal, by string) ([]Return, error) {
 	s, err := Replay(l.Entries())
 	if err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func (t *Target) Return(ctx context.Context, l *Log, signals []Signal, by string
 }
 
 // ReturnCode takes back the code and leaves the tables: where the application does not start.
-func (t *Target) ReturnCode(ctx context.Context, l *Log, signal Signal, by string) ([]Return, error) {
+func (t *Target) ReturnCode(ctx context.Context, l *ledger.Log, signal Signal, by string) ([]Return, error) {
 	back := &returning{t: t, l: l, by: by, began: time.Now()}
 	r := Return{Rung: codeRung, Tables: []string{}, Reason: signal.Why, Signal: signal.Name}
 	if t.hasHook("revert") {
@@ -81,7 +83,7 @@ func (t *Target) ReturnCode(ctx context.Context, l *Log, signal Signal, by strin
 // ReturnByHand does one rung because a person says so: recorded with the reason, in an emergency without a signature. Only the first
 // rungs can be asked for, on tables (none: all that the plan closed). Where it does not get through, what it did until then is recorded, and
 // the error says why.
-func (t *Target) ReturnByHand(ctx context.Context, l *Log, rung apply.Rung, tables []string, reason, by string) (Return, *apply.Result, error) {
+func (t *Target) ReturnByHand(ctx context.Context, l *ledger.Log, rung apply.Rung, tables []string, reason, by string) (Return, *apply.Result, error) {
 	began := time.Now()
 	o := apply.Options{Plan: t.Plan, Connect: t.Connect, Only: tables, Holder: by}
 	result, err := apply.RollbackEmergency(ctx, o, apply.Emergency{Rung: rung, Reason: reason})
@@ -91,7 +93,7 @@ func (t *Target) ReturnByHand(ctx context.Context, l *Log, rung apply.Rung, tabl
 		}
 	}
 	r := ByHand(t.Plan, rung, tables, reason, by, t.Now(), time.Since(began), err)
-	return r, result, errors.Join(err, l.Append(ctx, t.Now(), KindReturned, t.Stage.Name, r))
+	return r, result, errors.Join(err, l.Append(ctx, t.Now(), ledger.KindReturned, t.Stage.Name, r))
 }
 
 // ByHand is the entry of a rung that a person did, on tables (none: all that the rung acts on). trouble is why it did not get through.
@@ -101,7 +103,7 @@ func ByHand(p *plan.Plan, rung apply.Rung, tables []string, reason, by string, a
 	}
 	r := Return{At: at, Rung: string(rung), Tables: tables, Reason: reason, Opened: rung == apply.RungInsecureDisable, By: by, Emergency: true, Took: took}
 	if trouble != nil {
-		r.Left = "it did not get through: " + Redact(trouble.Error())
+		r.Left = "it did not get through: " + secret.Redact(trouble.Error())
 	}
 	return r
 }

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/apply"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 // A returning is a return under way. Each rung is written down before it is done and after, so that one that was killed is gone on with.
 type returning struct {
 	t     *Target
-	l     *Log
+	l     *ledger.Log
 	by    string
 	began time.Time
 	out   []Return
@@ -23,7 +25,7 @@ type returning struct {
 // begin writes down that a rung is about to be done, and does it.
 func (b *returning) begin(ctx context.Context, r Return) {
 	r.At, r.By = b.t.Now(), b.by
-	b.errs = append(b.errs, b.l.Append(ctx, r.At, KindReturning, b.t.Stage.Name, r))
+	b.errs = append(b.errs, b.l.Append(ctx, r.At, ledger.KindReturning, b.t.Stage.Name, r))
 	b.do(ctx, r)
 }
 
@@ -45,7 +47,7 @@ func (b *returning) do(ctx context.Context, r Return) {
 		b.write(ctx, r)
 		held.Tables = slices.DeleteFunc(slices.Clone(held.Tables), func(table string) bool { return slices.Contains(r.Tables, table) })
 	}
-	held.Rung, held.Opened, held.Left = heldRung, false, r.Rung+" did not get through: "+Redact(err.Error())
+	held.Rung, held.Opened, held.Left = heldRung, false, r.Rung+" did not get through: "+secret.Redact(err.Error())
 	b.write(ctx, held)
 }
 
@@ -69,12 +71,12 @@ func (b *returning) revert(ctx context.Context, r Return) {
 func (b *returning) write(ctx context.Context, r Return) {
 	r.At, r.By, r.Took = b.t.Now(), b.by, time.Since(b.began)
 	b.out = append(b.out, r)
-	b.errs = append(b.errs, b.l.Append(ctx, r.At, KindReturned, b.t.Stage.Name, r))
+	b.errs = append(b.errs, b.l.Append(ctx, r.At, ledger.KindReturned, b.t.Stage.Name, r))
 }
 
 // Finish does what a run left undone that was killed while it took the stage back: the rung that it had begun, those that were to come
 // after it, and the calls that it owed. A signal for which nothing was begun is answered where it is seen again.
-func (t *Target) Finish(ctx context.Context, l *Log, by string, alarm func(context.Context, []Signal, []Return) error) ([]Return, error) {
+func (t *Target) Finish(ctx context.Context, l *ledger.Log, by string, alarm func(context.Context, []Signal, []Return) error) ([]Return, error) {
 	s, err := Replay(l.Entries())
 	if err != nil {
 		return nil, err

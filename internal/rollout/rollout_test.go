@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -25,8 +26,8 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 type world struct {
 	people  *attest.Approvers
 	signers map[string]attest.Signer
-	dir     Directory
-	log     *Log
+	dir     ledger.Directory
+	log     *ledger.Log
 	rollout Rollout
 }
 
@@ -38,7 +39,7 @@ func newWorld(t *testing.T) *world {
 // newWorldOf is a world with these stages.
 func newWorldOf(t *testing.T, stages ...string) *world {
 	t.Helper()
-	w := &world{signers: map[string]attest.Signer{}, dir: Directory(t.TempDir())}
+	w := &world{signers: map[string]attest.Signer{}, dir: ledger.Directory(t.TempDir())}
 	text := "people:\n"
 	for _, p := range []struct{ name, roles string }{{"Tess", "technical_lead"}, {"Dora", "database_administrator"}, {"Sven", "security, technical_lead"},
 		{"Olga", "product_owner"}, {"Axel", "technical_lead, security"}} {
@@ -54,10 +55,10 @@ func newWorldOf(t *testing.T, stages ...string) *world {
 	for i, name := range stages {
 		w.rollout.Stages = append(w.rollout.Stages, Stage{Name: name, SystemIdentifier: fmt.Sprint(i + 1), Database: "app"})
 	}
-	if w.log, err = OpenLog(context.Background(), w.dir); err != nil {
+	if w.log, err = ledger.Open(context.Background(), w.dir); err != nil {
 		t.Fatal(err)
 	}
-	w.append(t, noon, KindCreated, "", w.rollout)
+	w.append(t, noon, ledger.KindCreated, "", w.rollout)
 	return w
 }
 
@@ -93,7 +94,7 @@ func (w *world) key(t *testing.T, name string) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(s.PublicKey())))
 }
 
-func (w *world) append(t *testing.T, at time.Time, kind Kind, stage string, body any) {
+func (w *world) append(t *testing.T, at time.Time, kind ledger.Kind, stage string, body any) {
 	t.Helper()
 	if err := w.log.Append(context.Background(), at, kind, stage, body); err != nil {
 		t.Fatal(err)
@@ -114,7 +115,7 @@ func (w *world) passAll(t *testing.T, stage string, at time.Time) {
 	t.Helper()
 	for _, c := range Collectors() {
 		if !c.Attested {
-			w.append(t, at, KindFact, stage, c.NewFact(stage, at, Pass, "1", ""))
+			w.append(t, at, ledger.KindFact, stage, c.NewFact(stage, at, Pass, "1", ""))
 			continue
 		}
 		s := w.state(t)
@@ -126,7 +127,7 @@ func (w *world) passAll(t *testing.T, stage string, at time.Time) {
 		if err := attest.Sign(context.Background(), word, w.signers["Olga"]); err != nil {
 			t.Fatal(err)
 		}
-		w.append(t, at, KindWord, stage, word)
+		w.append(t, at, ledger.KindWord, stage, word)
 	}
 }
 
@@ -138,7 +139,7 @@ func (w *world) sign(t *testing.T, stage, who, role string, at time.Time) error 
 	if err != nil {
 		return err
 	}
-	w.append(t, at, KindSignature, stage, e)
+	w.append(t, at, ledger.KindSignature, stage, e)
 	return nil
 }
 
@@ -193,7 +194,7 @@ func TestGreenNeedsEverything(t *testing.T) {
 	if d := w.decide(t, "production", noon.Add(8*day)); d.Green || !d.Stale || !strings.Contains(red(d), "sign_offs=fail") {
 		t.Errorf("facts and signatures expired: stale %t, %s", d.Stale, red(d))
 	}
-	w.append(t, noon, KindFact, "production", drift.NewFact("production", noon, Fail, "1 table", "orders changed"))
+	w.append(t, noon, ledger.KindFact, "production", drift.NewFact("production", noon, Fail, "1 table", "orders changed"))
 	if d := w.decide(t, "production", noon.Add(time.Second)); d.Green || d.Stale || red(d) != "no_drift=fail sign_offs=fail" {
 		t.Errorf("after drift, which nobody signed: stale %t, %s", d.Stale, red(d))
 	}
@@ -205,8 +206,8 @@ func TestClockSetBack(t *testing.T) {
 	w.passAll(t, "production", noon)
 	w.signAll(t, "production", noon)
 	late := noon.Add(4 * day)
-	w.append(t, late, KindSample, "production", Sample{At: late})
-	w.append(t, late, KindSample, "staging", Sample{At: late.Add(day)})
+	w.append(t, late, ledger.KindSample, "production", Sample{At: late})
+	w.append(t, late, ledger.KindSample, "staging", Sample{At: late.Add(day)})
 	back := noon.Add(time.Second)
 	if d := w.decide(t, "production", back); d.Green || d.Stale || red(d) != "clock=fail" || !strings.Contains(strings.Join(d.Missing(), "\n"), "the clock was set back") {
 		t.Errorf("the clock was set back: green %t, %s: %q", d.Green, red(d), d.Missing())
@@ -241,7 +242,7 @@ func TestWords(t *testing.T) {
 		if err := attest.Sign(context.Background(), word, w.signers[who]); err != nil {
 			t.Fatal(err)
 		}
-		w.append(t, noon, KindWord, "production", word)
+		w.append(t, noon, ledger.KindWord, "production", word)
 		for _, c := range w.decide(t, "production", noon).Checks {
 			if c.Gate == &onCallReachable && c.Outcome != want {
 				t.Errorf("said by %s: %s", who, c.Outcome)
@@ -277,7 +278,7 @@ func TestSignaturesThatDoNotCount(t *testing.T) {
 	if err := attest.Sign(context.Background(), forced, w.signers["Axel"]); err != nil {
 		t.Fatal(err)
 	}
-	w.append(t, noon, KindSignature, "production", forced)
+	w.append(t, noon, ledger.KindSignature, "production", forced)
 	for who, role := range map[string]string{"Dora": "database_administrator", "Sven": "security", "Olga": "product_owner"} {
 		if err := w.sign(t, "production", who, role, noon); err != nil {
 			t.Fatal(err)
@@ -336,7 +337,7 @@ func TestWaivers(t *testing.T) {
 	w := newWorld(t)
 	w.passAll(t, "production", noon)
 	fail := disk.NewFact("production", noon, Fail, "1 GB", "too little")
-	w.append(t, noon, KindFact, "production", fail)
+	w.append(t, noon, ledger.KindFact, "production", fail)
 	s := w.state(t)
 	stage, _ := s.Rollout.Stage("production")
 	for _, fact := range []string{"drift", "isolation", "identity", "unheard_of"} {
@@ -348,7 +349,7 @@ func TestWaivers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.append(t, noon, KindWaiver, "production", e)
+	w.append(t, noon, ledger.KindWaiver, "production", e)
 	w.signAll(t, "production", noon)
 	if d := w.decide(t, "production", noon); red(d) != "capacity=fail" {
 		t.Errorf("a waiver that nobody signed: %s", red(d))
@@ -356,7 +357,7 @@ func TestWaivers(t *testing.T) {
 	if err := attest.Sign(context.Background(), e, w.signers["Dora"]); err != nil {
 		t.Fatal(err)
 	}
-	w.append(t, noon, KindWaiver, "production", e)
+	w.append(t, noon, ledger.KindWaiver, "production", e)
 	if d := w.decide(t, "production", noon); !d.Green {
 		t.Errorf("waived: %s", red(d))
 	}
@@ -369,18 +370,18 @@ func TestChain(t *testing.T) {
 	w := newWorld(t)
 	w.passAll(t, "staging", noon)
 	whole := w.log.Entries()
-	if err := Chain(whole); err != nil {
+	if err := ledger.Chain(whole); err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func([]Entry) []Entry{
-		"changed":   func(e []Entry) []Entry { e[2].Body = json.RawMessage(`{"outcome":"pass"}`); return e },
-		"taken out": func(e []Entry) []Entry { return append(e[:3], e[4:]...) },
-		"moved":     func(e []Entry) []Entry { e[2], e[3] = e[3], e[2]; return e },
-		"beheaded":  func(e []Entry) []Entry { return e[1:] },
-		"doubled":   func(e []Entry) []Entry { return append(e, e[len(e)-1]) },
-		"backdated": func(e []Entry) []Entry { e[2].At = e[2].At.Add(-time.Hour); return e },
+	for name, change := range map[string]func([]ledger.Entry) []ledger.Entry{
+		"changed":   func(e []ledger.Entry) []ledger.Entry { e[2].Body = json.RawMessage(`{"outcome":"pass"}`); return e },
+		"taken out": func(e []ledger.Entry) []ledger.Entry { return append(e[:3], e[4:]...) },
+		"moved":     func(e []ledger.Entry) []ledger.Entry { e[2], e[3] = e[3], e[2]; return e },
+		"beheaded":  func(e []ledger.Entry) []ledger.Entry { return e[1:] },
+		"doubled":   func(e []ledger.Entry) []ledger.Entry { return append(e, e[len(e)-1]) },
+		"backdated": func(e []ledger.Entry) []ledger.Entry { e[2].At = e[2].At.Add(-time.Hour); return e },
 	} {
-		if err := Chain(change(append([]Entry(nil), whole...))); !errors.Is(err, ErrChain) {
+		if err := ledger.Chain(change(append([]ledger.Entry(nil), whole...))); !errors.Is(err, ledger.ErrChain) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -389,7 +390,7 @@ func TestChain(t *testing.T) {
 // A file of the log that two readers would read in two ways is not whole, though its hash holds for one of them.
 func TestEntryTakesOneReading(t *testing.T) {
 	w := newWorld(t)
-	file := filepath.Join(string(w.dir), logDir, "000001-created.json")
+	file := filepath.Join(string(w.dir), "log", "000001-created.json")
 	whole, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -401,7 +402,7 @@ func TestEntryTakesOneReading(t *testing.T) {
 		if err := os.WriteFile(file, []byte(strings.Replace(string(whole), from, to, 1)), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.dir.Entries(t.Context(), 0); !errors.Is(err, ErrChain) {
+		if _, err := w.dir.Entries(t.Context(), 0); !errors.Is(err, ledger.ErrChain) {
 			t.Errorf("%s: %v", to, err)
 		}
 	}
@@ -411,32 +412,32 @@ func TestDirectoriesAgree(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
 	w.passAll(t, "staging", noon)
-	behind := Directory(t.TempDir())
+	behind := ledger.Directory(t.TempDir())
 	if err := behind.Append(ctx, w.log.Entries()[0]); err != nil {
 		t.Fatal(err)
 	}
-	both, err := OpenLog(ctx, w.dir, behind)
+	both, err := ledger.Open(ctx, w.dir, behind)
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone, err := OpenLog(ctx, behind)
+	alone, err := ledger.Open(ctx, behind)
 	if err != nil || len(alone.Entries()) != len(both.Entries()) {
 		t.Errorf("what was behind has %d of %d entries, %v", len(alone.Entries()), len(both.Entries()), err)
 	}
-	if err := w.log.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Pass, "", "")); err != nil {
+	if err := w.log.Append(ctx, noon, ledger.KindFact, "staging", drift.NewFact("staging", noon, Pass, "", "")); err != nil {
 		t.Fatal(err)
 	}
-	if err := alone.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Fail, "", "")); err != nil {
+	if err := alone.Append(ctx, noon, ledger.KindFact, "staging", drift.NewFact("staging", noon, Fail, "", "")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenLog(ctx, w.dir, behind); !errors.Is(err, ErrDisagree) {
+	if _, err := ledger.Open(ctx, w.dir, behind); !errors.Is(err, ledger.ErrDisagree) {
 		t.Errorf("two that disagree: %v", err)
 	}
 }
 
 func TestEvidenceIsHeldToItsDigest(t *testing.T) {
 	ctx := context.Background()
-	d := Directory(t.TempDir())
+	d := ledger.Directory(t.TempDir())
 	digest, err := d.Keep(ctx, []byte("raw"))
 	if err != nil {
 		t.Fatal(err)
@@ -451,7 +452,7 @@ func TestEvidenceIsHeldToItsDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, bad := range []attest.Digest{digest, "../log", attest.DigestOf([]byte("other"))} {
-		if _, err := d.Evidence(ctx, bad); !errors.Is(err, ErrEvidence) {
+		if _, err := d.Evidence(ctx, bad); !errors.Is(err, ledger.ErrEvidence) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -487,12 +488,12 @@ func TestStanding(t *testing.T) {
 		}
 	}
 	stands("not begun", false)
-	w.append(t, noon, KindBegun, "staging", Progress{Cohort: 1, Of: 1})
+	w.append(t, noon, ledger.KindBegun, "staging", Progress{Cohort: 1, Of: 1})
 	stands("begun 2026-03-02 12:00 UTC, 0 cohorts applied", false)
-	w.append(t, noon, KindApplied, "staging", Progress{Cohort: 1, Of: 1})
+	w.append(t, noon, ledger.KindApplied, "staging", Progress{Cohort: 1, Of: 1})
 	stands("applied already, 2026-03-02 12:00 UTC", true)
-	w.append(t, noon, KindReturned, "staging", Return{Rung: heldRung})
+	w.append(t, noon, ledger.KindReturned, "staging", Return{Rung: heldRung})
 	stands("taken back 2026-03-02 12:00 UTC", false)
-	w.append(t, noon, KindClosed, "", struct{}{})
+	w.append(t, noon, ledger.KindClosed, "", struct{}{})
 	stands("taken back 2026-03-02 12:00 UTC; the rollout is closed", false)
 }

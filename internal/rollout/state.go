@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // A State is what a log tells when it is replayed.
@@ -161,7 +162,7 @@ type Page struct {
 }
 
 // Replay reads a log's entries. It trusts the chain, which OpenLog checked, and nothing else: what a body cannot be is an error.
-func Replay(entries []Entry) (*State, error) {
+func Replay(entries []ledger.Entry) (*State, error) {
 	s := &State{Facts: map[factKey]Fact{}, Stages: map[string]*StageState{}, latest: map[string]time.Time{}}
 	for i := range entries {
 		s.Head = entries[i].Hash
@@ -175,29 +176,29 @@ func Replay(entries []Entry) (*State, error) {
 	return s, s.Rollout.Check()
 }
 
-func (s *State) take(e *Entry) error {
+func (s *State) take(e *ledger.Entry) error {
 	switch e.Kind {
-	case KindCreated:
+	case ledger.KindCreated:
 		if s.Rollout.ID != "" {
-			return fmt.Errorf("%w: there are two beginnings", ErrChain)
+			return fmt.Errorf("%w: there are two beginnings", ledger.ErrChain)
 		}
 		return json.Unmarshal(e.Body, &s.Rollout)
-	case KindFact:
+	case ledger.KindFact:
 		var f Fact
 		err := json.Unmarshal(e.Body, &f)
 		s.Facts[factKey{f.Stage, f.Name}] = f
 		return err
-	case KindSignature:
+	case ledger.KindSignature:
 		return appendTo(&s.Approvals, e.Body)
-	case KindWaiver:
+	case ledger.KindWaiver:
 		return appendTo(&s.Waivers, e.Body)
-	case KindWord:
+	case ledger.KindWord:
 		return appendTo(&s.Words, e.Body)
-	case KindSample:
+	case ledger.KindSample:
 		return s.sample(e)
-	case KindPage:
+	case ledger.KindPage:
 		return appendTo(&s.stage(e.Stage).Pages, e.Body)
-	case KindObserving:
+	case ledger.KindObserving:
 		var o observing
 		if err := json.Unmarshal(e.Body, &o); err != nil {
 			return err
@@ -209,21 +210,21 @@ func (s *State) take(e *Entry) error {
 		if o.Quiet {
 			st.Observed = e.At
 		}
-	case KindSignal:
+	case ledger.KindSignal:
 		return appendTo(&s.stage(e.Stage).Signals, e.Body)
-	case KindOut:
+	case ledger.KindOut:
 		s.stage(e.Stage).Out = e.At
-	case KindReturning:
+	case ledger.KindReturning:
 		return appendTo(&s.stage(e.Stage).Returning, e.Body)
-	case KindBegun, KindApplied, KindReturned:
+	case ledger.KindBegun, ledger.KindApplied, ledger.KindReturned:
 		return s.progress(e)
-	case KindClosed:
+	case ledger.KindClosed:
 		s.Closed = true
 	}
 	return nil
 }
 
-func (s *State) sample(e *Entry) error {
+func (s *State) sample(e *ledger.Entry) error {
 	var one Sample
 	if err := json.Unmarshal(e.Body, &one); err != nil {
 		return err
@@ -237,16 +238,16 @@ func (s *State) sample(e *Entry) error {
 	return nil
 }
 
-func (s *State) progress(e *Entry) error {
+func (s *State) progress(e *ledger.Entry) error {
 	st := s.stage(e.Stage)
 	switch e.Kind {
-	case KindBegun:
+	case ledger.KindBegun:
 		if st.Observing = (time.Time{}); st.Begun.IsZero() || !st.Returned.IsZero() {
 			*st = StageState{Begun: e.At, Baseline: st.Baseline, Returns: st.Returns, Exposures: st.Exposures, Pages: st.Pages}
 		}
-	case KindReturned:
+	case ledger.KindReturned:
 		return st.returned(e)
-	case KindApplied:
+	case ledger.KindApplied:
 		var p Progress
 		if err := json.Unmarshal(e.Body, &p); err != nil {
 			return err
@@ -269,7 +270,7 @@ func (st *StageState) open(table string) bool {
 	return slices.ContainsFunc(st.Exposures, func(x Exposure) bool { return x.To.IsZero() && slices.Contains(x.Tables, table) })
 }
 
-func (st *StageState) returned(e *Entry) error {
+func (st *StageState) returned(e *ledger.Entry) error {
 	var r Return
 	if err := json.Unmarshal(e.Body, &r); err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 // StatusVersion names the JSON form of a Status.
@@ -121,7 +123,7 @@ func (d *Status) Text(w io.Writer) error {
 			line("  the last sample did not count: %s", s.Why)
 		}
 		if len(s.Open) > 0 {
-			line("  OPEN to every tenant for %s: %d tables, %s first", s.Exposed, len(s.Open), Redact(s.Open[0]))
+			line("  OPEN to every tenant for %s: %d tables, %s first", s.Exposed, len(s.Open), secret.Redact(s.Open[0]))
 		}
 		for _, x := range s.Signals {
 			line("  signal    %s, severity %d: %s", x.Name, x.Severity, x.Why)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // WitnessType is the predicate type of what a machine signs about a log.
@@ -27,7 +28,7 @@ type Witness struct {
 var ErrNotAMachine = errors.New("only machines sign evidence")
 
 // Witness has a machine sign the log as it stands, and keeps that in it.
-func (l *Log) Witness(ctx context.Context, s *State, people *attest.Approvers, signer attest.Signer, at time.Time) (*Witness, error) {
+func (s *State) Witness(ctx context.Context, l *ledger.Log, people *attest.Approvers, signer attest.Signer, at time.Time) (*Witness, error) {
 	entries := l.Entries()
 	w := Witness{Rollout: s.Rollout.ID, Entries: len(entries), Head: entries[len(entries)-1].Hash, At: at.UTC()}
 	e, err := attest.Seal(s.witnessSubjects(w.Head), WitnessType, w)
@@ -45,7 +46,7 @@ func (l *Log) Witness(ctx context.Context, s *State, people *attest.Approvers, s
 		return nil, fmt.Errorf("%w: %s is no key of a machine in approvers.yaml", ErrNotAMachine, signer.Key().ID())
 	}
 	w.By = []string{machines[0].Name}
-	return &w, l.Append(ctx, at, KindWitness, "", e)
+	return &w, l.Append(ctx, at, ledger.KindWitness, "", e)
 }
 
 func (s *State) witnessSubjects(head attest.Digest) []attest.Subject {
@@ -53,9 +54,9 @@ func (s *State) witnessSubjects(head attest.Digest) []attest.Subject {
 }
 
 // witnesses checks what machines signed: the key is a machine's, and the log stands as they saw it.
-func witnesses(entries []Entry, s *State, people *attest.Approvers) (out []Witness, err error) {
+func witnesses(entries []ledger.Entry, s *State, people *attest.Approvers) (out []Witness, err error) {
 	for i, e := range entries {
-		if e.Kind != KindWitness {
+		if e.Kind != ledger.KindWitness {
 			continue
 		}
 		var envelope attest.Envelope
@@ -78,7 +79,7 @@ func witnesses(entries []Entry, s *State, people *attest.Approvers) (out []Witne
 			return nil, fmt.Errorf("%w: entry %d is signed by no machine of approvers.yaml", attest.ErrSignature, e.Sequence)
 		}
 		if w.Entries < 1 || w.Entries > i || entries[w.Entries-1].Hash != w.Head || !statement.Covers(s.witnessSubjects(w.Head)) {
-			return nil, fmt.Errorf("%w: %s signed another log than this one", ErrChain, machines[0].Name)
+			return nil, fmt.Errorf("%w: %s signed another log than this one", ledger.ErrChain, machines[0].Name)
 		}
 		for _, m := range machines {
 			w.By = append(w.By, m.Name)

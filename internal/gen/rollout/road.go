@@ -14,6 +14,7 @@ import (
 	"github.com/ringfencehq/ringfence/examples/callcenter"
 	"github.com/ringfencehq/ringfence/internal/cli"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // The stages, in their order, and the variable that holds the operator's DSN of each.
@@ -215,7 +216,7 @@ func (r *run) out(stage string, want time.Duration, facts ...string) error {
 		if err := r.do(0, "rollout", "watch", "--stage", stage, "--once", "-q", "-o", os.DevNull); err != nil {
 			return err
 		}
-		entries, err := rollout.Directory(rolloutDir).Entries(r.ctx, 0)
+		entries, err := ledger.Directory(rolloutDir).Entries(r.ctx, 0)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
 )
 
 // Figures are the four that change management is measured by.
@@ -33,12 +34,12 @@ func (in *Input) Figures() Figures {
 	began := map[string]bool{} // stages that are under way
 	for _, e := range in.Bundle.Log.Entries() {
 		switch e.Kind {
-		case rollout.KindBegun:
+		case ledger.KindBegun:
 			if !began[e.Stage] {
 				began[e.Stage] = true
 				f.Attempts++
 			}
-		case rollout.KindReturned:
+		case ledger.KindReturned:
 			if began[e.Stage] {
 				began[e.Stage] = false
 				f.Failed++
@@ -97,7 +98,7 @@ func (in *Input) ranBy() []string {
 	var out []string
 	for _, e := range in.Bundle.Log.Entries() {
 		var p rollout.Progress
-		if e.Kind == rollout.KindBegun && json.Unmarshal(e.Body, &p) == nil && !slices.Contains(out, p.By) {
+		if e.Kind == ledger.KindBegun && json.Unmarshal(e.Body, &p) == nil && !slices.Contains(out, p.By) {
 			out = append(out, p.By)
 		}
 	}

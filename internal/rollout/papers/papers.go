@@ -14,6 +14,8 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/plan"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
+	"github.com/ringfencehq/ringfence/internal/secret"
 	"github.com/ringfencehq/ringfence/internal/visible"
 )
 
@@ -45,7 +47,7 @@ type Input struct {
 // whenever they are made again.
 func Read(ctx context.Context, b *rollout.Bundle, now time.Time) (*Input, error) {
 	if entries := b.Log.Entries(); b.State.Closed {
-		now = entries[slices.IndexFunc(entries, func(e rollout.Entry) bool { return e.Kind == rollout.KindClosed })].At
+		now = entries[slices.IndexFunc(entries, func(e ledger.Entry) bool { return e.Kind == ledger.KindClosed })].At
 	}
 	in := &Input{Bundle: b, Now: now.UTC(), Rehearsed: map[string]*rollout.Rehearsed{}, Ladders: map[string]*rollout.Ladder{}, Decisions: map[string]*rollout.Decision{}}
 	store := b.Log.Store()
@@ -79,7 +81,7 @@ func Write(in *Input) map[string]string {
 		var b strings.Builder
 		fmt.Fprintf(&b, "# %s\n\n%s\n\n", p.Title, in.head())
 		p.Write(&b, in)
-		out[p.File] = strings.TrimRight(rollout.Redact(b.String()), "\n") + "\n"
+		out[p.File] = strings.TrimRight(secret.Redact(b.String()), "\n") + "\n"
 	}
 	return out
 }

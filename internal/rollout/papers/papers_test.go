@@ -12,6 +12,8 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 var update = flag.Bool("update", false, "write the papers of the example anew")
@@ -30,7 +32,7 @@ func open(t *testing.T) *rollout.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := rollout.OpenBundle(t.Context(), rollout.Directory(example), &root)
+	b, err := rollout.OpenBundle(t.Context(), ledger.Directory(example), &root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +112,7 @@ func TestExampleIsClean(t *testing.T) {
 				t.Errorf("%s holds %q", file, word)
 			}
 		}
-		if found := rollout.Secrets(file, string(text)); len(found) > 0 {
+		if found := secret.Find(file, string(text)); len(found) > 0 {
 			t.Errorf("%s: %v", file, found)
 		}
 		return nil

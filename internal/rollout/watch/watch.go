@@ -25,6 +25,8 @@ import (
 
 	"github.com/ringfencehq/ringfence/internal/attest"
 	"github.com/ringfencehq/ringfence/internal/rollout"
+	"github.com/ringfencehq/ringfence/internal/rollout/ledger"
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 // Length is how long a stage is watched closely.
@@ -36,7 +38,7 @@ const Minute = time.Minute
 // A Watcher watches one stage. Not safe for concurrent use.
 type Watcher struct {
 	Target *rollout.Target
-	Log    *rollout.Log
+	Log    *ledger.Log
 	Clock  rollout.Clock
 	Rules  rollout.WatchDefinition
 	By     string
@@ -210,7 +212,7 @@ func (w *Watcher) keep(ctx context.Context, s rollout.Sample, r *Reading) error 
 	if s.Evidence, err = w.Log.Keep(ctx, raw); err != nil {
 		return err
 	}
-	if err := w.Log.Append(ctx, w.Clock.Now(), rollout.KindSample, w.Target.Stage.Name, s); err != nil {
+	if err := w.Log.Append(ctx, w.Clock.Now(), ledger.KindSample, w.Target.Stage.Name, s); err != nil {
 		return err
 	}
 	w.lost = nil
@@ -289,7 +291,7 @@ func (w *Watcher) blind(ctx context.Context, now time.Time, cause error) error {
 		return ctx.Err()
 	}
 	w.eyes.close(ctx)
-	why := rollout.Redact(cause.Error())
+	why := secret.Redact(cause.Error())
 	w.note("the target could not be read: " + why)
 	r := &Reading{At: now}
 	if w.last != nil {
@@ -319,11 +321,11 @@ func (w *Watcher) sample(ctx context.Context, now time.Time, r *Reading, restart
 // unwritten lets the watch go on where a sample could not be written down, as on a full disk: what stops a stage is looked for all the
 // same, and the clock of the soak stands. What says that the log is not whole is returned.
 func (w *Watcher) unwritten(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil || errors.Is(err, rollout.ErrDisagree) || errors.Is(err, rollout.ErrChain) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ledger.ErrDisagree) || errors.Is(err, ledger.ErrChain) {
 		return err
 	}
 	if w.lost == nil {
-		w.note("the log cannot be written, and the watch goes on: " + rollout.Redact(err.Error()))
+		w.note("the log cannot be written, and the watch goes on: " + secret.Redact(err.Error()))
 	}
 	w.lost = err
 	return nil
@@ -367,7 +369,7 @@ func (w *Watcher) unheard(signals []rollout.Signal) []rollout.Signal {
 func (w *Watcher) answer(ctx context.Context, signals []rollout.Signal, act bool) ([]rollout.Signal, error) {
 	var err error
 	for _, s := range signals {
-		err = errors.Join(err, w.Log.Append(ctx, s.At, rollout.KindSignal, w.Target.Stage.Name, s))
+		err = errors.Join(err, w.Log.Append(ctx, s.At, ledger.KindSignal, w.Target.Stage.Name, s))
 		w.note(fmt.Sprintf("%s, severity %d: %s", s.Name, s.Severity, s.Why))
 	}
 	stop := slices.DeleteFunc(slices.Clone(signals), func(s rollout.Signal) bool { return s.Severity > 2 })

@@ -1,4 +1,4 @@
-package rollout
+package ledger
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
+	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/secret"
 )
 
 // Entries returns the entries, in order. They are the log's: do not change them.
@@ -44,7 +46,7 @@ func (l *Log) Append(ctx context.Context, at time.Time, kind Kind, stage string,
 		if other := clash(l.done(meanwhile), kind, stage); other != nil {
 			return fmt.Errorf("%w: %s", ErrConflict, other.told())
 		}
-		e, err := next(l.entries, at, kind, stage, body)
+		e, err := Next(l.entries, at, kind, stage, body)
 		if err != nil {
 			return err
 		}
@@ -152,7 +154,7 @@ func clash(meanwhile []Entry, kind Kind, stage string) *Entry {
 		return nil // it has happened, or was measured: it is kept, whatever else has happened
 	}
 	at := slices.IndexFunc(meanwhile, func(e Entry) bool {
-		same := e.Stage == "" || stage == "" || (&Stage{Name: e.Stage}).Group() == (&Stage{Name: stage}).Group()
+		same := e.Stage == "" || stage == "" || Group(e.Stage) == Group(stage)
 		return same && e.Kind != KindSample && e.Kind != KindPage
 	})
 	if at < 0 {
@@ -226,7 +228,7 @@ func put(ctx context.Context, s Store, e Entry) error {
 // fails notes that a store does not answer.
 func (l *Log) fails(i int, err error) {
 	if !l.late[i] && l.Note != nil {
-		l.Note("a copy of the log does not answer, and is brought up once it does: " + Redact(cause(err)))
+		l.Note("a copy of the log does not answer, and is brought up once it does: " + secret.Redact(pg.Cause(err)))
 	}
 	l.late[i] = true
 }
@@ -253,4 +255,10 @@ func (l *Log) Keep(ctx context.Context, raw []byte) (attest.Digest, error) {
 		}
 	}
 	return attest.DigestOf(raw), nil
+}
+
+// Group is the stage that a database's name belongs to, as in production.eu; a stage of one database is its own.
+func Group(stage string) string {
+	group, _, _ := strings.Cut(stage, ".")
+	return group
 }

@@ -1,4 +1,4 @@
-package rollout
+package ledger
 
 import (
 	"context"
@@ -7,25 +7,49 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ringfencehq/ringfence/internal/attest"
 )
 
-// mirror is another store of the log, which holds its beginning.
-func (w *world) mirror(t *testing.T) Directory {
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// begin is a log in a directory, which was begun.
+func begin(t *testing.T) (Directory, *Log) {
+	t.Helper()
+	dir := Directory(t.TempDir())
+	l, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append(t.Context(), noon, KindCreated, "", body{Name: "shop"}); err != nil {
+		t.Fatal(err)
+	}
+	return dir, l
+}
+
+// mirror is another store of a log, which holds its beginning.
+func mirror(t *testing.T, l *Log) Directory {
 	t.Helper()
 	d := Directory(t.TempDir())
-	if err := d.Append(context.Background(), w.log.Entries()[0]); err != nil {
+	if err := d.Append(t.Context(), l.Entries()[0]); err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
+// A body says what an entry is of, and whose.
+type body struct {
+	Name     string        `json:"name,omitempty"`
+	By       string        `json:"by,omitempty"`
+	Value    string        `json:"value,omitempty"`
+	Evidence attest.Digest `json:"evidence,omitempty"`
+}
+
 // Two operators at once. What happened, or was measured, is kept after what the other one wrote; what is about to be done is refused
 // where the other one went on with the same stage, and only there.
 func TestTwoWriters(t *testing.T) {
-	ctx := context.Background()
-	fact := func(stage string) Fact { return drift.NewFact(stage, noon, Pass, "", "") }
+	ctx := t.Context()
 	for _, c := range []struct {
 		name       string
 		other      Kind
@@ -45,20 +69,19 @@ func TestTwoWriters(t *testing.T) {
 		{"closed after a stage was begun", KindBegun, "production", KindClosed, "", true},
 		{"begun after it was closed", KindClosed, "", KindBegun, "staging", true},
 	} {
-		w := newWorld(t)
-		first, _ := OpenLog(ctx, w.dir)
-		second, _ := OpenLog(ctx, w.dir)
-		if err := first.Append(ctx, noon, c.other, c.otherStage, fact("x")); err != nil {
+		dir, first := begin(t)
+		second, _ := Open(ctx, dir)
+		if err := first.Append(ctx, noon, c.other, c.otherStage, body{Name: "drift"}); err != nil {
 			t.Fatal(err)
 		}
-		err := second.Append(ctx, noon, c.kind, c.stage, fact("y"))
+		err := second.Append(ctx, noon, c.kind, c.stage, body{Name: "drift"})
 		if errors.Is(err, ErrConflict) != c.clash || !c.clash && err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if want := fmt.Sprintf("entry %d %s %s", len(first.Entries()), c.other, drift.Name); c.clash && !strings.Contains(err.Error(), want) {
+		if want := fmt.Sprintf("entry %d %s %s", len(first.Entries()), c.other, "drift"); c.clash && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: it is not said who did what: %v", c.name, err)
 		}
-		again, err := OpenLog(ctx, w.dir)
+		again, err := Open(ctx, dir)
 		if want := len(first.Entries()) + 1; err != nil || !c.clash && len(again.Entries()) != want || c.clash && len(again.Entries()) != want-1 {
 			t.Errorf("%s: %d entries, %v", c.name, len(again.Entries()), err)
 		}
@@ -67,75 +90,73 @@ func TestTwoWriters(t *testing.T) {
 
 // What the other one did is not forgotten since something was written in between.
 func TestTwoWritersInTurns(t *testing.T) {
-	ctx := context.Background()
-	w := newWorld(t)
-	first, _ := OpenLog(ctx, w.dir)
-	second, _ := OpenLog(ctx, w.dir)
+	ctx := t.Context()
+	dir, first := begin(t)
+	second, _ := Open(ctx, dir)
 	for _, step := range []struct {
 		l    *Log
 		kind Kind
 	}{{first, KindOut}, {second, KindFact}, {second, KindSample}} {
-		if err := step.l.Append(ctx, noon, step.kind, "staging", Progress{By: "otto"}); err != nil {
+		if err := step.l.Append(ctx, noon, step.kind, "staging", body{By: "otto"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := second.Append(ctx, noon, KindDeploying, "staging", Progress{}); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "out of staging by otto") {
+	if err := second.Append(ctx, noon, KindDeploying, "staging", body{}); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "out of staging by otto") {
 		t.Errorf("the second one goes on: %v", err)
 	}
-	if err := second.Append(ctx, noon, KindBegun, "production", Progress{}); err != nil {
+	if err := second.Append(ctx, noon, KindBegun, "production", body{}); err != nil {
 		t.Errorf("another stage: %v", err)
 	}
 }
 
 // A run that has begun goes on though another one begins, and is turned away by the lease; what the other one gets done stops it.
 func TestBegunMeanwhile(t *testing.T) {
-	ctx := context.Background()
-	w := newWorld(t)
-	first, _ := OpenLog(ctx, w.dir)
-	if err := first.Append(ctx, noon, KindBegun, "staging", Progress{By: "otto"}); err != nil {
+	ctx := t.Context()
+	dir, first := begin(t)
+	if err := first.Append(ctx, noon, KindBegun, "staging", body{By: "otto"}); err != nil {
 		t.Fatal(err)
 	}
-	second, _ := OpenLog(ctx, w.dir)
-	if err := second.Append(ctx, noon, KindBegun, "staging", Progress{By: "nora"}); err != nil {
+	second, _ := Open(ctx, dir)
+	if err := second.Append(ctx, noon, KindBegun, "staging", body{By: "nora"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Append(ctx, noon, KindBegun, "staging", Progress{By: "otto"}); err != nil {
+	if err := first.Append(ctx, noon, KindBegun, "staging", body{By: "otto"}); err != nil {
 		t.Errorf("the run under way is stopped by one that was turned away: %v", err)
 	}
-	if err := second.Append(ctx, noon, KindOut, "staging", Progress{By: "nora"}); err != nil {
+	if err := second.Append(ctx, noon, KindOut, "staging", body{By: "nora"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Append(ctx, noon, KindDeploying, "staging", Progress{By: "otto"}); !errors.Is(err, ErrConflict) {
+	if err := first.Append(ctx, noon, KindDeploying, "staging", body{By: "otto"}); !errors.Is(err, ErrConflict) {
 		t.Errorf("what the other one did is not noticed: %v", err)
 	}
 }
 
 // Many processes on the same directory lose nothing, and their log is one chain.
 func TestManyWriters(t *testing.T) {
-	ctx := context.Background()
-	w := newWorld(t)
-	mirror := w.mirror(t)
-	before := len(w.log.Entries())
+	ctx := t.Context()
+	dir, begun := begin(t)
+	mirror := mirror(t, begun)
+	before := len(begun.Entries())
 	var wg sync.WaitGroup
 	for i := range 4 {
-		stores := []Store{w.dir}
+		stores := []Store{dir}
 		if i%2 == 0 {
 			stores = append(stores, mirror)
 		}
-		l, err := OpenLog(ctx, stores...)
+		l, err := Open(ctx, stores...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		wg.Go(func() {
 			for n := range 20 {
-				if err := l.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Pass, fmt.Sprint(i, n), "")); err != nil {
+				if err := l.Append(ctx, noon, KindFact, "staging", body{Name: "drift", Value: fmt.Sprint(i, n)}); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	l, err := OpenLog(ctx, w.dir, mirror)
+	l, err := Open(ctx, dir, mirror)
 	if err != nil || len(l.Entries()) != before+80 {
 		t.Errorf("%d entries of %d, %v", len(l.Entries()), before+80, err)
 	}
@@ -172,10 +193,10 @@ func (d *deaf) Keep(ctx context.Context, raw []byte) (attest.Digest, error) {
 
 // A database that goes away meanwhile keeps nothing from being written down: it is said once, and it is brought up, with its evidence, once it answers.
 func TestDatabaseGoesAway(t *testing.T) {
-	ctx := context.Background()
-	w := newWorld(t)
-	db := &deaf{Directory: w.mirror(t)}
-	l, err := OpenLog(ctx, w.dir, db)
+	ctx := t.Context()
+	dir, begun := begin(t)
+	db := &deaf{Directory: mirror(t, begun)}
+	l, err := Open(ctx, dir, db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +209,7 @@ func TestDatabaseGoesAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := drift.NewFact("staging", noon, Pass, "", "")
+		f := body{Name: "drift"}
 		f.Evidence = digest
 		if err := l.Append(ctx, noon, KindFact, "staging", f); err != nil {
 			t.Fatal(err)
@@ -203,11 +224,11 @@ func TestDatabaseGoesAway(t *testing.T) {
 	if len(said) != 1 {
 		t.Errorf("said: %q", said)
 	}
-	again, err := OpenLog(ctx, db.Directory)
+	again, err := Open(ctx, db.Directory)
 	if err != nil || len(again.Entries()) != len(l.Entries()) {
 		t.Fatalf("the database holds %d of %d entries, %v", len(again.Entries()), len(l.Entries()), err)
 	}
-	for _, d := range evidenceOf(l.Entries()[1:]) {
+	for _, d := range EvidenceOf(l.Entries()[1:]) {
 		if _, err := db.Evidence(ctx, d); err != nil {
 			t.Error(err)
 		}
@@ -216,10 +237,10 @@ func TestDatabaseGoesAway(t *testing.T) {
 
 // A directory that cannot be written any more leaves the lead to the database: nothing is lost, and it is brought up once it can.
 func TestDirectoryGoesAway(t *testing.T) {
-	ctx := context.Background()
-	w := newWorld(t)
-	here, db := &deaf{Directory: w.dir}, w.mirror(t)
-	l, err := OpenLog(ctx, here, db)
+	ctx := t.Context()
+	dir, begun := begin(t)
+	here, db := &deaf{Directory: dir}, mirror(t, begun)
+	l, err := Open(ctx, here, db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +248,7 @@ func TestDirectoryGoesAway(t *testing.T) {
 	l.Note = func(text string) { said = append(said, text) }
 	fact := func() {
 		t.Helper()
-		f := drift.NewFact("staging", noon, Pass, "", "")
+		f := body{Name: "drift"}
 		if f.Evidence, err = l.Keep(ctx, fmt.Appendf(nil, `{"entries":%d}`, len(l.Entries()))); err != nil {
 			t.Fatal(err)
 		}
@@ -243,24 +264,24 @@ func TestDirectoryGoesAway(t *testing.T) {
 	}
 	here.off = false
 	fact()
-	for name, store := range map[string]Directory{"the directory": w.dir, "the database": db} {
+	for name, store := range map[string]Directory{"the directory": dir, "the database": db} {
 		entries, err := store.Entries(ctx, 0)
 		if err != nil || len(entries) != len(l.Entries()) {
 			t.Errorf("%s has %d of %d entries, %v", name, len(entries), len(l.Entries()), err)
 		}
-		for _, d := range evidenceOf(entries[1:]) {
+		for _, d := range EvidenceOf(entries[1:]) {
 			if _, err := store.Evidence(ctx, d); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
 	here.off = true
-	alone, err := OpenLog(ctx, w.dir)
+	alone, err := Open(ctx, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	alone.stores[0] = here
-	if err := alone.Append(ctx, noon, KindFact, "staging", drift.NewFact("staging", noon, Pass, "", "")); !errors.Is(err, errDeaf) {
+	if err := alone.Append(ctx, noon, KindFact, "staging", body{Name: "drift"}); !errors.Is(err, errDeaf) {
 		t.Errorf("where no other store is, it is an error: %v", err)
 	}
 }

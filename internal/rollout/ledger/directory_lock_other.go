@@ -1,6 +1,6 @@
 //go:build !unix
 
-package rollout
+package ledger
 
 // lockDirectory does nothing here: two processes that write one directory in the same instant may both take a number, which is then
 // shown as a broken chain.

@@ -1,4 +1,6 @@
-package rollout
+// Package ledger keeps a rollout's log: entries that each cover the one before by its hash, in the target's database and in a directory
+// that can be committed. Either alone is enough to go on; two that disagree are an error, and several processes may write at once.
+package ledger
 
 import (
 	"bytes"
@@ -99,8 +101,8 @@ func follows(before, entries []Entry) error {
 	return nil
 }
 
-// next makes the entry that follows. The body is compacted, so that it reads the same from a file, a table and a bundle.
-func next(entries []Entry, at time.Time, kind Kind, stage string, body any) (Entry, error) {
+// Next makes the entry that follows. The body is compacted, so that it reads the same from a file, a table and a bundle.
+func Next(entries []Entry, at time.Time, kind Kind, stage string, body any) (Entry, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return Entry{}, fmt.Errorf("writing to the log: %w", err)
@@ -143,7 +145,7 @@ var ErrDisagree = errors.New("the log in the database and the one in the directo
 
 // OpenLog reads a log from its stores (the directory, the database, or both). Where one of them is behind, it is brought up; where
 // they disagree, the error says from which entry on.
-func OpenLog(ctx context.Context, stores ...Store) (*Log, error) {
+func Open(ctx context.Context, stores ...Store) (*Log, error) {
 	l, all, longest, err := readLogs(ctx, stores)
 	if err != nil {
 		return nil, err
@@ -157,7 +159,7 @@ func OpenLog(ctx context.Context, stores ...Store) (*Log, error) {
 }
 
 // ReadLog is OpenLog for readers: a store that is behind stays so. It returns which stores are behind by how many entries.
-func ReadLog(ctx context.Context, stores ...Store) (l *Log, behind []int, err error) {
+func Read(ctx context.Context, stores ...Store) (l *Log, behind []int, err error) {
 	l, all, longest, err := readLogs(ctx, stores)
 	if err != nil {
 		return nil, nil, err
@@ -197,7 +199,7 @@ func readLogs(ctx context.Context, stores []Store) (l *Log, all [][]Entry, longe
 
 // catchUp copies entries, and the evidence that they name before them, to a store that was behind.
 func catchUp(ctx context.Context, behind, ahead Store, entries []Entry) error {
-	for _, d := range evidenceOf(entries) {
+	for _, d := range EvidenceOf(entries) {
 		raw, err := ahead.Evidence(ctx, d)
 		if err != nil {
 			return err
@@ -214,8 +216,8 @@ func catchUp(ctx context.Context, behind, ahead Store, entries []Entry) error {
 	return nil
 }
 
-// evidenceOf lists the pieces of evidence that entries name.
-func evidenceOf(entries []Entry) []attest.Digest {
+// EvidenceOf lists the pieces of evidence that entries name.
+func EvidenceOf(entries []Entry) []attest.Digest {
 	var out []attest.Digest
 	for _, e := range entries {
 		var named struct {

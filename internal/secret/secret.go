@@ -1,15 +1,17 @@
-package rollout
+// Package secret finds secrets in texts by the forms they have, and takes them out: passwords in connection strings, private keys,
+// tokens. It guesses at nothing by entropy, so that what it finds is one.
+package secret
 
 import "regexp"
 
-// A secretKind is one form in which secrets get into files.
-type secretKind struct {
+// A kind is one form in which secrets get into files.
+type kind struct {
 	name    string
 	pattern *regexp.Regexp // its last group is the secret
 }
 
-// secretKinds are the forms that have a shape of their own; entropy is not guessed at, so that what is found is one.
-var secretKinds = []secretKind{
+// kinds are the forms that have a shape of their own; entropy is not guessed at, so that what is found is one.
+var kinds = []kind{
 	{"password in a connection string", regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s:/@'"]+:([^\s@/'"<>{}$]{1,256})@`)},
 	{"password in a connection string", regexp.MustCompile(`(?i)\bpassword\s*=\s*('[^'\n]{1,256}'|[^\s'";<>{}$]{1,256})`)},
 	{"password of a role", regexp.MustCompile(`(?i)\bPASSWORD\s+'([^'\n]{1,256})'`)},
@@ -29,7 +31,7 @@ const redacted = "[redacted]"
 
 // Redact replaces every secret in a text that has a known form.
 func Redact(text string) string {
-	for _, k := range secretKinds {
+	for _, k := range kinds {
 		text = k.pattern.ReplaceAllStringFunc(text, func(match string) string {
 			at := k.pattern.FindStringSubmatchIndex(match)
 			from, to := at[len(at)-2], at[len(at)-1]
@@ -49,17 +51,17 @@ func redactedKey(match string) string {
 	return match
 }
 
-// A SecretFound is one secret in a text: its kind and line, never itself.
-type SecretFound struct {
+// A Found is one secret in a text: its kind and line, never itself.
+type Found struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
 	Kind string `json:"kind"`
 }
 
-// Secrets finds secrets in a text.
-func Secrets(file, text string) []SecretFound {
-	var out []SecretFound
-	for _, k := range secretKinds {
+// Find finds secrets in a text.
+func Find(file, text string) []Found {
+	var out []Found
+	for _, k := range kinds {
 		for _, at := range k.pattern.FindAllStringSubmatchIndex(text, 100) {
 			if secret := text[at[len(at)-2]:at[len(at)-1]]; secret == redacted || placeholder.MatchString(secret) {
 				continue
@@ -70,7 +72,7 @@ func Secrets(file, text string) []SecretFound {
 					line++
 				}
 			}
-			out = append(out, SecretFound{file, line, k.name})
+			out = append(out, Found{file, line, k.name})
 		}
 	}
 	return out

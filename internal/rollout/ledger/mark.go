@@ -1,4 +1,4 @@
-package rollout
+package ledger
 
 import (
 	"context"
@@ -30,30 +30,13 @@ func (d *Database) Mark(ctx context.Context, mark string) error {
 	return nil
 }
 
-// markOf reads a database's mark; "" where it has none.
-func markOf(ctx context.Context, conn *pgx.Conn, rollout string) (mark string, err error) {
+// MarkOf reads a database's mark; "" where it has none.
+func MarkOf(ctx context.Context, conn *pgx.Conn, rollout string) (mark string, err error) {
 	err = conn.QueryRow(ctx, `SELECT mark FROM ringfence.rollout_mark WHERE rollout = $1`, rollout).Scan(&mark)
 	if state := pg.SQLState(err); errors.Is(err, pgx.ErrNoRows) || state == "42P01" || state == "3F000" {
 		return "", nil
 	}
 	return mark, err
-}
-
-// marked holds a database, whose server and name are right, to its mark.
-func marked(r *Rollout, stage *Stage, mark string) Finding {
-	for i := range r.Stages {
-		other := &r.Stages[i]
-		switch {
-		case mark != "" && mark == other.Mark && other.Name != stage.Name:
-			return known(false, other.Name, "it carries the mark of "+other.Name+": it is that database, or was copied from it since the rollout was begun")
-		case mark == "" && other.Name != stage.Name && other.SystemIdentifier == stage.SystemIdentifier && other.Database == stage.Database:
-			return unknown("it cannot be told from %s, which has the same system identifier and name, and it carries no mark: let the operator's role make the schema ringfence, and begin another rollout", other.Name)
-		}
-	}
-	if mark != "" && mark != stage.Mark {
-		return known(false, "", "it carries the mark of another target")
-	}
-	return known(true, "", "it is the target that was named")
 }
 
 // SameDatabase reports whether two sessions are in one database of one server: a lock that one of them has taken, the other one does not get.

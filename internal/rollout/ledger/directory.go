@@ -1,4 +1,4 @@
-package rollout
+package ledger
 
 import (
 	"bytes"
@@ -33,10 +33,10 @@ var (
 	digestText = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// entryLimit bounds one entry, evidenceLimit one piece of evidence.
+// entryLimit bounds one entry, EvidenceLimit one piece of evidence.
 const (
 	entryLimit    = 1 << 20
-	evidenceLimit = 64 << 20
+	EvidenceLimit = 64 << 20
 )
 
 // Append writes the entry's file. One with that number is there already, be it of another kind: ErrConflict.
@@ -156,7 +156,7 @@ func (d Directory) Evidence(_ context.Context, digest attest.Digest) ([]byte, er
 	if !digestText.MatchString(string(digest)) {
 		return nil, ErrEvidence
 	}
-	raw, err := bounded.ReadRegular(filepath.Join(string(d), evidenceDir, string(digest)), evidenceLimit)
+	raw, err := bounded.ReadRegular(filepath.Join(string(d), evidenceDir, string(digest)), EvidenceLimit)
 	if err != nil || attest.DigestOf(raw) != digest {
 		return nil, fmt.Errorf("%w: %s", ErrEvidence, digest)
 	}
