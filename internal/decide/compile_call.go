@@ -265,9 +265,12 @@ func refusal(args []*node, t sqlType) *node {
 
 // run makes a node of a function this evaluator can run. In a proof it may be anything, unless its arguments are constant.
 func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
-	if k := c.snapCollation(collationOf(e)); k != nil && !k.Deterministic && (f.pattern || f.hash || f.holds) {
-		if f.refuses && c.snap.Server.VersionNum < 180000 {
+	if c.folds(collationOf(e)) && (f.pattern || f.hash || f.holds && !f.bytes) {
+		switch before18 := c.snap.Server.VersionNum < 180000; {
+		case f.refuses && before18:
 			return refusal(args, c.typeOf(e.Type(), -1))
+		case f.finds && before18:
+			return c.refusedSearch(args, c.typeOf(e.Type(), -1))
 		}
 		return c.free(e, s, describe(e)+" under a collation that is not deterministic")
 	}
@@ -282,7 +285,7 @@ func (c *compiler) run(f *function, e expr.Expr, args []*node, s *scope) *node {
 			}
 		}
 	}
-	if f.like && neverLike(args) {
+	if (f.like || f.regex) && never(f, args) {
 		n := operation(opCase, &node{op: opIsNull, args: args[:1], stand: -1}, constant(null), constant(f.unlike()))
 		n.t = boolType
 		return n

@@ -37,7 +37,6 @@ func (c *compiler) queryBody(q *expr.Query, s *scope) (*node, []*node) {
 		}
 		if elem, where, ok := c.unfolded(t.Expr, inner); ok {
 			targets, conds = append(targets, elem), append(conds, where)
-			c.p.subs[c.sub].known = false
 			continue
 		}
 		targets = append(targets, c.compile(t.Expr, inner))
@@ -63,7 +62,9 @@ func (c *compiler) fromItem(f *expr.FromItem, s *scope, present int) *node {
 		on = c.compile(f.On, s)
 	}
 	if f.Join != "inner" && f.Join != "" {
-		c.p.subs[c.sub].exact = false // "no partner" is not checked against the rows that are there
+		if !optionalTable(f, s) {
+			c.p.subs[c.sub].exact = false // "no partner" is not checked against what may be there
+		}
 		present := constant(trueV)
 		for _, v := range []int{left, right} {
 			if v >= 0 {
@@ -73,6 +74,16 @@ func (c *compiler) fromItem(f *expr.FromItem, s *scope, present int) *node {
 		on = operation(opOr, operation(opNot, present), on)
 	}
 	return conjunction(append(conds, on)...)
+}
+
+// optionalTable reports whether what an outer join may leave out is a table: of one, the witness names every row.
+func optionalTable(f *expr.FromItem, s *scope) bool {
+	side := map[string]*expr.FromItem{"left": f.Right, "right": f.Left}[f.Join]
+	if side == nil || side.RTE < 1 || side.RTE > len(s.query.Range) {
+		return false
+	}
+	rel := s.query.Range[side.RTE-1].Relation
+	return rel != nil && (rel.Kind == catalog.Table || rel.Kind == catalog.Partitioned)
 }
 
 func (c *compiler) presence() int {

@@ -59,6 +59,9 @@ func (c *compiler) operator(e *expr.Operation, s *scope) *node {
 	if e.Op != nil && e.Op.Extension == "ltree" {
 		_, name, _ := strings.Cut(functionName(e.Op.Function), ".")
 		if f, ok := treeFunctions[name]; ok {
+			if n := c.singleLabel(name, args); n != nil {
+				return n
+			}
 			return c.run(&f, e, args, s)
 		}
 	}
@@ -100,9 +103,7 @@ func (c *compiler) comparison(o *catalog.Operator, oid uint32, collation uint32,
 	n := compare(cmp, args[0], args[1])
 	switch left {
 	case kindText, kindBpchar:
-		if k := c.snapCollation(collation); k != nil && !k.Deterministic {
-			n.folded = true
-		}
+		n.folded = c.folds(collation)
 	case kindOther:
 		if o.Left != o.Right {
 			return nil

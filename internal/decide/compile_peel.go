@@ -17,7 +17,7 @@ func (c *compiler) peeled(o *catalog.Operator, collation uint32, args []expr.Exp
 	if cmp, ok := c.comparisonOf(o, 0); !ok || cmp != cmpEQ && cmp != cmpNE || len(args) != 2 {
 		return nil, false
 	}
-	if k := c.snapCollation(collation); k != nil && !k.Deterministic {
+	if c.folds(collation) {
 		return nil, false
 	}
 	a, b, any := args[0], args[1], false

@@ -116,6 +116,7 @@ func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 		if len(targets) != 1 {
 			return c.free(e, s, describe(e))
 		}
+		c.p.subs[n].valued = true
 		if e.Kind == "array" {
 			out = c.collected(e, s, exists, targets[0], constant(value{k: kindArray}), c.typeOf(e.TypeOID, -1))
 			break

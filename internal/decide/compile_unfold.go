@@ -65,7 +65,9 @@ func (c *compiler) element(name string, arg *node) (elem, where *node) {
 	r := len(c.p.rows)
 	c.p.rows = append(c.p.rows, row{found: c.p.subs[c.sub].found, present: -1, source: "sub", sub: c.sub})
 	elem = c.columnOf(r, 1, "element", t)
-	where = &node{op: opQuant, cmp: cmpEQ, args: []*node{elem, arg}, stand: -1}
+	where = &node{op: opQuant, cmp: cmpEQ, args: []*node{elem, arg}, nulls: true, stand: -1}
+	sub := &c.p.subs[c.sub]
+	sub.sets = append(sub.sets, derivedSet{vars: []int{elem.v}, array: arg})
 	return elem, where
 }
 
@@ -75,12 +77,14 @@ func (c *compiler) valuesEntry(rows [][]expr.Expr, rte int, s *scope) *node {
 	c.p.rows = append(c.p.rows, row{found: c.p.subs[c.sub].found, present: -1, source: "sub", sub: c.sub})
 	var targets []*node
 	var some []*node
+	var set derivedSet
 	for i, vals := range rows {
 		var all []*node
-		for j, x := range vals {
-			v := c.compile(x, s)
+		set.rows = append(set.rows, c.all(vals, s))
+		for j, v := range set.rows[i] {
 			if i == 0 {
 				targets = append(targets, c.columnOf(r, int16(j+1), "value", v.t))
+				set.vars = append(set.vars, targets[j].v)
 			}
 			if j < len(targets) {
 				d := operation(opDistinct, targets[j], v)
@@ -90,6 +94,7 @@ func (c *compiler) valuesEntry(rows [][]expr.Expr, rte int, s *scope) *node {
 		}
 		some = append(some, conjunction(all...))
 	}
+	c.p.subs[c.sub].sets = append(c.p.subs[c.sub].sets, set)
 	s.bindings[rte] = binding{row: -1, targets: targets}
 	if len(some) == 1 {
 		return some[0]

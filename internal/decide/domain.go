@@ -131,7 +131,7 @@ func (g *group) constants(t sqlType, set *valueSet) {
 // arrays are short lists of what the group holds.
 func (g *group) arrays(elem sqlType) []value {
 	elems := g.values(elem, false)
-	out := []value{{k: kindArray}}
+	out := []value{{k: kindArray}, {k: kindArray, elems: []value{null}}}
 	for _, e := range elems {
 		out = append(out, value{k: kindArray, elems: []value{e}, fresh: e.fresh})
 	}

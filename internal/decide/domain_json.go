@@ -93,12 +93,15 @@ func (g *group) memberValues() []memberValue {
 		out = append(out, memberValue{v.s, v.fresh})
 	}
 	if g.elems || g.list {
-		out = append(out, memberValue{x: []any{}})
+		out = append(out, memberValue{x: []any{}}, memberValue{x: []any{nil}})
 		for _, names := range g.families() {
 			a, b := names[0], names[1]
 			out = append(out, memberValue{x: []any{a}}, memberValue{x: []any{b}}, memberValue{x: []any{a, b}})
 			if g.citext || g.folded || g.pattern {
 				out = append(out, memberValue{x: []any{strings.ToUpper(a)}}, memberValue{x: []any{strings.ToUpper(b)}})
+			}
+			if g.folded {
+				out = append(out, memberValue{x: []any{a + "\u00e9"}})
 			}
 		}
 	}

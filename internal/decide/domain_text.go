@@ -116,6 +116,10 @@ func (g *group) variants(s string, add func(string)) {
 	}
 	if g.tree {
 		add(s + ".x")
+		if short := g.shortest - len(".x"); 0 < short && short < len(s) {
+			add(s[:short])
+			add(s[:short] + ".x")
+		}
 	}
 	if g.pattern {
 		add(s + "x")
@@ -153,6 +157,7 @@ func (g *group) structured(add func(string, int)) {
 		}
 	}
 	add("{}", 0)
+	add("{NULL}", 0)
 	for _, names := range g.families() {
 		for _, sep := range seps {
 			add(names[0]+sep+names[1], 0)

@@ -1,5 +1,7 @@
 package decide
 
+import "slices"
+
 // apply evaluates the nodes whose arguments are all needed.
 func (e *env) apply(n *node) result {
 	var buf [4]value
@@ -80,6 +82,9 @@ func compareValues(n *node, a, b value) (value, outcome) {
 		return boolean(eq == (n.cmp == cmpEQ)), done
 	}
 	c, ok := order(a, b)
+	if n.folded && spellings(a.s, b.s) {
+		c, ok = 0, true
+	}
 	if !ok {
 		return null, opaque
 	}
@@ -146,6 +151,9 @@ func distinctValues(n *node, a, b value) (value, outcome) {
 func quantify(n *node, x, array value) (value, outcome) {
 	if array.null {
 		return null, done
+	}
+	if n.nulls && x.null {
+		return boolean(slices.ContainsFunc(array.elems, func(e value) bool { return e.null })), done
 	}
 	unknown := false
 	for _, elem := range array.elems {

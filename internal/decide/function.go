@@ -3,19 +3,23 @@ package decide
 // A function is one of PostgreSQL's own that the evaluator runs, to confirm a witness. To add one: its case in
 // function_NAME.go, from PostgreSQL's documentation, and let the oracle's grammar produce it.
 type function struct {
-	name    string
-	args    int // -1: any number
-	strict  bool
-	pattern bool // matches more than one value: LIKE, prefix, …
-	lossy   bool // maps different values to one
-	refuses bool // before 18 it raises under a collation that is not deterministic ("nondeterministic collations are not supported for …")
-	tree    bool // looks at labels parted by dots
-	like    bool // LIKE: its pattern's letters stand for themselves
-	hash    bool // a hash short enough to collide
+	name     string
+	args     int // -1: any number
+	strict   bool
+	pattern  bool // matches more than one value: LIKE, prefix, …
+	lossy    bool // maps different values to one
+	refuses  bool // before 18 it raises under a collation that is not deterministic ("nondeterministic collations are not supported for …")
+	tree     bool // looks at labels parted by dots
+	finds    bool // … or, before 18, where the text that it looks for is neither empty nor longer
+	like     bool // LIKE: its pattern's letters stand for themselves
+	regex    bool // ~: its pattern's letters do, where it has nothing else in it but ^ and $
+	caseless bool // … whatever their case
+	hash     bool // a hash short enough to collide
 	// collide are texts of which a hash begins alike, of a short one all of it.
 	collide *collisions
 	cuts    bool // its last argument says how many characters are kept
 	holds   bool // asks whether one argument holds the other, or a part of it
+	bytes   bool // … to the letter, under any collation
 	clock   bool // has another value each time
 	step    bool // values that lie its last argument apart are alike
 	rounds  bool // takes the fraction away

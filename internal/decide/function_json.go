@@ -13,10 +13,10 @@ import (
 // jsonFunctions are the functions and operators over jsonb whose arguments are documents.
 var jsonFunctions = map[string]function{
 	"to_jsonb":         {name: "to_jsonb", args: 1, strict: true, exact: true, run: toJSONB},
-	"jsonb_exists":     {name: "jsonb_exists", args: 2, strict: true, exact: true, holds: true, run: jsonExists},
-	"jsonb_exists_any": {name: "jsonb_exists_any", args: 2, strict: true, holds: true, run: jsonExistsAny},
-	"jsonb_contains":   {name: "jsonb_contains", args: 2, strict: true, holds: true, run: jsonContains},
-	"jsonb_contained":  {name: "jsonb_contained", args: 2, strict: true, holds: true, run: swapped(jsonContains)},
+	"jsonb_exists":     {name: "jsonb_exists", args: 2, strict: true, exact: true, holds: true, bytes: true, run: jsonExists},
+	"jsonb_exists_any": {name: "jsonb_exists_any", args: 2, strict: true, holds: true, bytes: true, run: jsonExistsAny},
+	"jsonb_contains":   {name: "jsonb_contains", args: 2, strict: true, holds: true, bytes: true, run: jsonContains},
+	"jsonb_contained":  {name: "jsonb_contained", args: 2, strict: true, holds: true, bytes: true, run: swapped(jsonContains)},
 }
 
 // jsonFunction returns the function of that name, exact where the documents that are tried cover what it tells apart: where what is looked

@@ -116,9 +116,9 @@ var alphabets = map[kind]string{kindUUID: "0123456789abcdef-", kindBool: "truefa
 
 const digits = "-0123456789"
 
-// neverLike reports whether a pattern asks for a character that the text of what it is held against never has: the text of a number has
+// never reports whether a pattern asks for a character that the text of what it is held against never has: the text of a number has
 // no letters.
-func neverLike(args []*node) bool {
+func never(f *function, args []*node) bool {
 	subject, pattern := args[0], args[1]
 	if subject.op != opConvert || subject.to.kind != kindText || pattern.op != opConst || pattern.val.null {
 		return false
@@ -128,13 +128,18 @@ func neverLike(args []*node) bool {
 	if from.kind == kindNum && from.bits > 0 {
 		letters = digits
 	}
-	if letters == "" || strings.Contains(pattern.val.s, `\`) {
-		return false
+	asked := pattern.val.s
+	if f.caseless {
+		asked = strings.ToLower(asked)
 	}
-	return strings.Trim(pattern.val.s, letters+"%_") != ""
+	if f.regex {
+		asked = strings.TrimSuffix(strings.TrimPrefix(asked, "^"), "$")
+		return letters != "" && isWord(asked) && strings.Trim(asked, letters) != ""
+	}
+	return letters != "" && !strings.Contains(asked, `\`) && strings.Trim(asked, letters+"%_") != ""
 }
 
-// unlike is what LIKE, or NOT LIKE, says where nothing matches.
+// unlike is what LIKE or ~, or its negation, says where nothing matches.
 func (f *function) unlike() value {
 	v, _ := f.run([]value{text("a"), text("b")})
 	return v

@@ -8,6 +8,29 @@ var treeFunctions = map[string]function{
 	"ltree_isparent":  {name: "ltree_isparent", args: 2, strict: true, pattern: true, tree: true, run: func(v []value) (value, outcome) { return boolean(below(v[1].s, v[0].s)), done }},
 }
 
+// singleLabel is the question whether a path of one label, a number's text, lies below another path: it is that path, or that is empty. A uuid
+// is no path before 16. Nil for all else.
+func (c *compiler) singleLabel(name string, args []*node) *node {
+	path, above := args[0], args[1]
+	if name == "ltree_isparent" {
+		path, above = above, path
+	}
+	if path.op != opConvert || !path.to.tree || path.args[0].op != opConvert || path.args[0].to.kind != kindText {
+		return nil
+	}
+	from, held := path.args[0].args[0], &node{op: opRaise, stand: -1, t: boolType}
+	switch {
+	case from.t.kind == kindUUID && c.snap.Server.VersionNum < 160000:
+	case from.t.kind == kindNum && from.t.bits > 0:
+		held = operation(opOr, compare(cmpEQ, above, constant(emptyText)), compare(cmpEQ, path, above))
+	default:
+		return nil
+	}
+	out := operation(opCase, &node{op: opIsNull, args: []*node{from}, stand: -1}, compare(cmpEQ, above, constant(null)), held)
+	out.t = boolType
+	return out
+}
+
 // below reports whether a path is another one or begins with it, label by label.
 func below(path, above string) bool {
 	return above == "" || path == above || strings.HasPrefix(path, above+".")

@@ -60,6 +60,7 @@ type node struct {
 	// collected marks an array of what a sub-query's rows hold, of which the program has one element: whichever of them decides. That does for
 	// ANY and ALL; to all else it may be anything.
 	collected bool
+	nulls     bool // opQuant: NULL is found where it is an element
 	never     bool // only TRUE of it counts, and it never is
 	positive  bool // reached from the root through AND and OR only
 	// stand, when not negative, is the variable that stands for this node in a proof: its function is not one whose values

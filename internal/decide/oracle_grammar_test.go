@@ -258,7 +258,7 @@ type oracleContext map[string]string
 func oracleContexts(key string) []oracleContext {
 	tids := append([]string{"\x00", "", " ", "x", "%", strings.ToUpper(uuidA), "acme%", "7.4", "ac"}, oracleKeys[key]...)
 	keys := oracleKeys[key]
-	tids = append(tids, keys[0]+","+keys[1], "{"+keys[0]+"}")
+	tids = append(tids, keys[0]+","+keys[1], "{"+keys[0]+"}", "{NULL}")
 	var out []oracleContext
 	for _, t := range tids {
 		out = append(out, oracleContext{"app.tid": t})

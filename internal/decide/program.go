@@ -52,11 +52,13 @@ type subquery struct {
 	// bound lists its rows that a comparison ties to the context: a membership of the principal, a session's row.
 	bound map[int]bool
 	ties  []int // the settings that tie them: where all are unset there is no principal
+	sets  []derivedSet
 	// exact is false where the row found stands for less than the sub-query asks (GROUP BY, LIMIT, …): good for proofs, not
-	// for refutations. known is false where it reads what is not a table, a set that its target returns too: then it may find rows when
-	// its tables are empty.
+	// for refutations. known is false where it reads what is neither a table nor one of sets: then it may find rows when its tables are
+	// empty.
 	exact, known bool
 	limited      bool   // it takes some of the rows that it might find: exact where there is one
+	valued       bool   // what it comes to is made of all its rows: of a refutation's one row, if there is no other
 	as           string // whose rights it uses
 }
 

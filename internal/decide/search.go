@@ -211,15 +211,9 @@ func (s *search) confirm() (bool, int) {
 		return false, need
 	}
 	for i := range s.k.p.subs {
-		sub := &s.k.p.subs[i]
-		if !s.env.set[sub.found] {
-			continue
-		}
-		found := s.env.val[sub.found]
-		there, none := !found.isFalse(), !found.isTrue() // NULL is both: a row whose test is NULL is there, and none whose test is TRUE
-		if there && (!sub.exact || sub.limited && s.populated(i)) || none && (!sub.known || s.populated(i)) {
-			s.inexact = true
-			return false, -1
+		if ok, need := s.literally(i); !ok {
+			s.inexact = s.inexact || need < 0
+			return false, need
 		}
 	}
 	for i := range s.env.vars {
@@ -235,13 +229,45 @@ func (s *search) confirm() (bool, int) {
 	return true, -1
 }
 
+// literally reports whether a sub-query, taken at its word, finds what was chosen of it; where it takes a variable to tell, which.
+func (s *search) literally(i int) (bool, int) {
+	sub := &s.k.p.subs[i]
+	if !s.env.set[sub.found] {
+		return true, -1
+	}
+	found := s.env.val[sub.found]
+	there, none := !found.isFalse(), !found.isTrue() // NULL is both: a row whose test is NULL is there, and none whose test is TRUE
+	switch {
+	case there && (!sub.exact || s.partnered(sub)), none && !sub.known:
+		return false, -1
+	case len(sub.rows) == 0:
+		n, need, ok := s.count(sub)
+		single := n.found+n.unknown <= 1 || !sub.limited && !sub.valued
+		return ok && single && (n.found > 0) == found.isTrue() && (found.isTrue() || (n.unknown > 0) == found.null), need
+	case there && len(sub.sets) > 0 && (sub.limited || sub.valued), none && !s.k.p.anchored(sub):
+		return false, -1
+	}
+	return !(sub.limited || none) || !s.populated(i), -1
+}
+
+// partnered reports whether a row that an outer join was to find no partner for might have one after all.
+func (s *search) partnered(sub *subquery) bool {
+	return slices.ContainsFunc(sub.rows, func(r int) bool {
+		row := &s.k.p.rows[r]
+		return row.present >= 0 && s.env.set[row.present] && s.env.val[row.present].isFalse() && s.another(r)
+	})
+}
+
 // populated reports whether a relation of a sub-query that found nothing has a row after all.
 func (s *search) populated(n int) bool {
-	for _, r := range s.k.p.subs[n].rows {
-		for q := range s.k.p.rows {
-			if q != r && s.k.p.rows[q].rel == s.k.p.rows[r].rel && s.exists(q) {
-				return true
-			}
+	return slices.ContainsFunc(s.k.p.subs[n].rows, s.another)
+}
+
+// another reports whether there is another row of a row's relation.
+func (s *search) another(r int) bool {
+	for q := range s.k.p.rows {
+		if q != r && s.k.p.rows[q].rel == s.k.p.rows[r].rel && s.exists(q) {
+			return true
 		}
 	}
 	return false

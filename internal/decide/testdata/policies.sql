@@ -1,4 +1,5 @@
 CREATE EXTENSION citext;
+CREATE EXTENSION ltree;
 CREATE SCHEMA s;
 CREATE DOMAIN s.word AS text CHECK (VALUE <> 'x');
 CREATE TYPE s.claim AS (tenant_id uuid, admin boolean);
