@@ -33,6 +33,9 @@ type Body struct {
 	Under map[*Query]Expr
 	// Beside is true of a statement before which a guard stands that is not in its Under, though it may be in another's.
 	Beside map[*Query]bool
+	// Unsifted are, of a loop's query, the conditions on its rows under which alone the loop's body does anything, where it was not
+	// followed which rows these let on.
+	Unsifted map[*Query][]Expr
 	// Dynamic holds the texts of EXECUTE: what they run is not known.
 	Dynamic []string
 	// Injected are those of Dynamic into which text gets unquoted that is not the function's own.

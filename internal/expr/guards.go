@@ -1,6 +1,10 @@
 package expr
 
-import "github.com/ringfencehq/ringfence/internal/catalog"
+import (
+	"slices"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+)
 
 // RefusesCallers reports whether a PL/pgSQL function raises an error or leaves under a condition that looks at the session, itself or in
 // a function that it calls for nothing else. It is safe for concurrent use.
@@ -43,10 +47,8 @@ func (r *Reader) refuses(f *catalog.Function, unfollowed bool, seen map[*catalog
 	if unfollowed {
 		guards = b.Unfollowed
 	}
-	for _, e := range guards {
-		if r.asksSession(e) {
-			return true
-		}
+	if r.AsksSession(guards...) {
+		return true
 	}
 	for _, s := range b.Statements {
 		if s.Command != "select" || len(s.From) > 0 {
@@ -61,8 +63,10 @@ func (r *Reader) refuses(f *catalog.Function, unfollowed bool, seen map[*catalog
 	return false
 }
 
-// asksSession reports whether an expression looks at the session, in the bodies of the functions that it calls too.
-func (r *Reader) asksSession(e Expr) bool { return len(r.ContextsAsked(e)) > 0 }
+// AsksSession reports whether one of some expressions looks at the session, in the bodies of the functions that it calls too.
+func (r *Reader) AsksSession(es ...Expr) bool {
+	return slices.ContainsFunc(es, func(e Expr) bool { return len(r.ContextsAsked(e)) > 0 })
+}
 
 // ContextsAsked lists what of the session an expression looks at, in the bodies of the functions that it calls too.
 func (r *Reader) ContextsAsked(e Expr) []Context {

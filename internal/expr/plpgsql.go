@@ -187,6 +187,7 @@ type plReader struct {
 	changed map[string]bool // the roots of what the body assigns, in lower case
 	when    Expr            // what is known to hold where the reader is; nil: nothing
 	lost    bool            // a guard before it is not in when
+	sifted  map[*Query]Expr // under which conditions on its row the body of a loop does anything
 
 	dynamics []Expr // of the body's Dynamic, as expressions
 	telling  *telling
@@ -195,7 +196,8 @@ type plReader struct {
 // settle says before the body is read what it changes, and which variables are given one value once and for all: where they are declared,
 // or by the assignments that the body begins with.
 func (p *plReader) settle(action plNode) {
-	p.body.Under, p.body.Beside = map[*Query]Expr{}, map[*Query]bool{}
+	p.body.Under, p.body.Beside, p.body.Unsifted = map[*Query]Expr{}, map[*Query]bool{}, map[*Query][]Expr{}
+	p.sifted = map[*Query]Expr{}
 	p.changed, p.fixed = map[string]bool{}, map[string]Expr{}
 	times := map[int]int{}
 	for _, at := range p.assigned(action) {
@@ -234,7 +236,13 @@ func (p *plReader) settle(action plNode) {
 func (p *plReader) fix() {
 	if len(p.body.Dynamic) > 0 || slices.ContainsFunc(p.body.Statements, changesSettings) {
 		p.body.Under, p.body.Unfollowed = nil, p.body.Guards
+		for q, e := range p.sifted {
+			p.body.Unsifted[q] = []Expr{e}
+		}
 		return
+	}
+	for q, e := range p.sifted {
+		q.Where = both(q.Where, e)
 	}
 	if len(p.fixed) == 0 {
 		return

@@ -28,6 +28,7 @@ func (p *plReader) collect(n plNode) {
 		if text := n.query("query"); text != "" {
 			q := p.fields(n.sub("var"), p.statement(text))
 			p.keep(q)
+			p.sift(n, q)
 			p.telling.takes(p, n, q, nil)
 		}
 	case "stmt_forc":

@@ -71,7 +71,7 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 		st.shown = w.shownTo(q, readColumns(q), st)
 		st.silent = st.silent && !st.shown && !w.comesOut(f, q, st)
 		when, asked := w.asking(b.Under[q])
-		asked = (asked || b.Beside[q]) && w.m.Reader.RefusesCallers(f) || when != nil && !takesCondition(q)
+		asked = (asked || b.Beside[q]) && w.m.Reader.RefusesCallers(f) || when != nil && !takesCondition(q) || w.m.Reader.AsksSession(b.Unsifted[q]...)
 		st.asks, st.way.Asked = st.asks || when != nil, st.way.Asked || asked
 		if when != nil {
 			q = onlyWhen(q, when)
