@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
@@ -16,7 +17,8 @@ var functionFixesTenant = Rule{
 	Fix:      "function_execute",
 	Source:   "73",
 	Doc: `CREATE FUNCTION ... SET gives the tenant setting a value for as long as the function runs. Whoever may call it sees and writes that tenant's rows, whatever
-tenant the session has.
+tenant the session has. A SECURITY DEFINER function that sets the tenant in its body, and then reads tenants' rows, does the same for one tenant after the other.
+Where it looks the tenant up first, as a login does, it is told as medium.
 
 Take the SET away: ALTER FUNCTION ... RESET. A job for one tenant sets its context itself.`,
 
@@ -37,7 +39,66 @@ Take the SET away: ALTER FUNCTION ... RESET. A job for one tenant sets its conte
 				})
 			}
 		}
+		in.eachDefiner("FUN015", func(f *catalog.Function, app string, body *expr.Body) {
+			if name, severity := in.actsAs(body); name != "" && fixedContext(in, f) == "" {
+				found := definerFinding(f, app, "sets "+name+" before it reads tenants' rows")
+				found.Severity = severity
+				report(found)
+			}
+		})
 	},
+}
+
+// actsAs names the tenant setting that a body gives a value of a variable's, which is not the session's own, before it comes to tenants' rows;
+// "" where it does not. It is milder where the body looks something up before by what it is given: the tenant, it may be.
+func (in *Input) actsAs(b *expr.Body) (name string, s Severity) {
+	s = High
+	for _, q := range b.Statements {
+		asked := false
+		expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
+			switch e := e.(type) {
+			case *expr.Param:
+				asked = asked || e.Kind == "extern"
+			case *expr.Call:
+				if set, value, ok := expr.SetConfig(e); ok && isContext(in, set) && ofVariable(value) {
+					name = set
+				}
+			}
+			return true
+		})
+		tables, tenants := in.tablesIn(q)
+		if name != "" && tenants {
+			return name, s
+		}
+		if name == "" && tables && asked {
+			s = Medium
+		}
+	}
+	return "", s
+}
+
+// tablesIn reports whether a query comes to tables, and to tables of tenants' rows.
+func (in *Input) tablesIn(q *expr.Query) (tables, tenants bool) {
+	expr.Queries(q, func(q *expr.Query) {
+		for i := range q.Range {
+			if r := q.Range[i].Relation; r != nil {
+				t := in.Model.Table(r.Identity())
+				tables, tenants = true, tenants || t != nil && t.Class.Tenant()
+			}
+		}
+	})
+	return tables, tenants
+}
+
+// ofVariable reports whether a value is one of PL/pgSQL's variables.
+func ofVariable(e expr.Expr) bool {
+	found := false
+	expr.WalkDeep(e, func(e expr.Expr, _ int) bool {
+		p, ok := e.(*expr.Param)
+		found = found || ok && p.Kind == "variable"
+		return !found
+	})
+	return found
 }
 
 // fixedContext names the tenant setting that a function gives a value, or "".

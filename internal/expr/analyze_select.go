@@ -18,6 +18,9 @@ func (a *analyzer) statement(n *pgquery.Node) *Query {
 		b.incomplete("nested too deep")
 		return q
 	}
+	if set := asSetConfig(n.GetVariableSetStmt()); set != nil {
+		n = set
+	}
 	switch n := n.GetNode().(type) {
 	case *pgquery.Node_SelectStmt:
 		b.selectStmt(n.SelectStmt)

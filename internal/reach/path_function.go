@@ -65,9 +65,13 @@ func (w *walker) body(f *catalog.Function, st stage, depth int) {
 	w.calling[f] = true
 	defer delete(w.calling, f)
 	st.pinned = st.pinned || pinsPath(f)
+	st.way.set = w.ownSettings(st.way.set, f)
+	set := st.way.set
 	b, opaque := w.statements(f, st)
 	for _, q := range b.Statements {
 		st := st
+		st.way.set = set
+		set = w.settingsAfter(set, q, st.bind, depth)
 		st.shown = w.shownTo(q, readColumns(q), st)
 		st.silent = st.silent && !st.shown && !w.comesOut(f, q, st)
 		when, asked := w.asking(b.Under[q])

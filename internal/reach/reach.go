@@ -76,5 +76,6 @@ type Way struct {
 	// Note says what else the way needs or does, for people; empty: nothing.
 	Note string
 
-	roles bool // the predicate looks at who runs it
+	roles bool                 // the predicate looks at who runs it
+	set   map[string]expr.Expr // the tenants' settings that were changed on the way, with their values
 }

@@ -93,6 +93,8 @@ func (w *walker) wanted(rel *catalog.Relation) bool { return w.inside[rel] }
 // emitOnce yields a way; where the same path reaches the same relation again (a UNION, two statements), the rows are those of
 // either, and the cell stays one.
 func (w *walker) emitOnce(way Way) {
+	way.Old, way.New, way.Soft = w.withSettings(way.Old, way.set), w.withSettings(way.New, way.set), w.withSettings(way.Soft, way.set)
+	way.set = nil
 	if way.CurrentUser != way.Role {
 		way.roles = true
 	}
