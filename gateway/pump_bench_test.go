@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,21 +48,28 @@ func (w *wireless) Write(b []byte) (int, error) {
 func (*wireless) SetWriteDeadline(time.Time) error { return nil }
 func (*wireless) SetReadDeadline(time.Time) error  { return nil }
 
-// BenchmarkPump is what the gateway's own work takes of a message in a burst of 16, in each direction, without the kernel's.
+// BenchmarkPump is what the gateway's own work takes of a message in a burst of 16, in each direction, without the kernel's: where all
+// are alike, and where each has an id and a time of its own at its begin.
 func BenchmarkPump(b *testing.B) {
-	for _, size := range []int{100, 1 << 10} {
+	var numbered [][]byte
+	for i := range 16 {
+		numbered = append(numbered, masked(0x81, fmt.Sprintf(`{"type":"audio","event_id":"event_%04d","timestamp":%d,"restaurant_id":"%s","audio":"AAAA"}`, i*7919%10000, 1764590000+577*i, mine)))
+	}
+	for name, burst := range map[string][][]byte{
+		"alike_100": slices.Repeat([][]byte{message(100)}, 16), "alike_1024": slices.Repeat([][]byte{message(1 << 10)}, 16), "numbered_150": numbered,
+	} {
 		for _, d := range []Direction{FromClient, FromBackend} {
-			b.Run(fmt.Sprintf("%s_%d", d, size), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s_%s", d, name), func(b *testing.B) {
 				b.ReportAllocs()
-				least := pumpAlone(b, d, size, 16, b.N/16+1)
+				least := pumpAlone(b, d, burst, b.N/16+1)
 				b.ReportMetric(float64(least.Nanoseconds())/16, "least-ns")
 			})
 		}
 	}
 }
 
-// pumpAlone has one direction pass on so many bursts of messages of a size, judged, and returns the least that one took.
-func pumpAlone(b *testing.B, d Direction, size, burst, bursts int) time.Duration {
+// pumpAlone has one direction pass on a burst of a client's messages so many times, judged, and returns the least that it took.
+func pumpAlone(b *testing.B, d Direction, burst [][]byte, times int) time.Duration {
 	c := &Config{Backend: Backend{URL: "ws://b"}, Protocol: Protocol{Tenant: []string{"restaurant_id"},
 		Client: map[string]Message{"audio": {}}, Server: map[string]Message{"audio": {}}}}
 	if err := c.Check(noEnv); err != nil {
@@ -74,11 +82,14 @@ func pumpAlone(b *testing.B, d Direction, size, burst, bursts int) time.Duration
 	tenant, _ := ringfence.ParseTenant(mine)
 	s := (&visit{g: g, st: g.now.Load()}).newSocket()
 	s.who.Store(newHolder(ringfence.Identity{Tenant: tenant, User: "anna", Expires: time.Now().Add(time.Hour)}, s.kind))
-	sent, p := message(size), &s.up
+	p, wire := &s.up, &wireless{burst: bytes.Join(burst, nil)}
 	if d == FromBackend {
-		sent, p = bare(sent), &s.down
+		p, wire.burst = &s.down, nil
+		for _, one := range burst {
+			wire.burst = append(wire.burst, bare(one)...)
+		}
 	}
-	wire := &wireless{burst: bytes.Repeat(sent, burst), left: bursts, last: time.Now(), least: time.Hour}
+	wire.left, wire.last, wire.least = times, time.Now(), time.Hour
 	s.client.conn, s.back.conn = wire, wire
 	b.ResetTimer()
 	if end := p.run(); end.how != endLost {
@@ -91,7 +102,7 @@ func pumpAlone(b *testing.B, d Direction, size, burst, bursts int) time.Duration
 func bare(b []byte) []byte {
 	p := frame.NewParser(frame.FromClient, 1<<20)
 	var f frame.Frame
-	_, _ = p.Next(b, &f)
+	_, _ = p.Next(bytes.Clone(b), &f)
 	return frame.Append(nil, f.OpCode, f.Payload, frame.FromServer)
 }
 

@@ -33,8 +33,9 @@ func (p *pump) consume(now time.Time) (ending, bool) {
 	}
 	b := batch{now: now, begin: p.start, out: p.start}
 	b.sc = p.s.rules.scanners.Get().(*scan.Scanner)
-	defer p.s.rules.scanners.Put(b.sc)
 	over := p.frames(&b)
+	b.sc.Forget()
+	p.s.rules.scanners.Put(b.sc)
 	return b.end, over
 }
 
@@ -51,6 +52,7 @@ func (p *pump) frames(b *batch) bool {
 		}
 		whole := p.buf[p.start : p.start+n]
 		p.start += n
+		b.sc.More = p.start < p.end
 		if p.frame(b, &f, whole) {
 			return true
 		}

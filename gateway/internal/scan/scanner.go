@@ -23,11 +23,13 @@ type Scanner struct {
 	depth int
 
 	Hits []Hit // of the last message scanned
+	More bool  // another message follows the next one: what they begin with alike is read once
 
-	b     []byte
-	keys  []key
-	arena []byte // decoded keys and values
-	set   keySet
+	b        []byte
+	keys     []key
+	arena    []byte // decoded keys and values
+	set      keySet
+	previous previous
 }
 
 // NewScanner returns a scanner for a set of names. depth bounds nesting; 0 is DefaultDepth.
@@ -55,28 +57,38 @@ func (s *Scanner) ScanAny(b []byte) Code {
 	if len(b) > math.MaxInt32 {
 		return TooMany
 	}
-	i := space(b, 0)
-	if i == len(b) {
-		return Syntax
+	i, code := s.message()
+	if code == OK && space(b, i) != len(b) {
+		code = Trailing
 	}
-	i, code := s.value(i, 0, 0, -1)
-	if code != OK {
-		return code
+	s.previous.next(b, code)
+	return code
+}
+
+// message reads the value that a message is, from its begin or from a mark that it shares with the one before.
+func (s *Scanner) message() (int, Code) {
+	if m := s.previous.shared(s.b); m != nil {
+		s.Hits, s.keys = s.Hits[:m.hits], s.keys[:m.keys]
+		return s.object(int(m.at), 1, 0, 0, int(m.name))
 	}
-	if space(b, i) != len(b) {
-		return Trailing
+	i := space(s.b, 0)
+	if i == len(s.b) {
+		return 0, Syntax
 	}
-	return OK
+	return s.value(i, 0, 0, -1)
 }
 
 // Text returns a string value that was hit: a part of the message, or its decoded text, good until the next Scan.
 func (s *Scanner) Text(h Hit) []byte {
-	raw := s.b[h.Start:h.End]
-	if !h.Escaped {
-		return raw
+	if h.Escaped {
+		return s.decoded(h)
 	}
+	return s.b[h.Start:h.End]
+}
+
+func (s *Scanner) decoded(h Hit) []byte {
 	at := len(s.arena)
-	s.arena = appendDecoded(s.arena, raw)
+	s.arena = appendDecoded(s.arena, s.b[h.Start:h.End])
 	return s.arena[at:]
 }
 
@@ -84,42 +96,51 @@ func (s *Scanner) Text(h Hit) []byte {
 func (s *Scanner) Bytes(h Hit) []byte { return s.b[h.Start:h.End] }
 
 func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
 	return i
 }
 
-// object reads what follows an opening brace; path is where the object stands.
-func (s *Scanner) object(i, depth int, path Path) (int, Code) {
+// unread is the name of a member whose key is not read yet.
+const unread = -2
+
+// object reads an object on from one of its members: from its key, or, where the key's watched name or -1 is known as at, from
+// behind its colon. path is where the object stands, base the index of its first key.
+func (s *Scanner) object(i, depth int, path Path, base, at int) (int, Code) {
 	if depth > s.depth {
 		return 0, Depth
 	}
-	b, base := s.b, len(s.keys)
-	i = space(b, i)
-	if i < len(b) && b[i] == '}' {
-		return i + 1, OK
-	}
-	for {
-		if i >= len(b) || b[i] != '"' {
-			return 0, Syntax
-		}
-		end, has, code := str(b, i+1)
-		if code != OK {
-			return 0, code
-		}
-		at, code := s.key(i+1, end, has, base, path)
-		if code != OK {
-			return 0, code
-		}
-		if i = space(b, end+1); i >= len(b) || b[i] != ':' {
-			return 0, Syntax
+	b := s.b
+	for ; ; at = unread {
+		var code Code
+		if at == unread {
+			if i >= len(b) || b[i] != '"' {
+				if i < len(b) && b[i] == '}' && len(s.keys) == base {
+					return i + 1, OK
+				}
+				return 0, Syntax
+			}
+			end, has, code := str(b, i+1)
+			if code != OK {
+				return 0, code
+			}
+			if at, code = s.key(i+1, end, has, base, path); code != OK {
+				return 0, code
+			}
+			if i = space(b, end+1); i >= len(b) || b[i] != ':' {
+				return 0, Syntax
+			}
+			i++
+			if depth == 1 && s.More {
+				s.mark(i, at)
+			}
 		}
 		below := Nowhere
 		if at >= 0 {
 			below = path.below(at)
 		}
-		if i, code = s.value(space(b, i+1), depth, below, at); code != OK {
+		if i, code = s.value(space(b, i), depth, below, at); code != OK {
 			return 0, code
 		}
 		if i = space(b, i); i >= len(b) {
@@ -199,7 +220,7 @@ func (s *Scanner) value(i, depth int, path Path, at int) (int, Code) {
 				return 0, code
 			}
 		}
-		return s.object(i+1, depth+1, path)
+		return s.object(space(b, i+1), depth+1, path, len(s.keys), unread)
 	case '[':
 		if at >= 0 {
 			if code = s.hit(at, path, Array, i, i+1, false); code != OK {

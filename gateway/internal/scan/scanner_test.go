@@ -100,6 +100,32 @@ func TestNamesThatCannotBeWatched(t *testing.T) {
 	}
 }
 
+// Wherever in a long string a byte stands that may not, and wherever in memory the string begins, it is found.
+func TestFindsEveryByte(t *testing.T) {
+	w := newWatched(t)
+	s := NewScanner(&w.names, 0)
+	room := make([]byte, 256)
+	for shift := range 8 {
+		for n := range 200 {
+			message := append(room[:shift:256], `{"a":"`...)[shift:]
+			at := len(message)
+			message = append(message, strings.Repeat("~ ", n/2+1)[:n]+`"}`...)
+			if code := s.Scan(message); code != OK {
+				t.Fatalf("%d bytes, shifted by %d: %v", n, shift, code)
+			}
+			for i := at; i < at+n; i++ {
+				was := message[i]
+				for bad, want := range map[byte]Code{0x1F: Syntax, 0: Syntax, 0x80: UTF8, 0xFF: UTF8} {
+					if message[i] = bad; s.Scan(message) != want {
+						t.Fatalf("%d bytes, shifted by %d: byte %d is %#x, and that is not %v", n, shift, i-at, bad, want)
+					}
+				}
+				message[i] = was
+			}
+		}
+	}
+}
+
 // A hostile message costs its length: a million escapes, quotes or keys are no square.
 func TestCostIsLinear(t *testing.T) {
 	w := newWatched(t)
@@ -199,10 +225,15 @@ func TestAgreesWithEncodingJSON(t *testing.T) {
 
 func FuzzScan(f *testing.F) {
 	for _, c := range corpus(f) {
-		f.Add([]byte(c.message))
+		f.Add([]byte(c.message), uint8(len(c.message)/2), []byte(`":"b","type":"c"}`))
 	}
 	w := newWatched(f)
-	f.Fuzz(func(t *testing.T, message []byte) { check(t, w, NewScanner(&w.names, 0), message) })
+	f.Fuzz(func(t *testing.T, message []byte, cut uint8, rest []byte) {
+		check(t, w, NewScanner(&w.names, 0), message)
+		other := append(bytes.Clone(message[:min(int(cut), len(message))]), rest...)
+		alike(t, w, message, other)
+		alike(t, w, other, message)
+	})
 }
 
 func audio(n int) []byte {

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // What a string has in it beside plain ASCII.
@@ -84,23 +85,21 @@ func strRest(b []byte, i int) (end int, has uint8, code Code) {
 // plain checks a stretch without quotes and backslashes: no control characters, and UTF-8.
 func plain(b []byte) (has uint8, code Code) {
 	var odd, more uint64
-	rest := b
-	for len(rest) >= 64 {
-		p := (*[64]byte)(rest)
-		w0, w1 := binary.LittleEndian.Uint64(p[0:8]), binary.LittleEndian.Uint64(p[8:16])
-		w2, w3 := binary.LittleEndian.Uint64(p[16:24]), binary.LittleEndian.Uint64(p[24:32])
-		w4, w5 := binary.LittleEndian.Uint64(p[32:40]), binary.LittleEndian.Uint64(p[40:48])
-		w6, w7 := binary.LittleEndian.Uint64(p[48:56]), binary.LittleEndian.Uint64(p[56:64])
-		odd |= (w0 - ones*0x20) | w0 | (w1 - ones*0x20) | w1 | (w2 - ones*0x20) | w2 | (w3 - ones*0x20) | w3
-		more |= (w4 - ones*0x20) | w4 | (w5 - ones*0x20) | w5 | (w6 - ones*0x20) | w6 | (w7 - ones*0x20) | w7
-		rest = rest[64:]
+	i := min(len(b), int(-uintptr(unsafe.Pointer(unsafe.SliceData(b)))&7)) // words begin where they are aligned
+	for _, c := range b[:i] {
+		odd |= uint64(c-0x20) | uint64(c)
+	}
+	for ; i+64 <= len(b); i += 64 {
+		w := (*[8]uint64)(unsafe.Pointer(&b[i])) // in whichever order of bytes: each is held against the same
+		odd |= ((w[0] - ones*0x20) | w[0]) | ((w[1] - ones*0x20) | w[1]) | (((w[2] - ones*0x20) | w[2]) | ((w[3] - ones*0x20) | w[3]))
+		more |= ((w[4] - ones*0x20) | w[4]) | ((w[5] - ones*0x20) | w[5]) | (((w[6] - ones*0x20) | w[6]) | ((w[7] - ones*0x20) | w[7]))
 	}
 	odd |= more
-	for ; len(rest) >= 8; rest = rest[8:] {
-		w := binary.LittleEndian.Uint64(rest)
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
 		odd |= (w - ones*0x20) | w
 	}
-	for _, c := range rest {
+	for _, c := range b[i:] {
 		odd |= uint64(c-0x20) | uint64(c)
 	}
 	if odd&high == 0 {
