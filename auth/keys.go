@@ -20,9 +20,10 @@ var ErrKeyUnknown = errors.New("no such key")
 // ErrKeysUnavailable says that a source could not get its keys: nobody can be let in, and no token is at fault.
 var ErrKeysUnavailable = errors.New("signing keys cannot be had")
 
-// KeySource gives the key that an issuer signs with. Key returns the key of exactly that id and algorithm; a token without key
-// id asks for the empty one. Errors are ErrKeyUnknown and ErrKeysUnavailable, wrapped or not. Implementations are safe for
-// concurrent use and return by the context's deadline.
+// KeySource gives the key that an issuer signs with. Key returns the key of exactly that id and algorithm: an *rsa.PublicKey, an
+// *ecdsa.PublicKey, an ed25519.PublicKey, or a secret's []byte, which nobody changes. A token without key id asks for the empty
+// one. Errors are ErrKeyUnknown and ErrKeysUnavailable, wrapped or not. Implementations are safe for concurrent use and return by
+// the context's deadline.
 type KeySource interface {
 	Key(ctx context.Context, id, algorithm string) (any, error)
 }
@@ -41,9 +42,9 @@ const (
 
 // Key is one public key, bound to the one algorithm it verifies.
 type Key struct {
-	ID        string // key id (kid) as tokens name it; empty: tokens that name none
-	Algorithm string // RS256 … EdDSA
-	Public    crypto.PublicKey
+	ID        string           // key id (kid) as tokens name it; empty: tokens that name none
+	Algorithm string           // RS256 to RS512, PS256 to PS512, ES256 to ES512, EdDSA
+	Public    crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
 type keyName struct{ id, algorithm string }
@@ -71,7 +72,9 @@ func (s keySet) add(k Key) error {
 	return nil
 }
 
-// NewStaticKeys makes a source of fixed keys: of a test, or of an issuer that publishes none.
+// NewStaticKeys makes a source of fixed keys: of a test, or of an issuer that publishes none. A key that does not fit its
+// algorithm, an RSA key of fewer than 2048 or more than 8192 bits, a point that is not on its curve, and a second key of one id
+// and algorithm are errors.
 func NewStaticKeys(keys ...Key) (KeySource, error) {
 	s := keySet{}
 	for _, k := range keys {
@@ -136,7 +139,8 @@ const minSecret = 32
 
 // NewSecret makes a source of one shared key for HS256, HS384 and HS512: explicitly, since whoever verifies with it can sign
 // with it too. It is only taken for the issuer it is configured for, and that issuer has no other keys. An id that is not
-// empty is the only key id taken; an empty one takes tokens that name none. The secret is copied.
+// empty is the only key id taken; an empty one takes tokens that name none. The secret is copied; one of fewer than 32 bytes is an
+// error.
 func NewSecret(id string, secret []byte) (*Secret, error) {
 	if len(secret) < minSecret {
 		return nil, fmt.Errorf("making a secret: at least %d bytes are needed", minSecret)

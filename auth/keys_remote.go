@@ -66,7 +66,9 @@ type RemoteStatus struct {
 	Usable   bool          // keys are there and not older than MaxStale
 }
 
-// NewRemoteKeys makes a source from a JWK set document. Nothing is fetched yet.
+// NewRemoteKeys makes a source from a JWK set document. Nothing is fetched yet. It is an error where the address is neither https
+// nor of this machine, or carries a user or a fragment; where a limit is negative; where MaxStale is below Refresh; and where
+// RSAAlgorithm is no asymmetric algorithm.
 func NewRemoteKeys(o RemoteOptions) (*RemoteKeys, error) {
 	if err := checkURL(o.URL); err != nil {
 		return nil, fmt.Errorf("checking the address of a key set: %w", err)

@@ -28,7 +28,8 @@ type PostgresMembers struct {
 	query string
 }
 
-// NewPostgresMembers names the function, in its schema.
+// NewPostgresMembers names the function, in its schema; both are quoted as identifiers. It is an error where one of the three is
+// missing. Nothing is asked yet.
 func NewPostgresMembers(db Querier, schema, function string) (*PostgresMembers, error) {
 	if db == nil || schema == "" || function == "" {
 		return nil, errors.New("preparing to ask for memberships: a database, a schema and a function are needed")
@@ -36,7 +37,8 @@ func NewPostgresMembers(db Querier, schema, function string) (*PostgresMembers, 
 	return &PostgresMembers{db: db, query: "SELECT " + pgx.Identifier{schema, function}.Sanitize() + "($1::text, $2::text)"}, nil
 }
 
-// Member implements Members.
+// Member implements Members: one query, asked anew where its connection turns out to have ended. Safe for concurrent use where the
+// Querier is.
 func (p *PostgresMembers) Member(ctx context.Context, tenant ringfence.Tenant, user string) ([]string, error) {
 	if !tenant.Valid() || user == "" {
 		return nil, ErrNotMember
@@ -63,8 +65,8 @@ type MembershipTable struct {
 }
 
 // MembershipFunction writes the function that PostgresMembers asks, for a migration: who owns it can read the table, and
-// EXECUTE is the application's alone. A text that is not of the columns' types is nobody's membership, not an error. The user
-// column must be unique in its tenant.
+// EXECUTE is the application's alone. Names are quoted; TenantType, UserType and Roles are written as they are. A text that is not
+// of the columns' types is nobody's membership, not an error. The user column must be unique in its tenant.
 func MembershipFunction(t MembershipTable, schema, function, application string) string {
 	if t.Roles == "" {
 		t.Roles = "'{}'::text[]"

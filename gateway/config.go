@@ -108,7 +108,7 @@ type HTTP struct {
 	Refuse  []string `yaml:"refuse"`  // path prefixes that are not served at all, such as /debug
 }
 
-// Limits bound what clients can use up. 0 is the default where there is one, else no limit.
+// Limits bound what clients can use up. 0 is the default where there is one, else no limit. MessageBytes is from 125 bytes to 1 GiB.
 type Limits struct {
 	Sockets      int   `yaml:"sockets"`       // of this process; default 20000
 	MessageBytes Size  `yaml:"message_bytes"` // default 1MiB; with the preset openai-realtime 16MiB
@@ -120,7 +120,7 @@ type Limits struct {
 	Address      Usage `yaml:"address"` // an IPv4 address, or an IPv6 /64
 }
 
-// Usage is what one tenant, user or address may use at a time. 0: no limit.
+// Usage is what one tenant, user or address may use at a time. 0: no limit; sockets, handshakes and messages are at most a million.
 type Usage struct {
 	Sockets    int     `yaml:"sockets"`
 	Handshakes float64 `yaml:"handshakes"` // and plain requests, a second; three seconds' worth at once
@@ -128,7 +128,7 @@ type Usage struct {
 	Bytes      Size    `yaml:"bytes"`      // from clients, a second; three seconds' worth at once, and one message at least
 }
 
-// Timeouts are how long the gateway waits.
+// Timeouts are how long the gateway waits. 0 is the default; a negative one is an error.
 type Timeouts struct {
 	Handshake time.Duration `yaml:"handshake"` // a client's request header, and a back end's answer; default 10s
 	Authorize time.Duration `yaml:"authorize"` // default 5s

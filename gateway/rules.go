@@ -18,7 +18,7 @@ type Protocol struct {
 	// Tenant and Session are names that hold a tenant or a session id wherever they stand in a message, however deep.
 	Tenant  []string `yaml:"tenant"`
 	Session []string `yaml:"session"`
-	Depth   int      `yaml:"depth"`  // how deep messages may nest; default 32
+	Depth   int      `yaml:"depth"`  // how deep messages may nest, 1 to 512; default 32
 	Binary  string   `yaml:"binary"` // binary messages: refuse (default), session (while one is live), allow
 	// Unlisted is what becomes of a back end's message of a type that is not listed: refuse (default), or drop, which
 	// forwards nothing of it and counts it. A client's is always refused.
