@@ -61,7 +61,11 @@ no application role could be seen, it refuses (exit 4). What it does is kept in 
 				return err
 			}
 			for _, u := range blind {
-				w.note(f.quiet, "unobservable: %s: %s; first: %s", u.Role, u.Why, u.First)
+				where := ""
+				if u.Table != "" {
+					where = " on " + u.Table
+				}
+				w.note(f.quiet, "unobservable: %s%s: %s; first: %s", u.Role, where, u.Why, u.First)
 			}
 			o.Plan, o.DryRun = watch, dryRun
 			if !dryRun {

@@ -178,7 +178,7 @@ func (in *inference) keyStep(rel *catalog.Relation) (step, bool) {
 		s := step{
 			link:     Link{Table: parent, Columns: slices.Clone(c.Columns), Refs: slices.Clone(c.RefColumns), Source: "foreign_key"},
 			nullable: nullable(rel, c.Columns),
-			person:   personal(parent.Relation.Name) || personal(strings.Join(c.Columns, "_")),
+			person:   personal(parent.Relation.Name) || slices.ContainsFunc(c.Columns, namesWho),
 		}
 		if s.dealtWith() {
 			continue
@@ -196,6 +196,9 @@ func (in *inference) keyStep(rel *catalog.Relation) (step, bool) {
 // dealtWith reports whether a step leads over a person that need not be there: created_by or answered_by say who dealt with a row, and
 // not whose it is.
 func (s *step) dealtWith() bool { return s.nullable && s.person }
+
+// namesWho reports whether a column is called after a person, or after who dealt with a row.
+func namesWho(column string) bool { return personal(column) || slices.Contains(words(column), "by") }
 
 // loose reports whether the parent's own rows may be nobody's.
 func (s *step) loose() bool { return nullable(s.link.Table.Relation, s.link.Table.Key) }
