@@ -12,7 +12,7 @@ func cacheDir() string {
 	if err != nil {
 		return ""
 	}
-	dir := filepath.Join(base, "ringfence", "parser")
+	dir := filepath.Join(base, "ringfence", "sqlparser")
 	if os.MkdirAll(dir, 0o700) != nil {
 		return ""
 	}

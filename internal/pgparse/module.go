@@ -30,7 +30,8 @@ func callContext() context.Context
 // compile makes machine code of the module, or takes it from the cache in dir; "" is no cache.
 func compile(dir string) (wazero.Runtime, wazero.CompiledModule, error) {
 	ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))
-	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesThreads)
+	// Without debug information the cached code carries no source positions: there are half a million, each read by a system call of its own.
+	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesThreads).WithDebugInfoEnabled(false)
 	if dir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(dir)
 		if err != nil {

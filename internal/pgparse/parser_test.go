@@ -64,6 +64,24 @@ func TestAtOnce(t *testing.T) {
 	all.Wait()
 }
 
+// TestKeptWithoutPositions holds what is kept to the machine code: with a source position for each instruction it is half as large again,
+// and takes ten times as long to load.
+func TestKeptWithoutPositions(t *testing.T) {
+	dir := t.TempDir()
+	rt, _, err := compile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt.Close(t.Context())
+	kept, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept: %v, %v", kept, err)
+	}
+	if info, err := os.Stat(kept[0]); err != nil || info.Size() > 11<<20 {
+		t.Errorf("%d bytes are kept, %v", info.Size(), err)
+	}
+}
+
 // TestCache spoils what was kept: the parser is made all the same, and nothing is kept where others can write.
 func TestCache(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
