@@ -14,7 +14,7 @@ func detourFault(r Rule, via string) Rule {
 	r.Check = func(in *Input, report func(Finding)) {
 		opens := in.ways(func(o open) bool {
 			h, around := detour(o.way.Path)
-			return around && h.Via == via && o.way.Below == nil && !told(o) && (o.answer.Verdict == decide.Leak || chosen(o) || o.way.Unbound != "" && o.table.Class.Tenant() && in.guards(o))
+			return around && h.Via == via && o.way.Below == nil && !told(o) && (o.answer.Verdict == decide.Leak || chosen(o) || in.builds(o) || o.way.Unbound != "" && o.table.Class.Tenant() && in.guards(o))
 		})
 		name := func(o open) string { h, _ := detour(o.way.Path); return h.Name }
 		for _, g := range byTable(opens, name) {

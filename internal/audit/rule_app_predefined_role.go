@@ -21,5 +21,5 @@ Revoke the membership and grant what is used.`,
 // widePredefined are the predefined roles that show or do something across sessions or tables; those that reach files have a rule
 // of their own.
 var widePredefined = []string{
-	"pg_create_subscription", "pg_maintain", "pg_monitor", "pg_read_all_data", "pg_read_all_stats", "pg_signal_backend", "pg_stat_scan_tables", "pg_write_all_data",
+	"pg_create_subscription", "pg_maintain", "pg_monitor", "pg_read_all_data", "pg_read_all_stats", "pg_signal_autovacuum_worker", "pg_signal_backend", "pg_stat_scan_tables", "pg_write_all_data",
 }

@@ -65,11 +65,13 @@ func secret(r *catalog.Relation, column string, columns map[string][]string) boo
 
 // seesTenants reports whether a role reads a table of tenants' rows whose policies do not bind it.
 func (in *Input) seesTenants(role string) bool {
+	return slices.ContainsFunc(in.Model.Tables, func(t *tenancy.Table) bool { return t.Class.Tenant() && in.readsFreely(role, t.Relation) })
+}
+
+// readsFreely reports whether a role reads a table whose policies do not bind it.
+func (in *Input) readsFreely(role string, t *catalog.Relation) bool {
 	r := in.Model.Rights
-	return slices.ContainsFunc(in.Model.Tables, func(t *tenancy.Table) bool {
-		free := r.Bypass(role) || !t.Relation.RowSecurity || r.Owns(role, t.Relation) && !t.Relation.ForceRLS
-		return t.Class.Tenant() && free && r.Relation(role, t.Relation, "SELECT").Held
-	})
+	return (r.Bypass(role) || !t.RowSecurity || r.Owns(role, t) && !t.ForceRLS) && r.Relation(role, t, "SELECT").Held
 }
 
 // cataloguesGranted reports the grants on such catalogues themselves.

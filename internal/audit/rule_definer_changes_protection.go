@@ -30,26 +30,49 @@ Take EXECUTE away from the application; migrations and maintenance have a role o
 				in.Unchecked("FUN016", f.Identity(), err.Error())
 				continue
 			}
-			for _, q := range body.Statements {
-				what := changesProtection(q)
-				if what == "" {
-					continue
-				}
-				found := definerFinding(f, app, "holds "+what)
-				found.Severity = High
-				if in.Model.Reader.RefusesCallers(f) {
-					found.Severity = Medium
-					found.Detail += " Its body refuses some callers; whom, was not followed."
-				}
-				if len(q.Range) > 0 {
-					found.Table = q.Range[0].Relation.Identity()
-				}
-				report(found)
-				break
+			what, table := protectionIn(body)
+			if what == "" {
+				continue
 			}
+			found := definerFinding(f, app, "holds "+what)
+			found.Severity, found.Table = High, table
+			if in.Model.Reader.RefusesCallers(f) {
+				found.Severity = Medium
+				found.Detail += " Its body refuses some callers; whom, was not followed."
+			}
+			report(found)
 		}
 	},
 }
+
+// protectionIn names the first statement of this kind that a body holds, and its table; of those that it builds, by how they begin.
+func protectionIn(b *expr.Body) (what, table string) {
+	for _, q := range b.Statements {
+		if what = changesProtection(q); what != "" {
+			if len(q.Range) > 0 {
+				table = q.Range[0].Relation.Identity()
+			}
+			return what, table
+		}
+	}
+	for _, text := range b.Dynamic {
+		text = strings.ToUpper(text)
+		for _, begin := range builtProtections {
+			if strings.Contains(text, "'"+begin) {
+				return begin + ", which it builds", ""
+			}
+		}
+		for _, part := range []string{" ROW LEVEL SECURITY", " OWNER TO ", "DISABLE TRIGGER "} {
+			if strings.Contains(text, "'ALTER TABLE ") && strings.Contains(text, part) {
+				return "ALTER TABLE …" + part + ", which it builds", ""
+			}
+		}
+	}
+	return "", ""
+}
+
+// builtProtections are the beginnings of statements that no function but a migration has a use for.
+var builtProtections = []string{"GRANT ", "ALTER ROLE ", "ALTER USER ", "CREATE ROLE ", "CREATE USER ", "ALTER POLICY ", "CREATE POLICY ", "DROP POLICY ", "REASSIGN OWNED ", "DROP OWNED ", "ALTER SYSTEM "}
 
 // protections are the statements that change who may do what, as the parser names them, with how people write them. Those that say true
 // do so on a table that stands; of others it does not matter.

@@ -12,7 +12,7 @@ var definerLeavesDatabase = Rule{
 	Severity: High,
 	Fix:      "function_execute",
 	Source:   "135; verified attacks over a loop-back connection and over server files",
-	Doc: `The function runs as its owner and opens a connection (dblink), calls the network, or reads files of the server. What it fetches there is under nobody's
+	Doc: `The function runs as its owner and opens a connection (dblink), calls the network, or reads files of the server or the pages of tables. What it fetches there is under nobody's
 policies here, and where it connects back to this database it does so as another role.
 
 Take EXECUTE away from the application, or let the function fetch nothing that depends on the tenant.`,
@@ -27,12 +27,12 @@ Take EXECUTE away from the application, or let the function fetch nothing that d
 }
 
 // outward are PostgreSQL's own functions that read or write files or the stream of changes; outwardExtensions the extensions whose
-// functions open connections.
+// functions open connections, or read the pages in which tables stand.
 var (
 	outward = []string{
 		"lo_export", "lo_import", "pg_logical_slot_get_changes", "pg_logical_slot_peek_changes", "pg_ls_dir", "pg_read_binary_file", "pg_read_file", "pg_stat_file",
 	}
-	outwardExtensions = []string{"dblink", "file_fdw", "http", "pg_net", "plproxy"}
+	outwardExtensions = []string{"dblink", "file_fdw", "http", "pageinspect", "pg_net", "plproxy"}
 )
 
 // leaves names the first function out of the database that a body calls, or "": one of those known, and any in an untrusted language that

@@ -15,7 +15,7 @@ var tenantRoleTaken = Rule{
 	Severity: High,
 	Fix:      "revoke_membership",
 	Source:   "59; verified attack by SET ROLE under a current_user policy",
-	Doc: `The policy compares the tenant key with current_user: each tenant has a role. The application logs in as one role that may SET ROLE to the others, so that
+	Doc: `The policy compares the tenant key with current_user, or asks pg_has_role: each tenant has a role. The application logs in as one role that may SET ROLE to the others, so that
 any SQL it runs chooses the tenant. A login that may become one role only, and is granted nothing itself, is that tenant's.
 
 Give each tenant a login of its own, without membership in the others; or compare with session_user; or use a context that is signed.`,

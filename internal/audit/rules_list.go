@@ -27,6 +27,7 @@ func Rules() []Rule {
 		definerReaches,
 		definerFunctionTells,
 		definerLeavesDatabase,
+		definerMeetsSessions,
 		definerSearchPath,
 		definerTrigger,
 		emptySettingRaises,

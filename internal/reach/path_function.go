@@ -159,10 +159,10 @@ func (w *walker) opaque(f *catalog.Function, st stage, why string) {
 	}
 }
 
-// outwardExtensions are those whose functions run statements over connections of their own; outwardFunctions are PostgreSQL's own that
+// outwardExtensions are those whose functions run statements over connections of their own, or read the pages of tables; outwardFunctions are PostgreSQL's own that
 // read the files in which tables stand, or the stream of their changes.
 var (
-	outwardExtensions = []string{"dblink", "plproxy"}
+	outwardExtensions = []string{"dblink", "pageinspect", "plproxy"}
 	outwardFunctions  = []string{"pg_read_file", "pg_read_binary_file", "lo_import", "pg_logical_slot_get_changes", "pg_logical_slot_peek_changes"}
 )
 

@@ -197,6 +197,7 @@ func (w *walker) through(app string) {
 			w.throughRelation(app, id.Role, &w.m.Snapshot.Relations[k], path)
 		}
 		w.functionsBeyond(app, id.Role, path)
+		w.eventTriggers(app, id.Role, path)
 	}
 }
 
