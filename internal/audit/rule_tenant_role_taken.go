@@ -37,7 +37,65 @@ Give each tenant a login of its own, without membership in the others; or compar
 				report(f)
 			}
 		}
+		in.membersOfSeveral(report)
 	},
+}
+
+// membersOfSeveral reports policies that ask pg_has_role of a column, where a login is a member of several roles that were granted the same:
+// it has the rows of all of them at once.
+func (in *Input) membersOfSeveral(report func(Finding)) {
+	told := map[string]bool{}
+	in.eachPolicy("ROL006", func(p *catalog.Policy, rel *catalog.Relation, e expr.Expr) {
+		way := in.canTouch(rel)
+		if way == nil || !asksMembership(e) || told[p.Identity(rel)] {
+			return
+		}
+		a, b := in.twoAlike(way.Role)
+		if a == "" {
+			return
+		}
+		told[p.Identity(rel)] = true
+		report(Finding{
+			Object: p.Identity(rel), ObjectType: "policy", Table: rel.Identity(), Role: way.Role, Path: way.Path, Command: string(way.Command),
+			Detail: way.Role + " is a member of " + a + " and of " + b + ", and has the rows of both.",
+			Fix:    &Fix{SQL: "REVOKE " + pg.Ident(b) + " FROM " + pg.Ident(way.Role), Why: "the tenant's role is nobody else's"},
+		})
+	})
+}
+
+// asksMembership reports whether a policy asks pg_has_role of a role that a row names.
+func asksMembership(e expr.Expr) bool {
+	found := false
+	expr.WalkDeep(e, func(e expr.Expr, _ int) bool {
+		c, ok := e.(*expr.Call)
+		if !ok || c.Func == nil || !c.Func.System || c.Func.Name != "pg_has_role" || len(c.Args) < 2 {
+			return !found
+		}
+		expr.Walk(c.Args[len(c.Args)-2], func(e expr.Expr) bool {
+			_, column := e.(*expr.Var)
+			found = found || column
+			return !found
+		})
+		return !found
+	})
+	return found
+}
+
+// twoAlike names two roles that an application role is a member of and that were granted the same; "" where there are none.
+func (in *Input) twoAlike(app string) (a, b string) {
+	for _, id := range in.identities(app) {
+		r := in.Model.Snapshot.Role(id.role)
+		if id.role == app || r == nil || r.Login || r.Predefined || !in.Model.Rights.MemberOf(app, id.role) {
+			continue
+		}
+		if a != "" && a != id.role && in.alike(a, id.role) {
+			return a, id.role
+		}
+		if a == "" && in.alike(id.role, id.role) {
+			a = id.role
+		}
+	}
+	return "", ""
 }
 
 // group reports whether a role only passes privileges on: nobody logs in as it, and it is no tenant's, since all logins that
