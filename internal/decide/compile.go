@@ -199,7 +199,26 @@ func (c *compiler) caseOf(e *expr.Case, s *scope) *node {
 		n.args = append(n.args, c.compile(w.Cond, s), c.compile(w.Result, s))
 	}
 	n.args = append(n.args, c.compile(e.Else, s))
+	if u, ok := firstCondition(e).(*expr.Unknown); ok && u.Tag == "EXCEPTION" {
+		return afterAll(c.all(u.Args, s), n)
+	}
 	return n
+}
+
+// afterAll is n after all of args were evaluated: where one of them raises, n is never reached.
+func afterAll(args []*node, n *node) *node {
+	out := operation(opCase)
+	for _, a := range args {
+		if a.op != opConst && a.op != opVar {
+			out.args = append(out.args, &node{op: opTruth, want: "true", args: []*node{compare(cmpEQ, constant(null), a)}, stand: -1}, constant(null))
+		}
+	}
+	if len(out.args) == 0 {
+		return n
+	}
+	out.args = append(out.args, n)
+	out.t = n.t
+	return out
 }
 
 func firstCondition(e *expr.Case) expr.Expr {

@@ -23,15 +23,22 @@ func (g *group) documents() []value {
 	if len(leaves) == 0 {
 		leaves = [][]string{nil}
 	}
+	var places [][]place // for each leaf, what may stand there, or where a step on the way to it is asked for itself
+	most := 0
+	for _, leaf := range leaves {
+		places = append(places, placesOf(leaf, g.paths, names))
+		most = max(most, len(places[len(places)-1]))
+	}
 	build := func(pick []int) {
 		var doc any
 		fresh := uint8(0)
-		for i, path := range leaves {
-			if pick[i] < 0 {
+		for i := range leaves {
+			if pick[i] < 0 || pick[i] >= len(places[i]) {
 				continue
 			}
-			doc = with(doc, path, names[pick[i]].x)
-			fresh = max(fresh, names[pick[i]].fresh)
+			at := places[i][pick[i]]
+			doc = with(doc, at.path, at.x)
+			fresh = max(fresh, at.fresh)
 		}
 		if doc == nil {
 			doc = map[string]any{}
@@ -40,9 +47,9 @@ func (g *group) documents() []value {
 			out = append(out, value{s: string(b), fresh: fresh})
 		}
 	}
-	if len(leaves) > 2 || len(leaves) == 2 && len(names) > 40 {
+	if len(leaves) > 2 || len(leaves) == 2 && most > 40 {
 		g.partial = true
-		for i := range names { // all members alike, and each alone
+		for i := range most { // all members alike, and each alone
 			build(slices.Repeat([]int{i}, len(leaves)))
 			for j := range leaves {
 				alone := slices.Repeat([]int{-1}, len(leaves))
@@ -59,11 +66,31 @@ func (g *group) documents() []value {
 			build(pick)
 			return
 		}
-		for pick[at] = -1; pick[at] < len(names); pick[at]++ {
+		for pick[at] = -1; pick[at] < len(places[at]); pick[at]++ {
 			all(at + 1)
 		}
 	}
 	all(0)
+	return out
+}
+
+// A place is a path of a document with what stands there.
+type place struct {
+	path []string
+	memberValue
+}
+
+// placesOf are what may stand at a leaf, and at each step on the way to it that is asked for as well.
+func placesOf(leaf []string, asked [][]string, names []memberValue) []place {
+	var out []place
+	for n := len(leaf); n == len(leaf) || n > 0; n-- {
+		if n < len(leaf) && !slices.ContainsFunc(asked, func(p []string) bool { return slices.Equal(p, leaf[:n]) }) {
+			continue
+		}
+		for _, x := range names {
+			out = append(out, place{leaf[:n], x})
+		}
+	}
 	return out
 }
 

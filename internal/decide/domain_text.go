@@ -44,7 +44,7 @@ func (g *group) strings(t sqlType, setting bool, set *valueSet) {
 	for _, c := range g.consts {
 		if c.k != kindArray && c.k != kindOther && c.k != kindRow {
 			add(c.s, 0)
-			if g.pattern || g.citext || g.folded {
+			if g.pattern || g.citext || g.folded || len(g.cuts) > 0 {
 				g.variants(c.s, func(s string) { add(s, 0) })
 			}
 		}

@@ -175,6 +175,9 @@ func (s *plRunner) block(n plNode, rest []plNode) Expr {
 	c := &Case{TypeOID: s.typ, Else: value}
 	for i, h := range handlers {
 		raised := &Unknown{Tag: "EXCEPTION", Key: "handler " + string(rune('1'+i%9)), TypeOID: boolOID}
+		for at := range s.p.a.fn.ArgumentOIDs { // an error in these is the caller's
+			raised.Args = append(raised.Args, s.p.a.param(at+1))
+		}
 		for _, k := range h.list("conditions") {
 			if i == 0 && k.text("condname") == "others" {
 				raised.Key = AnyError

@@ -23,3 +23,9 @@ CREATE TABLE s.shifts (id uuid NOT NULL, duty text NOT NULL);
 GRANT SELECT ON s.persons, s.shifts TO <app>;
 CREATE FUNCTION s.duty() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$ SELECT duty FROM s.persons WHERE id = NULLIF(current_setting('app.uid', true), '')::uuid $$;
 CREATE FUNCTION s.shift() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$ SELECT duty FROM s.shifts WHERE id = NULLIF(current_setting('app.uid', true), '')::uuid $$;
+CREATE FUNCTION s.number_or(value text, otherwise text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN value::int::text;
+EXCEPTION WHEN OTHERS THEN
+  RETURN otherwise;
+END $$;
