@@ -183,11 +183,12 @@ type plReader struct {
 	given map[string][]Expr // what each variable was given
 	twice bool              // two variables share a name: what a name means depends on the block
 
-	fixed   map[string]Expr // variables that are given one value once and for all
-	changed map[string]bool // the roots of what the body assigns, in lower case
-	when    Expr            // what is known to hold where the reader is; nil: nothing
-	lost    bool            // a guard before it is not in when
-	sifted  map[*Query]Expr // under which conditions on its row the body of a loop does anything
+	fixed   map[string]Expr            // variables that are given one value once and for all
+	changed map[string]bool            // the roots of what the body assigns, in lower case
+	when    Expr                       // what is known to hold where the reader is; nil: nothing
+	lost    bool                       // a guard before it is not in when
+	asked   map[*catalog.Relation]bool // the tables that conditions look at
+	sifted  map[*Query]Expr            // under which conditions on its row the body of a loop does anything
 
 	dynamics []Expr // of the body's Dynamic, as expressions
 	telling  *telling
@@ -197,7 +198,7 @@ type plReader struct {
 // or by the assignments that the body begins with.
 func (p *plReader) settle(action plNode) {
 	p.body.Under, p.body.Beside, p.body.Unsifted = map[*Query]Expr{}, map[*Query]bool{}, map[*Query][]Expr{}
-	p.sifted = map[*Query]Expr{}
+	p.sifted, p.asked = map[*Query]Expr{}, map[*catalog.Relation]bool{}
 	p.changed, p.fixed = map[string]bool{}, map[string]Expr{}
 	times := map[int]int{}
 	for _, at := range p.assigned(action) {
@@ -232,9 +233,9 @@ func (p *plReader) settle(action plNode) {
 
 // fix puts into the body's statements the values of variables that are given one once and for all: a part of the session that the
 // function takes up, such as the tenant of its caller. A body that sets settings itself may have read them before, and what stood in its
-// conditions need not hold any more.
+// conditions need not hold any more; nor need it where the body writes a table that they look at.
 func (p *plReader) fix() {
-	if len(p.body.Dynamic) > 0 || slices.ContainsFunc(p.body.Statements, changesSettings) {
+	if len(p.body.Dynamic) > 0 || slices.ContainsFunc(p.body.Statements, changesSettings) || slices.ContainsFunc(p.body.Statements, p.writesAsked) {
 		p.body.Under, p.body.Unfollowed = nil, p.body.Guards
 		for q, e := range p.sifted {
 			p.body.Unsifted[q] = []Expr{e}

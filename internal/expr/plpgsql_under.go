@@ -98,7 +98,7 @@ func (p *plReader) branches(n plNode) {
 }
 
 // condition reads a condition, and returns it where it means the same in every later statement: over the session, parameters and rows
-// that the body gives nothing, and variables that are fixed. Nil for others. One under which the body refuses is a guard either way.
+// that the body gives nothing, variables that are fixed, and tables, which fix sees to. Nil for others. One under which the body refuses is a guard either way.
 func (p *plReader) condition(text string, refuses bool) Expr {
 	e := p.expression(text)
 	var guards []Expr
@@ -106,9 +106,14 @@ func (p *plReader) condition(text string, refuses bool) Expr {
 		guards = p.guard(e)
 	}
 	e = Rewrite(e, p.withFixed)
-	followed := stable(e)
-	Walk(e, func(e Expr) bool {
+	followed := true
+	WalkDeep(e, func(e Expr, _ int) bool {
 		switch e := e.(type) {
+		case *Call:
+			followed = followed && e.Func != nil && e.Func.Volatility != "volatile"
+		case *SubLink:
+			followed = followed && e.Query != nil && e.Query.Command == "select"
+			p.ask(e.Query)
 		case *Unknown:
 			followed = false
 		case *Field: // a trigger's rows
@@ -125,6 +130,26 @@ func (p *plReader) condition(text string, refuses bool) Expr {
 	}
 	p.body.Unfollowed = append(p.body.Unfollowed, guards...)
 	return nil
+}
+
+// ask notes the tables that a condition looks at.
+func (p *plReader) ask(q *Query) {
+	Queries(q, func(q *Query) {
+		for i := range q.Range {
+			if rel := q.Range[i].Relation; rel != nil {
+				p.asked[rel] = true
+			}
+		}
+	})
+}
+
+// writesAsked reports whether a statement writes a table that a condition looks at.
+func (p *plReader) writesAsked(s *Query) bool {
+	found := false
+	Queries(s, func(q *Query) {
+		found = found || q.Result > 0 && q.Result <= len(q.Range) && p.asked[q.Range[q.Result-1].Relation]
+	})
+	return found
 }
 
 func notTrue(e Expr) Expr {
