@@ -50,6 +50,15 @@ func (c *Config) Check(env func(string) (string, bool)) error {
 	return c.checkOrigins()
 }
 
+// CheckFiles says whether the certificates that the file names can be used; New and Reload want them.
+func (c *Config) CheckFiles() error {
+	if _, err := c.TLS.certificate(); err != nil {
+		return err
+	}
+	_, err := backendTLS(c.Backend)
+	return err
+}
+
 func (c *Config) checkListen() error {
 	for key, address := range map[string]string{"listen": c.Listen, "admin.listen": c.Admin.Listen} {
 		if _, port, err := net.SplitHostPort(address); err != nil || !isPort(port) {
@@ -162,6 +171,9 @@ func (c *Config) checkLimits() error {
 			}
 		}
 	}
+	if l.HeaderBytes < 1<<10 {
+		return fmt.Errorf("limits.header_bytes: it is under 1KiB, which no token fits in")
+	}
 	t := c.Timeouts
 	for key, d := range map[string]time.Duration{
 		"timeouts.handshake": t.Handshake, "timeouts.authorize": t.Authorize, "timeouts.record": t.Record, "timeouts.ping": t.Ping,
@@ -170,6 +182,9 @@ func (c *Config) checkLimits() error {
 	} {
 		if d < 0 {
 			return fmt.Errorf("%s: a time is not negative", key)
+		}
+		if 0 < d && d < time.Millisecond {
+			return fmt.Errorf("%s: %s is under a millisecond", key, d)
 		}
 	}
 	return nil

@@ -150,15 +150,23 @@ func (g *Gateway) prepare(c *Config) (*settings, error) {
 	if s.tls, err = backendTLS(c.Backend); err != nil {
 		return nil, err
 	}
-	if c.TLS.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading the certificate: %w", err)
-		}
-		s.cert = &cert
+	if s.cert, err = c.TLS.certificate(); err != nil {
+		return nil, err
 	}
 	s.proxy = g.reverseProxy(s)
 	return s, nil
+}
+
+// certificate reads what clients see; nil where there is none.
+func (t TLS) certificate() (*tls.Certificate, error) {
+	if t.CertFile == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("tls: reading the certificate: %w", err)
+	}
+	return &cert, nil
 }
 
 // backendTLS is how a back end behind wss or https is spoken to.
@@ -169,7 +177,7 @@ func backendTLS(b Backend) (*tls.Config, error) {
 	}
 	pem, err := bounded.ReadFile(b.CAFile, maxConfig)
 	if err != nil {
-		return nil, fmt.Errorf("reading backend.ca_file: %w", err)
+		return nil, fmt.Errorf("backend.ca_file: reading it: %w", err)
 	}
 	c.RootCAs = x509.NewCertPool()
 	if !c.RootCAs.AppendCertsFromPEM(pem) {

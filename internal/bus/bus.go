@@ -42,6 +42,12 @@ type TLS struct {
 	CertFile, KeyFile, CAFile string
 }
 
+// Check says whether the files can be used.
+func (t TLS) Check() error {
+	_, err := t.config()
+	return err
+}
+
 // config reads the files: nil where there are none.
 func (t TLS) config() (*tls.Config, error) {
 	if t == (TLS{}) {

@@ -41,7 +41,7 @@ Exit 1: it could not serve. 2: the file cannot be used. docs/gateway.md has a wh
 	cmd.AddCommand(gatewayRevokeCmd(w))
 	fl := cmd.Flags()
 	fl.StringVarP(&f.config, "config", "c", "gateway.yaml", "the configuration `FILE`")
-	fl.BoolVar(&f.check, "check", false, "read the file, say whether it can be used, and end")
+	fl.BoolVar(&f.check, "check", false, "read the file and those it names, say whether they can be used, and end")
 	fl.StringVar(&f.log, "log-format", "text", "how log lines are written: text, json")
 	fl.TextVar(&f.level, "log-level", slog.LevelInfo, "the least `LEVEL` that is logged: debug, info, warn, error")
 	return cmd

@@ -188,7 +188,7 @@ func (pf *proveFlags) tryThere(ctx context.Context, w *World, f *readFlags, m *t
 		out.Notes = append(out.Notes, "probes that write did not run: say --yes-on "+target+" where writes, all rolled back, may run there, or --clone")
 	}
 	if err != nil {
-		return nil, err
+		return nil, pg.WhyLost(conn, err)
 	}
 	return out, pf.tryWays(ctx, w, f, m, conn, out)
 }

@@ -133,7 +133,7 @@ func (w *World) verifyTable(ctx context.Context, doc *trailVerification, o *trai
 	doc.Checks = trail.Check(ctx, conn)
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return err
+		return fmt.Errorf("reading the trail: %w", pg.WhyLost(conn, err))
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	table, err := trail.VerifyTable(ctx, tx, *o)

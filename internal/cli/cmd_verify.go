@@ -80,7 +80,8 @@ func (w *World) attackPlan(ctx context.Context, f *readFlags, m *tenancy.Model, 
 	defer conn.Close(context.WithoutCancel(ctx))
 	bar := w.progress(f.quiet, "attack", 0)
 	defer bar.done()
-	return harden.Attack(ctx, conn, m, p, w.ways(f), func(done, total int) { bar.at(int64(done), int64(total), "probes") })
+	v, err := harden.Attack(ctx, conn, m, p, w.ways(f), func(done, total int) { bar.at(int64(done), int64(total), "probes") })
+	return v, pg.WhyLost(conn, err)
 }
 
 // ways are the application's own ways in that were given.

@@ -38,7 +38,8 @@ func (w *World) foretell(ctx context.Context, f *readFlags, m *tenancy.Model, p 
 func (w *World) measure(ctx context.Context, f *readFlags, conn *pgx.Conn, m *tenancy.Model, p *plan.Plan) (*impact.Document, error) {
 	bar := w.progress(f.quiet || !w.Terminal, "who loses what", 0)
 	defer bar.done()
-	return impact.Measure(ctx, conn, m, p, impact.Options{Table: func(done, total int, table string) { bar.at(int64(done), int64(total), table) }})
+	d, err := impact.Measure(ctx, conn, m, p, impact.Options{Table: func(done, total int, table string) { bar.at(int64(done), int64(total), table) }})
+	return d, pg.WhyLost(conn, err)
 }
 
 // maxRunbook bounds a run book that is added to.

@@ -151,10 +151,37 @@ func (e *running) close() {
 	}
 }
 
-// Check reads the file and says whether it can be used; nothing is opened that it names. An error is a *ConfigError.
+// Check reads the file, and the files that it names, and says whether they can be used; nothing is connected to. An error is a
+// *ConfigError.
 func Check(o Options) error {
-	if _, err := read(o); err != nil {
+	f, err := read(o)
+	if err == nil {
+		err = f.checkFiles()
+	}
+	if err != nil {
 		return &ConfigError{err}
+	}
+	return nil
+}
+
+// checkFiles says whether the files can be used that no section has read yet.
+func (f *file) checkFiles() error {
+	if err := f.gateway.CheckFiles(); err != nil {
+		return err
+	}
+	if f.nats != nil {
+		if err := f.nats.TLS.files().Check(); err != nil {
+			return fmt.Errorf("nats.tls: %w", err)
+		}
+	}
+	if f.pin == nil {
+		return nil
+	}
+	if _, err := f.pin.peppers(); err != nil {
+		return fmt.Errorf("pin: %w", err)
+	}
+	if _, err := f.pin.issuer(f.auth.TenantClaims[0]); err != nil {
+		return fmt.Errorf("pin: %w", err)
 	}
 	return nil
 }

@@ -202,6 +202,47 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 }
 
+// Files that a gateway.yaml names and that cannot be used are said by a check, which opens nothing else.
+func TestFilesThatAFileNames(t *testing.T) {
+	dir := t.TempDir()
+	rubbish := filepath.Join(dir, "rubbish")
+	if err := os.WriteFile(rubbish, []byte("rubbish"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check := func(more string) error {
+		path := filepath.Join(dir, "gateway.yaml")
+		text := "protocol: {preset: voice}\ntrail: {dir: x, node: y}\n" + strings.ReplaceAll(more, "RUBBISH", rubbish)
+		if !strings.Contains(text, "backend:") {
+			text += "backend: {url: \"ws://b\"}\n"
+		}
+		if !strings.Contains(text, "auth:") {
+			text += "auth: {issuers: [{name: x, audiences: [y], secret: {value: a secret of no less than 32 bytes}}], tenant_claims: [t]}\n"
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return Check(Options{File: path, Env: func(string) (string, bool) { return "", false }})
+	}
+	if err := check(""); err != nil {
+		t.Errorf("a file that names none: %v", err)
+	}
+	const login = "auth: {tenant_claims: [t], members: {database: {value: host=z}}}\n"
+	for more, want := range map[string]string{
+		"tls: {cert_file: /nowhere/crt, key_file: /nowhere/key}\n":                                       "tls: reading the certificate: open /nowhere/crt",
+		"tls: {cert_file: RUBBISH, key_file: RUBBISH}\n":                                                 "tls: reading the certificate: tls: failed to find any PEM data",
+		"backend: {url: \"wss://b\", ca_file: /nowhere/ca}\n":                                            "backend.ca_file: reading it: open /nowhere/ca",
+		"backend: {url: \"wss://b\", ca_file: RUBBISH}\n":                                                "backend.ca_file: there is no certificate in it",
+		"nats: {url: \"tls://n\", tls: {ca_file: /nowhere/ca}}\n":                                        "nats.tls: reading who signs the bus's certificates: open /nowhere/ca",
+		login + "pin: {peppers_file: /nowhere/p, key_file: k, database: {value: host=z}}\n":              "pin: reading peppers: open /nowhere/p",
+		login + "pin: {peppers_file: RUBBISH, key_file: /nowhere/k, database: {value: host=z}}\n":        "pin: RUBBISH:",
+		"auth: {issuers: [{name: x, audiences: [y], secret: {file: /nowhere/s}}], tenant_claims: [t]}\n": "auth: issuers[0].secret: reading the secret: open /nowhere/s",
+	} {
+		if err := check(more); err == nil || !strings.Contains(err.Error(), strings.ReplaceAll(want, "RUBBISH", rubbish)) {
+			t.Errorf("%s\n  gives %v\n  want  %s", more, err, want)
+		}
+	}
+}
+
 // The files of docs/gateway.md can be used.
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/examples/*.yaml")

@@ -38,6 +38,8 @@ type busTLSSection struct {
 	CAFile   string `yaml:"ca_file"`
 }
 
+func (t busTLSSection) files() bus.TLS { return bus.TLS(t) }
+
 // teeSection is a stream of JetStream that gets the trail's events.
 type teeSection struct {
 	Stream   string        `yaml:"stream"`    // default RINGFENCE_TRAIL
@@ -77,7 +79,7 @@ func (n *natsSection) open(node string, log *slog.Logger) (*bus.Bus, error) {
 	o := bus.Options{
 		Name: node, URL: n.URL, Listen: n.Listen, Dir: n.Dir, Log: log,
 		Cluster: bus.Cluster{Name: n.Cluster.Name, Listen: n.Cluster.Listen, Advertise: n.Cluster.Advertise, Routes: n.Cluster.Routes},
-		TLS:     bus.TLS{CertFile: n.TLS.CertFile, KeyFile: n.TLS.KeyFile, CAFile: n.TLS.CAFile},
+		TLS:     n.TLS.files(),
 	}
 	if n.Secret != nil {
 		o.Secret = n.Secret.Text()

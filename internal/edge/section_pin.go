@@ -75,6 +75,19 @@ func (p *pinSection) issuer(tenantClaim string) (*auth.Issuer, error) {
 	return auth.NewIssuer(auth.IssuerOptions{Name: cmp.Or(p.Issuer, "ringfence"), Audience: cmp.Or(p.Audience, "ringfence"), TenantClaim: tenantClaim, Key: key, Lifetime: p.Lifetime})
 }
 
+// peppers reads the peppers.
+func (p *pinSection) peppers() (*pin.Peppers, error) {
+	text, err := bounded.ReadFile(p.PeppersFile, maxFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading peppers: %w", err)
+	}
+	peppers, err := pin.ParsePeppers(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.PeppersFile, err)
+	}
+	return peppers, nil
+}
+
 // readKey reads an Ed25519 key. What stands in the file is in no error.
 func readKey(path string) (ed25519.PrivateKey, error) {
 	text, err := bounded.ReadFile(path, maxFile)
@@ -169,13 +182,9 @@ func (f *file) openLogin(ctx context.Context, e *running, log *slog.Logger) (*lo
 	if p == nil {
 		return nil, nil
 	}
-	text, err := bounded.ReadFile(p.PeppersFile, maxFile)
+	peppers, err := p.peppers()
 	if err != nil {
-		return nil, fmt.Errorf("reading peppers: %w", err)
-	}
-	peppers, err := pin.ParsePeppers(string(text))
-	if err != nil {
-		return nil, &ConfigError{fmt.Errorf("pin: %s: %w", p.PeppersFile, err)}
+		return nil, &ConfigError{fmt.Errorf("pin: %w", err)}
 	}
 	issuer, err := p.issuer(f.auth.TenantClaims[0])
 	if err != nil {
@@ -185,7 +194,7 @@ func (f *file) openLogin(ctx context.Context, e *running, log *slog.Logger) (*lo
 	if f.revocations.Database != nil {
 		cut.store = revocation.NewStore(p.Database.Text())
 	}
-	pool, err := pg.Pool(ctx, p.Database.Text(), pg.Options{ApplicationName: "ringfence login"})
+	pool, err := pg.Pool(ctx, p.Database.Text(), pg.Options{ApplicationName: "ringfence login", CancelWait: time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("pin.database: %w", err)
 	}

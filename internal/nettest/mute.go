@@ -8,19 +8,28 @@ import (
 	"testing"
 )
 
-// A Mute is a proxy that stops passing answers on, without a word, once a client has sent a certain text. What clients send still
-// arrives.
+// A Mute is a proxy that stops passing answers on, without a word. What clients send still arrives.
 type Mute struct {
 	Address string
 	mute    atomic.Bool
 }
 
-// GoesMute puts a proxy before the server at address of network. After text it passes on nothing more, on no connection; where
-// alone is set, on none but the one that the text came on. "" is sent at once.
-func GoesMute(t testing.TB, network, address, text string, alone bool) *Mute {
+// Sent is true of what clients send from text on.
+func Sent(text string) func([]byte) bool {
+	return func(b []byte) bool { return bytes.Contains(b, []byte(text)) }
+}
+
+// SentTimes is true of what clients send for the nth time, whichever of them.
+func SentTimes(n int64) func([]byte) bool {
+	var times atomic.Int64
+	return func([]byte) bool { return times.Add(1) == n }
+}
+
+// GoesMute puts a proxy before the server at address of network. Once when is true of what a client sends, nothing more is passed
+// on, on no connection; where alone is set, on none but that client's.
+func GoesMute(t testing.TB, network, address string, when func(sent []byte) bool, alone bool) *Mute {
 	t.Helper()
 	m := &Mute{}
-	m.mute.Store(text == "" && !alone)
 	m.Address = Serve(t, func(client net.Conn) {
 		server, err := net.Dial(network, address)
 		if err != nil {
@@ -33,16 +42,13 @@ func GoesMute(t testing.TB, network, address, text string, alone bool) *Mute {
 			mine = &atomic.Bool{}
 		}
 		go func() { _, _ = io.Copy(&unlessMute{client, mine}, server) }()
-		_, _ = io.Copy(&listener{server, []byte(text), []*atomic.Bool{mine, &m.mute}}, client)
+		_, _ = io.Copy(&listener{server, when, []*atomic.Bool{mine, &m.mute}}, client)
 	})
 	return m
 }
 
-// Muted tells whether the text has come.
+// Muted tells whether it has gone mute.
 func (m *Mute) Muted() bool { return m.mute.Load() }
-
-// Mend has new connections served again.
-func (m *Mute) Mend() { m.mute.Store(false) }
 
 // unlessMute swallows what is written once it is mute.
 type unlessMute struct {
@@ -57,15 +63,15 @@ func (u *unlessMute) Write(b []byte) (int, error) {
 	return u.to.Write(b)
 }
 
-// A listener passes on what is written, and sets its marks before it passes text on.
+// A listener sets its marks before it passes on what they are waiting for.
 type listener struct {
 	to    io.Writer
-	text  []byte
+	when  func([]byte) bool
 	marks []*atomic.Bool
 }
 
 func (l *listener) Write(b []byte) (int, error) {
-	if len(l.text) > 0 && bytes.Contains(b, l.text) {
+	if l.when(b) {
 		for _, m := range l.marks {
 			m.Store(true)
 		}

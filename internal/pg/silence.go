@@ -66,13 +66,33 @@ func watchSilence(cfg *pgx.ConnConfig, limit time.Duration) {
 		return &heardConn{Conn: conn, limit: limit, last: time.Now(), second: same}, nil
 	}
 	cfg.AfterConnect = func(_ context.Context, c *pgconn.PgConn) error {
-		conn := c.Conn()
-		if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
-			conn = over.NetConn()
-		}
-		conn.(*heardConn).pid.Store(c.PID())
+		below(c).pid.Store(c.PID())
 		return nil
 	}
+}
+
+// below is what a connection reads from; nil where its silence is not watched.
+func below(c *pgconn.PgConn) *heardConn {
+	conn := c.Conn()
+	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = over.NetConn()
+	}
+	h, _ := conn.(*heardConn)
+	return h
+}
+
+// WhyLost adds to an error that conn is closed why it was given up before, where it was.
+func WhyLost(conn *pgx.Conn, err error) error {
+	h, told := below(conn.PgConn()), (*muteError)(nil)
+	if h == nil || !pgconn.SafeToRetry(err) || errors.As(err, &told) {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gone == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, h.gone)
 }
 
 // A heardConn is a connection to a server that is asked, from a second connection, where nothing is heard for long. Whoever reads
@@ -217,8 +237,11 @@ func (c *heardConn) ask() error {
 	if ServerError(err) != nil {
 		return nil // it answers, if only to say that it takes nobody else
 	}
-	if err != nil {
-		return errors.New(err.Error()) // its being a time-out, or not, would be taken for this connection's
+	switch {
+	case pgconn.Timeout(err):
+		return errors.New("a second connection is not answered either")
+	case err != nil:
+		return fmt.Errorf("a second connection: %w", err)
 	}
 	defer conn.Close(ctx)
 	results, err := conn.PgConn().Exec(ctx, fmt.Sprintf(stillAt, c.pid.Load())).ReadAll()

@@ -23,14 +23,14 @@ func TestMuteServer(t *testing.T) {
 	}{
 		{name: "slow", sql: slow, goesMute: "never", alone: true},
 		{name: "nothing asked", sql: slow, goesMute: "never", more: " keepalives=0"},
-		{name: "mute to everybody", sql: slow, goesMute: slow, want: "connecting to 127.0.0.1"},
+		{name: "mute to everybody", sql: slow, goesMute: slow, want: "a second connection is not answered either"},
 		{name: "the answer is lost", sql: "SELECT 1", goesMute: "SELECT 1", alone: true, want: "the session has answered, and the answer does not arrive"},
 		{name: "the answer is stuck", sql: "SELECT repeat('x', 1000000) FROM generate_series(1, 100)", goesMute: "generate_series", alone: true, want: "does not arrive"},
 		{name: "the session is gone", sql: "SELECT pg_terminate_backend(pg_backend_pid())", goesMute: "terminate", alone: true, want: "the session is not there any more"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dsn, _ := db.GoesMute(t, pg.Superuser, c.goesMute, c.alone)
+			dsn, _ := db.GoesMute(t, pg.Superuser, nettest.Sent(c.goesMute), c.alone)
 			conn, err := pg.Connect(t.Context(), dsn+c.more, pg.Options{SimpleProtocol: true})
 			if err != nil {
 				t.Fatal(err)
@@ -43,6 +43,10 @@ func TestMuteServer(t *testing.T) {
 			if c.want != "" && (err == nil || !strings.Contains(err.Error(), "the server has not answered for") || !strings.Contains(err.Error(), c.want) || pg.Hint(err) == "") {
 				t.Errorf("%v (%s), not %s", err, pg.Hint(err), c.want)
 			}
+			_, err = conn.Exec(t.Context(), "SELECT 2")
+			if later := pg.WhyLost(conn, err); c.want == "" && later != nil || c.want != "" && (later == nil || !strings.Contains(later.Error(), c.want)) {
+				t.Errorf("afterwards: %v", later)
+			}
 		})
 	}
 }
@@ -50,7 +54,7 @@ func TestMuteServer(t *testing.T) {
 // Silence is noticed below TLS, too.
 func TestMuteServerBehindTLS(t *testing.T) {
 	db := pgtest.DB(t)
-	plain, m := db.GoesMute(t, pg.Superuser, "SELECT 1", true)
+	plain, m := db.GoesMute(t, pg.Superuser, nettest.Sent("SELECT 1"), true)
 	web := httptest.NewTLSServer(nil)
 	defer web.Close()
 	address := nettest.Serve(t, func(in net.Conn) {

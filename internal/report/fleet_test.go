@@ -21,7 +21,7 @@ func TestHostileFleet(t *testing.T) {
 	var b bytes.Buffer
 	text, _ := FormatNamed("text")
 	for _, r := range []*Report{{Drift: changes}, OfBench(times), OfDecision(&rollout.Document{Answer: bad, Stage: bad, Plan: bad, Rollback: bad})} {
-		if err := text.Write(&b, r, Options{Color: true}); err != nil || strings.Contains(ours.ReplaceAllString(b.String(), ""), "\x1b") || strings.Contains(b.String(), "\u202e") {
+		if err := text.Write(&b, r, Options{Color: true}); err != nil || strings.Contains(colours.ReplaceAllString(b.String(), ""), "\x1b") || strings.Contains(b.String(), "\u202e") {
 			t.Errorf("%v: %q", err, b.String())
 		}
 	}

@@ -2,9 +2,9 @@ package report
 
 import (
 	"bufio"
+	"crypto/rand"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,7 +18,7 @@ var textFormat = Format{
 	Name: "text", Doc: "for people, on a terminal",
 	Write: func(w io.Writer, r *Report, o Options) error {
 		b := bufio.NewWriter(w)
-		p := &printer{w: b, color: o.Color, width: o.Width, details: o.Details}
+		p := &printer{w: b, color: o.Color, escape: "\x1b" + rand.Text(), width: o.Width, details: o.Details}
 		if p.width <= 0 {
 			p.width = 100
 		}
@@ -62,26 +62,20 @@ var textFormat = Format{
 type printer struct {
 	w     io.Writer
 	color bool
-	width int
+	// escape stands for what begins a colour of ours, until the line is written: no word of a document can be like it.
+	escape string
+	width  int
 	// details: see Options.
 	details bool
 }
 
-// ours are the colours that paint writes.
-var ours = regexp.MustCompile("\x1b\\[(0|1|2|31|32|33|36|1;31)m")
-
 // line writes a line. Of a terminal's language nothing leaves it but our own colours, whatever words a document holds.
 func (p *printer) line(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	var b strings.Builder
-	at := 0
-	for _, m := range ours.FindAllStringIndex(text, -1) {
-		b.WriteString(visible.Text(text[at:m[0]]))
-		b.WriteString(text[m[0]:m[1]])
-		at = m[1]
+	pieces := strings.Split(fmt.Sprintf(format, args...), p.escape)
+	for i := range pieces {
+		pieces[i] = visible.Text(pieces[i])
 	}
-	b.WriteString(visible.Text(text[at:]))
-	fmt.Fprintln(p.w, b.String())
+	fmt.Fprintln(p.w, strings.Join(pieces, "\x1b"))
 }
 
 var ansi = map[string]string{"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2", "good": "32", "dim": "2", "bold": "1"}
@@ -91,7 +85,7 @@ func (p *printer) paint(name, s string) string {
 	if !p.color || ansi[name] == "" {
 		return s
 	}
-	return "\x1b[" + ansi[name] + "m" + s + "\x1b[0m"
+	return p.escape + "[" + ansi[name] + "m" + s + p.escape + "[0m"
 }
 
 // wrapped writes text under an indent, broken at the width.
