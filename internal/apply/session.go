@@ -161,7 +161,7 @@ func (s *session) await(ctx context.Context, fn func(context.Context) error) err
 	go func() { answer <- fn(inner) }()
 	select {
 	case err := <-answer:
-		return err
+		return pg.WhyLost(s.conn, err)
 	case <-ctx.Done():
 	}
 	asking, done := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)

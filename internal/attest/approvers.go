@@ -58,7 +58,8 @@ func ParseApprovers(text []byte) (*Approvers, error) {
 		return nil, fmt.Errorf("reading the approvers: %w", err)
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(a); err != nil {
-		return nil, fmt.Errorf("reading the approvers: %w", err)
+		line, problem := bounded.YAMLFault(err)
+		return nil, fmt.Errorf("reading the approvers: line %d: %s", line, problem)
 	}
 	seen, names := map[string]string{}, map[string]string{}
 	for i := range a.People {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
+	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/token"
 )
@@ -74,4 +77,41 @@ func depth(text []byte) int {
 		}
 	}
 	return most
+}
+
+// YAMLFault says what is wrong with a text that could not be decoded, and in which line; 0 where that cannot be told. The decoder's own
+// words would show lines of the file, and name types of this program.
+func YAMLFault(err error) (line int, problem string) {
+	var fault yaml.Error
+	if !errors.As(err, &fault) {
+		return 0, "this is not YAML"
+	}
+	if t := fault.GetToken(); t != nil && t.Position != nil {
+		line = t.Position.Line
+	}
+	var wrong *yaml.TypeError
+	if errors.As(err, &wrong) {
+		return line, fmt.Sprintf("%s cannot stand here, which wants %s", kindOf(wrong.SrcType), kindOf(wrong.DstType))
+	}
+	return line, fault.GetMessage()
+}
+
+// kindOf names what values of a type look like in a file.
+func kindOf(t reflect.Type) string {
+	if t == reflect.TypeFor[time.Duration]() {
+		return "a time such as 30s"
+	}
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "keys of its own"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64, reflect.Float64:
+		return "a number"
+	}
+	return "something else"
 }

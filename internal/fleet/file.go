@@ -56,11 +56,8 @@ func Parse(text []byte) (*File, error) {
 	}
 	var f File
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		var typed yaml.Error // its own text would show lines of the file
-		if errors.As(err, &typed) {
-			return nil, fmt.Errorf("reading the fleet: line %d: %s", typed.GetToken().Position.Line, typed.GetMessage())
-		}
-		return nil, errors.New("reading the fleet: this is not YAML")
+		line, problem := bounded.YAMLFault(err)
+		return nil, fmt.Errorf("reading the fleet: line %d: %s", line, problem)
 	}
 	seen := map[string]bool{}
 	for i, d := range f.Databases {

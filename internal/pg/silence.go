@@ -81,10 +81,10 @@ func below(c *pgconn.PgConn) *heardConn {
 	return h
 }
 
-// WhyLost adds to an error that conn is closed why it was given up before, where it was.
+// WhyLost adds to an error of what used conn why conn was given up before, where it was.
 func WhyLost(conn *pgx.Conn, err error) error {
 	h, told := below(conn.PgConn()), (*muteError)(nil)
-	if h == nil || !pgconn.SafeToRetry(err) || errors.As(err, &told) {
+	if err == nil || h == nil || errors.As(err, &told) {
 		return err
 	}
 	h.mu.Lock()

@@ -123,11 +123,8 @@ func ParseDefinition(text []byte) (*Definition, error) {
 	}
 	var d Definition
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&d); err != nil {
-		var typed yaml.Error // its own text would show lines of the file
-		if errors.As(err, &typed) {
-			return nil, fmt.Errorf("reading rollout.yaml: line %d: %s", typed.GetToken().Position.Line, typed.GetMessage())
-		}
-		return nil, errors.New("reading rollout.yaml: this is not YAML")
+		line, problem := bounded.YAMLFault(err)
+		return nil, fmt.Errorf("reading rollout.yaml: line %d: %s", line, problem)
 	}
 	if d.Author == "" || d.Approvers == "" || d.Root == "" || d.Plan == "" || len(d.Stages) == 0 {
 		return nil, errors.New("reading rollout.yaml: author, approvers, root, plan and stages are asked for")

@@ -74,15 +74,8 @@ func ParseConfig(file string, text []byte) (*Config, error) {
 
 // yamlError takes the position and the plain message out of the library's error.
 func yamlError(file string, err error) error {
-	out := &ConfigError{File: file, Problem: err.Error()}
-	var typed yaml.Error
-	if errors.As(err, &typed) {
-		out.Problem = typed.GetMessage()
-		if t := typed.GetToken(); t != nil && t.Position != nil {
-			out.Line = t.Position.Line
-		}
-	}
-	return out
+	line, problem := bounded.YAMLFault(err)
+	return &ConfigError{File: file, Line: line, Problem: problem}
 }
 
 // lineOf finds the line of a path such as accept[2].until; 0 where it cannot be told.

@@ -74,6 +74,7 @@ func TestParseConfigErrors(t *testing.T) {
 			`f:2: accept[0]: an acceptance needs a reason`},
 		"no date": {"accept:\n  - {id: X, object: o, reason: r, by: me, until: soon}\n",
 			`f:2: accept[0].until: "soon" is no date of the form 2006-01-02`},
+		"type":  {"tenant_columns: [[a]]\n", `f:1: a list cannot stand here, which wants a text`},
 		"claim": {"context: claim:a.b\n", `f:1: context: a claim is written as claim:SETTING#path`},
 	}
 	for name, test := range tests {
