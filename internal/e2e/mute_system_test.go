@@ -36,7 +36,7 @@ func moments(t *testing.T, db *pgtest.Database, role, dir string, verb []string,
 func gaveUp(t *testing.T, n int64, p *process, whole int) {
 	t.Helper()
 	errs := p.stderr.String()
-	said := strings.Contains(errs, "has not answered for") || strings.Contains(errs, "No answer in time")
+	said := strings.Contains(errs, "has not answered for") || strings.Contains(errs, "No answer in time") || strings.Contains(errs, "context deadline exceeded")
 	switch code := p.code(); {
 	case (code == 1 || code == 4) && (p.stdout.Len() > 0 || !said):
 		t.Errorf("mute after %d messages: exit %d: stdout %q, stderr %s", n, code, tail(p.stdout.String()), tail(errs))
