@@ -17,12 +17,13 @@ type Guess struct {
 	Witness *Witness
 }
 
-// The bounds of guessing: searches, each in another order, the steps of each, and what is kept of each and of all.
+// The bounds of guessing: searches in orders of chance, the steps of each and of one for a pair of values, and what is kept of each and of all.
 const (
 	guessRounds = 160
 	guessBudget = 300
+	pairBudget  = 30
 	guessesEach = 8
-	maxGuesses  = 640
+	maxGuesses  = 1600
 )
 
 // Guesses lists what PostgreSQL might be asked of an undecided way over tenants' rows: nothing where the answer would hang on more
@@ -108,40 +109,75 @@ func (d *Decider) guessed(j *judgement) []*env {
 	return v.([]*env)
 }
 
+// guess tries each value of a tenant key with each of a context, and then whatever chance gives.
 func (j *judgement) guess() []*env {
-	var out []*env
-	seen := map[string]bool{}
-	for seed := range uint64(guessRounds) {
-		s := j.search(mode{proof: true}, guessBudget, nil)
-		s.order = rand.New(rand.NewPCG(seed, guessRounds))
-		n := 0
-		s.accept = func(e *env) bool {
-			leaf := &env{vars: e.vars, val: slices.Clone(e.val), set: slices.Clone(e.set)}
-			j.fill(leaf, s.order)
-			for _, g := range []*env{leaf, j.bare(leaf)} {
-				if key := j.spelt(g); !seen[key] && j.telling(g) {
-					seen[key] = true
-					out = append(out, g)
-					n++
+	g := guesses{j: j, seen: map[string]bool{}}
+	for _, key := range j.k.keys {
+		for _, t := range j.k.contexts {
+			for _, x := range j.domainOf(key) {
+				for _, y := range j.domainOf(t.v) {
+					g.look(pairBudget, 1, func(i int, v value) bool { return (i != key || identical(v, x)) && (i != t.v || identical(v, y)) })
 				}
 			}
-			return n >= guessesEach
-		}
-		if s.run(); len(out) >= maxGuesses {
-			break
 		}
 	}
-	return out
+	for range guessRounds {
+		g.look(guessBudget, guessesEach, nil)
+	}
+	return g.out
+}
+
+func (j *judgement) domainOf(i int) []value {
+	v := &j.c.p.vars[i]
+	return j.c.p.groups[v.group].domain(i, v)
+}
+
+// identical reports whether two values of a domain are one.
+func identical(a, b value) bool { return a.null == b.null && a.output() == b.output() }
+
+// guesses are the assignments found so far, each once.
+type guesses struct {
+	j    *judgement
+	out  []*env
+	seen map[string]bool
+	runs uint64
+}
+
+// look searches once, in an order of its own, for at most so many guesses of the values that world lets through.
+func (g *guesses) look(budget, most int, world func(int, value) bool) {
+	if len(g.out) >= maxGuesses {
+		return
+	}
+	s := g.j.search(mode{proof: true}, budget, world)
+	s.order = rand.New(rand.NewPCG(g.runs, guessRounds))
+	g.runs++
+	n := 0
+	s.accept = func(e *env) bool {
+		leaf := &env{vars: e.vars, val: slices.Clone(e.val), set: slices.Clone(e.set)}
+		g.j.fill(leaf, s.order, world)
+		for _, l := range []*env{leaf, g.j.bare(leaf)} {
+			if key := g.j.spelt(l); !g.seen[key] && g.j.telling(l) {
+				g.seen[key] = true
+				g.out = append(g.out, l)
+				n++
+			}
+		}
+		return n >= most
+	}
+	s.run()
 }
 
 // fill chooses the columns and settings that only functions which logic does not follow read.
-func (j *judgement) fill(leaf *env, order *rand.Rand) {
+func (j *judgement) fill(leaf *env, order *rand.Rand, world func(int, value) bool) {
 	for i := range j.c.p.vars {
 		v := &j.c.p.vars[i]
 		if leaf.set[i] || v.class != classSetting && (v.class != classColumn || v.row != 0) {
 			continue
 		}
-		dom := j.c.p.groups[v.group].domain(i, v)
+		dom := slices.Clone(j.domainOf(i))
+		if world != nil {
+			dom = slices.DeleteFunc(dom, func(v value) bool { return !world(i, v) })
+		}
 		leaf.val[i], leaf.set[i] = dom[order.IntN(len(dom))], true
 	}
 }

@@ -64,3 +64,37 @@ func TestPersons(t *testing.T) {
 		})
 	}
 }
+
+// TestPersonGoes deletes a person who is a member of two tenants: the foreign key takes along what hangs on it in the other one. Who may
+// delete nobody, or whose key keeps what refers to it, takes nothing along.
+func TestPersonGoes(t *testing.T) {
+	const shared = `
+CREATE TABLE teams (id uuid PRIMARY KEY);
+CREATE TABLE users (id uuid PRIMARY KEY, name text);
+CREATE TABLE team_members (team_id uuid NOT NULL REFERENCES teams, user_id uuid NOT NULL REFERENCES users ON DELETE {action}, PRIMARY KEY (team_id, user_id));
+CREATE TABLE invitations (team_id uuid NOT NULL REFERENCES teams, id uuid NOT NULL, user_id uuid REFERENCES users ON DELETE {action}, PRIMARY KEY (team_id, id));
+ALTER TABLE teams ENABLE ROW LEVEL SECURITY; ALTER TABLE users ENABLE ROW LEVEL SECURITY; ALTER TABLE team_members ENABLE ROW LEVEL SECURITY; ALTER TABLE invitations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON teams USING (id = nullif(current_setting('app.team_id', true), '')::uuid);
+CREATE POLICY p ON team_members USING (team_id = nullif(current_setting('app.team_id', true), '')::uuid);
+CREATE POLICY p ON invitations USING (team_id = nullif(current_setting('app.team_id', true), '')::uuid);
+CREATE POLICY p ON users USING (EXISTS (SELECT FROM team_members m WHERE m.user_id = users.id AND m.team_id = nullif(current_setting('app.team_id', true), '')::uuid));
+GRANT SELECT ON teams TO {app}; GRANT SELECT, INSERT, DELETE ON team_members, invitations TO {app}; GRANT SELECT, UPDATE (name) {delete} ON users TO {app};`
+	for name, c := range map[string]struct {
+		action, delete string
+		want           []string
+	}{
+		"taken along": {"CASCADE", ", DELETE", []string{"leak public.invitations constraint no: DELETE", "leak public.team_members constraint no: DELETE"}},
+		"not deleted": {"CASCADE", "", nil},
+		"key says no": {"RESTRICT", ", DELETE", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := pgtest.DB(t)
+			app := db.Role(t, "app", "LOGIN")
+			pgtest.LoadSQL(t, db, strings.NewReplacer("{app}", pg.Ident(app), "{action}", c.action, "{delete}", c.delete).Replace(shared))
+			_, cells := executed(t, db, app)
+			if diff := cmp.Diff(c.want, told(cells)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

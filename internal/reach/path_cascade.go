@@ -8,8 +8,9 @@ import (
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
-// cascades yields what happens to a tenant table's rows where a role deletes or changes what they refer to among data that all tenants
-// share: a foreign key acts in the owner's name, and no policy binds it. Which rows hang on a tenant's own parent is the parent's to say.
+// cascades yields what happens to a tenant table's rows where a role deletes or changes what they refer to and several tenants share:
+// data that is everybody's, or a person who is a member of each. A foreign key acts in the owner's name, and no policy binds it. Which
+// rows hang on a tenant's own parent is the parent's to say.
 func (w *walker) cascades(app string, rel *catalog.Relation) {
 	if t := w.m.Table(rel.Identity()); t == nil || !t.Class.Tenant() {
 		return
@@ -23,7 +24,7 @@ func (w *walker) cascades(app string, rel *catalog.Relation) {
 		if to == nil {
 			continue
 		}
-		if t := w.m.Table(c.RefTable); t == nil || t.Class != tenancy.Global {
+		if t := w.m.Table(c.RefTable); t == nil || t.Class != tenancy.Global && !t.Shared() {
 			continue
 		}
 		w.cascade(app, rel, to, c, Delete, c.OnDelete)

@@ -148,7 +148,7 @@ func (in *inference) policyStep(all []joint) (step, bool) {
 // wider returns the foreign key that says which parent is meant where a policy compares only one of its columns, by which several rows
 // of the parent may be found; nil: the policy's own column says it.
 func wider(j joint) *catalog.Constraint {
-	if uniqueAlone(j.parent, j.refers) {
+	if onlyOne(j.parent, j.refers) {
 		return nil
 	}
 	for i := range j.rel.Constraints {

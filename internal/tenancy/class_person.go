@@ -50,6 +50,25 @@ func namesPerson(t *Table) []string {
 	return nil
 }
 
+// Shared reports whether a row of the table may belong to several tenants: what leads to its tenant leads to one of many rows, as from a
+// person to memberships.
+func (t *Table) Shared() bool {
+	for at, hops := t, 0; at.Class == Child && at.Parent != nil && hops < maxPersonHops; at, hops = at.Parent.Table, hops+1 {
+		if !onlyOne(at.Parent.Table.Relation, at.Parent.Refs...) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyOne reports whether at most one row of a relation has the same values in these columns.
+func onlyOne(r *catalog.Relation, columns ...string) bool {
+	other := func(c string) bool { return !slices.Contains(columns, c) }
+	return slices.ContainsFunc(r.Indexes, func(x catalog.Index) bool {
+		return x.Unique && x.Valid && x.Predicate == nil && !slices.ContainsFunc(x.Keys, func(k catalog.IndexKey) bool { return other(k.Column) })
+	})
+}
+
 // toMember reports whether a link leads from a person to the rows that say whose member he is.
 func (l *Link) toMember() bool {
 	return l.Source == byMembership || !slices.ContainsFunc(l.Refs, func(c string) bool { return !slices.Contains(l.Table.Principals, c) })

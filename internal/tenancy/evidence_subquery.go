@@ -206,26 +206,9 @@ func (f *finder) tied(t tie, helds []held, rel *catalog.Relation, policy int) {
 	}
 	// A person's row is reached through the memberships of the tenant in the context.
 	people := personal(t.column) && tenantColumn != "" && !person
-	if uniqueAlone(t.rel, t.column) && !person || people || len(reads) == 0 {
+	if onlyOne(t.rel, t.column) && !person || people || len(reads) == 0 {
 		f.joints = append(f.joints, joint{rel: rel, parent: t.rel, column: t.own, refers: t.column, parentTenant: tenantColumn, parentTenantRaw: reads})
 		return
 	}
 	f.add(comparison{rel: rel, column: t.own, reads: reads, exact: true, member: t.rel.Identity(), policy: policy})
-}
-
-// uniqueAlone reports whether a column alone identifies a row of rel.
-func uniqueAlone(rel *catalog.Relation, column string) bool {
-	for i := range rel.Constraints {
-		c := &rel.Constraints[i]
-		if (c.Kind == "primary" || c.Kind == "unique") && len(c.Columns) == 1 && c.Columns[0] == column {
-			return true
-		}
-	}
-	for i := range rel.Indexes {
-		x := &rel.Indexes[i]
-		if x.Unique && x.Predicate == nil && len(x.Keys) == 1 && x.Keys[0].Column == column {
-			return true
-		}
-	}
-	return false
 }

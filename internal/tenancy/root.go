@@ -19,7 +19,7 @@ func (in *inference) roots() {
 			if !ok || target == t.Relation.Identity() {
 				continue
 			}
-			if r := in.model.byRelation[target]; r != nil && uniqueAlone(r.Relation, refers) && !in.carries(r.Relation, refers) {
+			if r := in.model.byRelation[target]; r != nil && onlyOne(r.Relation, refers) && !in.carries(r.Relation, refers) {
 				in.rootOf[target] = refers
 			}
 		}
