@@ -22,10 +22,7 @@ func manCmd(w *World) *cobra.Command {
 			}
 			root := newRoot(w)
 			root.DisableAutoGenTag = true
-			for _, c := range root.Commands() {
-				c.Long = asMarkdown(c.Long)
-			}
-			root.Long = asMarkdown(root.Long)
+			asMarkdown(root)
 			head := &doc.GenManHeader{Section: "1", Source: "ringfence " + currentVersion(), Manual: "Ringfence"}
 			if err := doc.GenManTree(root, head, dir); err != nil {
 				return fmt.Errorf("writing the manual pages: %w", err)
@@ -37,5 +34,11 @@ func manCmd(w *World) *cobra.Command {
 	return cmd
 }
 
-// asMarkdown indents what a help text sets apart by two blanks as far as Markdown wants of a block that keeps its lines.
-func asMarkdown(long string) string { return strings.ReplaceAll(long, "\n  ", "\n      ") }
+// asMarkdown indents what the help texts of a command and of those below it set apart by two blanks as far as Markdown wants of a block
+// that keeps its lines.
+func asMarkdown(c *cobra.Command) {
+	c.Long = strings.ReplaceAll(c.Long, "\n  ", "\n      ")
+	for _, below := range c.Commands() {
+		asMarkdown(below)
+	}
+}

@@ -22,11 +22,13 @@ func TestManWritesAPageForEachCommand(t *testing.T) {
 			t.Errorf("%s: %v", c.Name(), err)
 		}
 	}
-	page, err := os.ReadFile(filepath.Join(dir, "ringfence-plan.1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(page), ".EX\n  plan.json ") {
-		t.Errorf("the list of files lost its lines:\n%s", page)
+	for name, line := range map[string]string{"plan": "plan.json ", "observe-install": "ringfence observe install out"} {
+		page, err := os.ReadFile(filepath.Join(dir, "ringfence-"+name+".1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(page), ".EX\n  "+line) {
+			t.Errorf("a block of %s lost its lines:\n%s", name, page)
+		}
 	}
 }
