@@ -187,6 +187,7 @@ type plReader struct {
 	changed map[string]bool            // the roots of what the body assigns, in lower case
 	when    Expr                       // what is known to hold where the reader is; nil: nothing
 	lost    bool                       // a guard before it is not in when
+	found   *Query                     // the query that FOUND is of there; nil: not known
 	asked   map[*catalog.Relation]bool // the tables that conditions look at
 	sifted  map[*Query]Expr            // under which conditions on its row the body of a loop does anything
 

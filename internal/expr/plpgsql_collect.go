@@ -15,6 +15,7 @@ func (p *plReader) collect(n plNode) {
 	case "stmt_execsql":
 		q := p.fields(n.sub("target"), p.statement(n.query("sqlstmt")))
 		p.keep(q)
+		p.found = q
 		if n.flag("into") && q != nil {
 			p.give(n, &SubLink{Kind: "scalar", Query: q})
 			p.telling.takes(p, n, q, nil)
@@ -22,7 +23,8 @@ func (p *plReader) collect(n plNode) {
 	case "stmt_call":
 		p.keep(p.statement(n.query("expr")))
 	case "stmt_perform":
-		p.keep(p.statement(n.query("expr")))
+		p.found = p.statement(n.query("expr"))
+		p.keep(p.found)
 	case "stmt_return_query", "stmt_open", "stmt_fors":
 		p.dynamic(n, "dynquery")
 		if text := n.query("query"); text != "" {

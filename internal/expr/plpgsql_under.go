@@ -10,6 +10,11 @@ import (
 func (p *plReader) follow(list []plNode) {
 	for _, n := range list {
 		p.collect(n)
+		switch n.kind {
+		case "stmt_perform", "stmt_execsql", "stmt_assign", "stmt_raise":
+		default: // it may say anew whether a row was found
+			p.found = nil
+		}
 	}
 }
 
@@ -23,6 +28,7 @@ func (p *plReader) inner(n plNode) {
 	}
 	guards := len(p.body.Guards)
 	for _, s := range inside(n) {
+		p.found = nil
 		p.lost = p.lost || s.kind == "exception" && len(p.body.Guards) > guards
 		if s.kind == "exception" || s.kind == "case_when" {
 			p.when = before
@@ -63,11 +69,11 @@ func armsOf(n plNode) (arms []arm, last []plNode, raises bool) {
 func (p *plReader) branches(n plNode) {
 	arms, last, raises := armsOf(n)
 	guards := raises || refuses(last) || slices.ContainsFunc(arms, func(a arm) bool { return refuses(a.list) })
-	before, past := p.when, Expr(nil)
+	before, past, found := p.when, Expr(nil), p.found
 	var on []Expr
 	refused, open := raises, false
 	branch := func(when Expr, list []plNode) {
-		p.when = both(before, when)
+		p.when, p.found = both(before, when), found
 		guards := len(p.body.Guards)
 		p.follow(list)
 		p.lost = p.lost || len(p.body.Guards) > guards
@@ -79,7 +85,7 @@ func (p *plReader) branches(n plNode) {
 		open = open || when == nil
 	}
 	for _, a := range arms {
-		p.when = both(before, past)
+		p.when, p.found = both(before, past), found
 		p.keepExpr(a.cond)
 		cond := p.condition(a.cond, guards)
 		branch(both(past, cond), a.list)
@@ -100,7 +106,7 @@ func (p *plReader) branches(n plNode) {
 // condition reads a condition, and returns it where it means the same in every later statement: over the session, parameters and rows
 // that the body gives nothing, variables that are fixed, and tables, which fix sees to. Nil for others. One under which the body refuses is a guard either way.
 func (p *plReader) condition(text string, refuses bool) Expr {
-	e := p.expression(text)
+	e := Rewrite(p.expression(text), p.withFound)
 	var guards []Expr
 	if refuses {
 		guards = p.guard(e)
@@ -130,6 +136,15 @@ func (p *plReader) condition(text string, refuses bool) Expr {
 	}
 	p.body.Unfollowed = append(p.body.Unfollowed, guards...)
 	return nil
+}
+
+// withFound replaces FOUND by the question whether the query that it is of finds a row.
+func (p *plReader) withFound(e Expr, _ int) (Expr, bool) {
+	v, ok := e.(*Param)
+	if !ok || v.Kind != "variable" || v.Name != "found" || p.twice || p.changed["found"] || p.found == nil || p.found.Command != "select" || len(p.found.From) == 0 {
+		return nil, false
+	}
+	return &SubLink{Kind: "exists", Query: p.found, TypeOID: boolOID}, true
 }
 
 // ask notes the tables that a condition looks at.
