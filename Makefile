@@ -27,7 +27,7 @@ race: ## the race detector over the packages with concurrency
 	CGO_ENABLED=1 go test -race -timeout 15m $(RACE_PACKAGES)
 
 RACE_PACKAGES := . ./trail ./gateway/... ./internal/bus ./internal/revocation ./internal/edge ./internal/pg ./internal/pgtest ./internal/apply ./internal/expr ./internal/reach ./internal/audit ./internal/cli \
-	./internal/live ./internal/monitor ./internal/fleet ./internal/notify ./internal/console ./internal/rollout/watch
+	./internal/live ./internal/monitor ./internal/fleet ./internal/notify ./internal/console ./internal/rollout/ledger ./internal/rollout/watch
 
 race-packages:
 	@echo $(RACE_PACKAGES)
