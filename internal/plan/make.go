@@ -139,6 +139,9 @@ func newPlanner(in Input) *planner {
 		}
 	}
 	p.findContext()
+	if !settable(p.setting) {
+		p.noContext = fmt.Errorf("no session can set a parameter of the name %q; --context names another one, such as app.tenant_id", p.setting)
+	}
 	p.indexWants()
 	p.bypassed = p.somebodyBypasses()
 	p.holders = p.grantees()
@@ -179,6 +182,26 @@ func (p *planner) findContext() {
 		c := p.m.Contexts[0]
 		p.noContext = fmt.Errorf("the database learns its tenant by %s %s, whose policies a person has to write or mend; --context names a setting to write them on instead", c.Kind, c.Name)
 	}
+}
+
+// settable reports whether a session can set a parameter of that name: words of letters, digits, _ and $, joined by dots, none of which
+// begins with a digit or $ (valid_custom_variable_name of PostgreSQL's guc.c).
+func settable(name string) bool {
+	begins := true
+	for _, r := range name {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0x80
+		switch {
+		case letter:
+			begins = false
+		case begins:
+			return false
+		case r == '.':
+			begins = true
+		case r != '$' && (r < '0' || r > '9'):
+			return false
+		}
+	}
+	return !begins
 }
 
 // A how says where a step stands and why.
