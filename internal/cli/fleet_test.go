@@ -17,7 +17,7 @@ import (
 
 // A fleet's exit is the worst of its databases', a database that is not there is unknown, and no DSN is in any document.
 func TestFleet(t *testing.T) {
-	good, bad := pgtest.DB(t), pgtest.DB(t)
+	good, bad := pgtest.Alone(t), pgtest.Alone(t)
 	app := good.Role(t, "app", "LOGIN")
 	for db, policy := range map[*pgtest.Database]string{good: "tenant_id = NULLIF(current_setting('app.tenant_id', true), '')", bad: "true"} {
 		pgtest.LoadSQL(t, db, `CREATE TABLE note (id int PRIMARY KEY, tenant_id text NOT NULL); CREATE INDEX ON note (tenant_id);

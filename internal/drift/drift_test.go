@@ -64,7 +64,7 @@ ALTER TABLE bill OWNER TO {owner}; CREATE POLICY p ON bill USING (tenant_id = te
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			db := pgtest.DB(t)
+			db := pgtest.Alone(t)
 			app, owner := db.Role(t, "app", "LOGIN"), db.Role(t, "owner", "")
 			fill := strings.NewReplacer("{app}", app, "{owner}", owner)
 			pgtest.LoadSQL(t, db, fill.Replace(base))
@@ -101,7 +101,7 @@ ALTER TABLE bill OWNER TO {owner}; CREATE POLICY p ON bill USING (tenant_id = te
 
 // TestCompareGuesses does not call it wider that a role has to guess at what it could read before.
 func TestCompareGuesses(t *testing.T) {
-	db := pgtest.DB(t)
+	db := pgtest.Alone(t)
 	app, owner := db.Role(t, "app", "LOGIN"), db.Role(t, "owner", "")
 	pgtest.LoadSQL(t, db, strings.NewReplacer("{app}", app, "{owner}", owner).Replace(base))
 	pgtest.LoadSQL(t, db, "ALTER TABLE doc DISABLE ROW LEVEL SECURITY; ALTER TABLE doc ADD COLUMN word text UNIQUE")

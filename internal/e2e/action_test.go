@@ -39,7 +39,7 @@ func actionScript(t *testing.T) string {
 // isolation, and with 2 where it was told nothing.
 func TestAction(t *testing.T) {
 	t.Parallel()
-	script, db, dir := actionScript(t), pgtest.DB(t), t.TempDir()
+	script, db, dir := actionScript(t), pgtest.Alone(t), t.TempDir()
 	pgtest.LoadSQL(t, db, `CREATE TABLE doc (id int PRIMARY KEY, tenant_id uuid NOT NULL);
 		ALTER TABLE doc ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 		CREATE POLICY p ON doc USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);`)

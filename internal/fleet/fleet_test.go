@@ -141,7 +141,7 @@ func target(name, dsn, app string, accepted *catalog.Snapshot) *Target {
 
 // Each verb tells a database that leaks from one that does not, and both from one that is not there.
 func TestVerbs(t *testing.T) {
-	good, leaky := pgtest.DB(t), pgtest.DB(t)
+	good, leaky := pgtest.Alone(t), pgtest.Alone(t)
 	app := good.Role(t, "app", "LOGIN")
 	for _, db := range []*pgtest.Database{good, leaky} {
 		pgtest.LoadSQL(t, db, isolated+"GRANT SELECT, INSERT, UPDATE, DELETE ON note TO "+pg.Ident(app))
@@ -176,7 +176,7 @@ func TestVerbs(t *testing.T) {
 
 // A database whose application nobody knows is unknown, and its line says that it is for this.
 func TestUnjudgedSaysWhy(t *testing.T) {
-	db := pgtest.DB(t)
+	db := pgtest.Alone(t)
 	pgtest.LoadSQL(t, db, isolated)
 	nobody := target("nobody", db.DSN(pg.Superuser), "", nil)
 	nobody.Infer = func(s *catalog.Snapshot) (*tenancy.Model, error) { return tenancy.Infer(s, tenancy.Options{}) }

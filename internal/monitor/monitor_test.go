@@ -73,7 +73,7 @@ INSERT INTO note VALUES (1, 'canary', 'a'), (2, 'other', 'b');`
 
 func watch(t *testing.T, checks ...Check) *world {
 	t.Helper()
-	w := &world{db: pgtest.DB(t)}
+	w := &world{db: pgtest.Alone(t)}
 	w.app = w.db.Role(t, "app", "LOGIN")
 	pgtest.LoadSQL(t, w.db, schema+"GRANT SELECT, INSERT, UPDATE, DELETE ON note TO "+pg.Ident(w.app))
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -38,7 +38,19 @@ type Database struct {
 // milliseconds, and drops it with its roles when the test ends.
 func DB(t testing.TB) *Database {
 	t.Helper()
-	server, err := shared()
+	return on(t, shared)
+}
+
+// Alone is DB on a server that no other package's tests work on: for what is judged of a whole cluster, as a role that sees all rows is
+// every database's.
+func Alone(t testing.TB) *Database {
+	t.Helper()
+	return on(t, own)
+}
+
+func on(t testing.TB, start func() (*Instance, error)) *Database {
+	t.Helper()
+	server, err := start()
 	if err != nil {
 		t.Fatalf("starting the server for tests: %v\n%s", err, pg.Hint(err))
 	}

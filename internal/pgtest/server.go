@@ -47,6 +47,17 @@ var shared = sync.OnceValues(func() (*Instance, error) {
 	return &Instance{Embedded: e, shared: true}, nil
 })
 
+// own is this process's server that no other process has a part in, started by the first test that asks. It ends with the process.
+var own = sync.OnceValues(func() (*Instance, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	e, err := pg.StartEmbedded(ctx, pg.EmbeddedOptions{InMemory: true, NoFsync: true, Config: config()})
+	if err != nil {
+		return nil, err
+	}
+	return &Instance{Embedded: e}, nil
+})
+
 // Server starts a server for this test alone, of a major version (0 is any),
 // and stops it when the test ends. It takes about a second; for tests that need
 // fixed role names, another version, or to crash the server.
