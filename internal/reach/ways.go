@@ -111,10 +111,10 @@ func (w *walker) emitOnce(way Way) {
 	have := &w.out[at]
 	wasOpen := open(have)
 	if have.Old != nil && way.Old != nil {
-		have.Old = or(have.Old, way.Old)
+		have.Old = w.either(have.Old, way.Old)
 	}
 	if have.New != nil && way.New != nil {
-		have.New = or(have.New, way.New)
+		have.New = w.either(have.New, way.New)
 	}
 	if have.Columns != nil && way.Columns != nil {
 		have.Columns = union(have.Columns, way.Columns)
@@ -129,6 +129,14 @@ func (w *walker) emitOnce(way Way) {
 	if way.Soft != nil {
 		have.Soft = way.Soft
 	}
+}
+
+// either joins alternatives that may be the same, written anew.
+func (w *walker) either(a, b expr.Expr) expr.Expr {
+	if w.m.Reader != nil && w.m.Reader.Identity(a) == w.m.Reader.Identity(b) {
+		return a
+	}
+	return or(a, b)
 }
 
 // open reports whether a way is known to lead to every row.
