@@ -106,26 +106,21 @@ func (in *Input) viewShows(v *catalog.Relation, report func(Finding)) {
 	if v.System || v.Extension != "" || reach.InvokersView(v) {
 		return
 	}
-	for i := range v.Rules {
-		if v.Rules[i].Name != "_RETURN" {
+	queries, err := in.Model.Reader.View(v)
+	if err != nil {
+		in.Unchecked("GRT011", v.Identity(), err.Error())
+		return
+	}
+	name := in.shows(queries, v.Owner, secretColumns)
+	for _, app := range in.Model.Applications() {
+		if name == "" || !in.reads(app, v) {
 			continue
 		}
-		queries, err := in.Model.Reader.Action(&v.Rules[i].Action)
-		if err != nil {
-			in.Unchecked("GRT011", v.Identity(), err.Error())
-			return
-		}
-		name := in.shows(queries, v.Owner, secretColumns)
-		for _, app := range in.Model.Applications() {
-			if name == "" || !in.mayUse(app, v) || !in.Model.Rights.Relation(app, v, "SELECT").Held {
-				continue
-			}
-			report(Finding{
-				Object: v.Identity(), ObjectType: string(v.Kind), Role: app, Command: "SELECT", Detail: "It reads " + name + " as " + v.Owner + ".",
-				Fix: &Fix{SQL: "REVOKE ALL ON " + v.Identity() + " FROM PUBLIC, " + pg.Ident(app), Why: "pg_stats shows what a role may see of it"},
-			})
-			break
-		}
+		report(Finding{
+			Object: v.Identity(), ObjectType: string(v.Kind), Role: app, Command: "SELECT", Detail: "It reads " + name + " as " + v.Owner + ".",
+			Fix: &Fix{SQL: "REVOKE ALL ON " + v.Identity() + " FROM PUBLIC, " + pg.Ident(app), Why: "pg_stats shows what a role may see of it"},
+		})
+		break
 	}
 }
 

@@ -111,20 +111,18 @@ func (in *Input) viewAsks(q *expr.Query, look func(bool) func(expr.Expr, int) bo
 			if view == nil || view.Kind != catalog.View || found {
 				continue
 			}
-			for k := range view.Rules {
-				queries, err := in.Model.Reader.Action(&view.Rules[k].Action)
-				if view.Rules[k].Name != "_RETURN" || err != nil {
-					continue
-				}
-				definer := !reach.InvokersView(view)
-				visit := look(definer)
-				for _, d := range queries {
-					found = found || !definer && boundTable(d) || in.viewAsks(d, look)
-					expr.WalkQuery(d, func(e expr.Expr, depth int) bool {
-						found = found || !visit(e, depth)
-						return !found
-					})
-				}
+			queries, err := in.Model.Reader.View(view)
+			if err != nil {
+				continue
+			}
+			definer := !reach.InvokersView(view)
+			visit := look(definer)
+			for _, d := range queries {
+				found = found || !definer && boundTable(d) || in.viewAsks(d, look)
+				expr.WalkQuery(d, func(e expr.Expr, depth int) bool {
+					found = found || !visit(e, depth)
+					return !found
+				})
 			}
 		}
 	})

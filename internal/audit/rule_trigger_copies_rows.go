@@ -90,7 +90,7 @@ func (in *Input) copiesByFunctions(open map[*catalog.Relation]*reach.Way, told m
 // copied returns the table that an INSERT … SELECT puts rows into and a tenants' table that it takes them from unfiltered by policies; nil
 // for anything else.
 func (in *Input) copied(q *expr.Query, as string) (to, from *catalog.Relation) {
-	if q.Command != "insert" || q.Result < 1 || q.Result > len(q.Range) {
+	if q.Command != "insert" {
 		return nil, nil
 	}
 	expr.Queries(q, func(q *expr.Query) {
@@ -102,7 +102,7 @@ func (in *Input) copied(q *expr.Query, as string) (to, from *catalog.Relation) {
 			}
 		}
 	})
-	return q.Range[q.Result-1].Relation, from
+	return q.Written(), from
 }
 
 // values reports whether a query's columns hold values of one of its entries, and not only what aggregates make of them.
@@ -123,7 +123,7 @@ func values(q *expr.Query, rte int) bool {
 
 // copiesInto returns the table that an INSERT puts the content of the fired row into; nil for anything else.
 func copiesInto(q *expr.Query, t *catalog.Relation, key []string) *catalog.Relation {
-	if q.Command != "insert" || q.Result < 1 || q.Result > len(q.Range) {
+	if q.Command != "insert" {
 		return nil
 	}
 	content := false
@@ -134,5 +134,5 @@ func copiesInto(q *expr.Query, t *catalog.Relation, key []string) *catalog.Relat
 	if !content {
 		return nil
 	}
-	return q.Range[q.Result-1].Relation
+	return q.Written()
 }

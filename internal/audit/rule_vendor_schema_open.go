@@ -57,20 +57,15 @@ func (in *Input) showsVendor(v *catalog.Relation) *catalog.Relation {
 	if v.Kind != catalog.View && v.Kind != catalog.MatView || v.Extension != "" {
 		return nil
 	}
-	for i := range v.Rules {
-		if v.Rules[i].Name != "_RETURN" {
-			continue
-		}
-		queries, err := in.Model.Reader.Action(&v.Rules[i].Action)
-		if err != nil {
-			in.Unchecked("VND001", v.Identity(), err.Error())
-			return nil
-		}
-		for _, q := range queries {
-			for _, e := range q.Range {
-				if e.Relation != nil && e.Relation.Schema == "auth" && !e.Relation.RowSecurity {
-					return e.Relation
-				}
+	queries, err := in.Model.Reader.View(v)
+	if err != nil {
+		in.Unchecked("VND001", v.Identity(), err.Error())
+		return nil
+	}
+	for _, q := range queries {
+		for _, e := range q.Range {
+			if e.Relation != nil && e.Relation.Schema == "auth" && !e.Relation.RowSecurity {
+				return e.Relation
 			}
 		}
 	}

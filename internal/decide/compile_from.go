@@ -1,7 +1,6 @@
 package decide
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -138,11 +137,7 @@ func (c *compiler) viewQuery(view *catalog.Relation) *expr.Query {
 	if c.nodes++; c.m.Reader == nil || c.nodes > maxNodes {
 		return nil
 	}
-	i := slices.IndexFunc(view.Rules, func(r catalog.Rule) bool { return r.Name == "_RETURN" })
-	if i < 0 {
-		return nil
-	}
-	queries, err := c.m.Reader.Action(&view.Rules[i].Action)
+	queries, err := c.m.Reader.View(view)
 	if err != nil || len(queries) != 1 || queries[0].Command != "select" || queries[0].SetOp != nil || aggregates(queries[0]) || len(queries[0].Unknown) > 0 {
 		return nil
 	}

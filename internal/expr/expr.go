@@ -269,6 +269,14 @@ type Query struct {
 	Unknown    []string
 }
 
+// Written returns the relation that a query makes, changes or destroys rows of; nil where there is none.
+func (q *Query) Written() *catalog.Relation {
+	if q.Result < 1 || q.Result > len(q.Range) {
+		return nil
+	}
+	return q.Range[q.Result-1].Relation
+}
+
 // A RangeEntry is one entry of a query's range table.
 type RangeEntry struct {
 	Kind     string // relation, subquery, join, function, values, cte, table_function, result, group

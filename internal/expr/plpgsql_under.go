@@ -162,7 +162,7 @@ func (p *plReader) ask(q *Query) {
 func (p *plReader) writesAsked(s *Query) bool {
 	found := false
 	Queries(s, func(q *Query) {
-		found = found || q.Result > 0 && q.Result <= len(q.Range) && p.asked[q.Range[q.Result-1].Relation]
+		found = found || p.asked[q.Written()]
 	})
 	return found
 }

@@ -102,6 +102,16 @@ func (r *Reader) Expressions(tree *catalog.Tree, rel *catalog.Relation) ([]Expr,
 	return []Expr{b.expr(n)}, nil
 }
 
+// View returns what a view's own definition reads; nil where the relation has none.
+func (r *Reader) View(view *catalog.Relation) ([]*Query, error) {
+	for i := range view.Rules {
+		if view.Rules[i].Name == "_RETURN" {
+			return r.Action(&view.Rules[i].Action)
+		}
+	}
+	return nil, nil
+}
+
 // Action reads a stored list of queries: pg_rewrite.ev_action, or pg_proc.prosqlbody in either of its forms.
 func (r *Reader) Action(tree *catalog.Tree) ([]*Query, error) {
 	if tree == nil {

@@ -92,7 +92,8 @@ func (w *walker) statementReadings(q *expr.Query, st stage, outer *scope) ([]rea
 
 // write yields the way of a statement that changes rows.
 func (w *walker) write(q *expr.Query, st stage, outer *scope) {
-	if q.Result < 1 || q.Result > len(q.Range) || q.Range[q.Result-1].Relation == nil {
+	rel := q.Written()
+	if rel == nil {
 		return
 	}
 	if q.Command == "merge" {
@@ -101,7 +102,6 @@ func (w *walker) write(q *expr.Query, st stage, outer *scope) {
 		}
 		return
 	}
-	rel := q.Range[q.Result-1].Relation
 	command := map[string]Command{"insert": Insert, "update": Update, "delete": Delete}[q.Command]
 	v := verb{command: command}
 	if q.OnConflict != nil && q.OnConflict.Action == "update" {
@@ -160,18 +160,15 @@ func readsTarget(q *expr.Query) bool {
 	for _, t := range q.Targets {
 		look(t.Expr)
 	}
-	for i := range q.From {
-		for _, c := range conditionsFor(q, q.Result) {
-			look(c)
-		}
-		_ = i
+	for _, c := range conditionsFor(q, q.Result) {
+		look(c)
 	}
 	return reads
 }
 
 // narrow adds to a way what the statement itself asks of rows and gives to them.
 func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
-	if way.Relation != q.Range[q.Result-1].Relation {
+	if way.Relation != q.Written() {
 		way.Asked = way.Asked || st.asks
 		return // through a view, the statement's own conditions are left out
 	}

@@ -36,11 +36,8 @@ func (w *walker) comesOut(f *catalog.Function, q *expr.Query, st stage) bool {
 // shownTo reports whether an INSERT makes rows that the role of the path may read, and whose tenant is not among the columns that hold what
 // was read.
 func (w *walker) shownTo(q *expr.Query, columns []string, st stage) bool {
-	if q.Command != "insert" || q.Result < 1 || q.Result > len(q.Range) || len(columns) == 0 {
-		return false
-	}
-	rel := q.Range[q.Result-1].Relation
-	if rel == nil || !w.m.Rights.Relation(st.way.Role, rel, "SELECT").Held || !w.m.Rights.Schema(st.way.Role, rel.Schema, "USAGE") {
+	rel := q.Written()
+	if q.Command != "insert" || rel == nil || len(columns) == 0 || !w.m.Rights.Relation(st.way.Role, rel, "SELECT").Held || !w.m.Rights.Schema(st.way.Role, rel.Schema, "USAGE") {
 		return false
 	}
 	t := w.m.Table(rel.Identity())

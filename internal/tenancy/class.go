@@ -382,7 +382,7 @@ func (in *inference) filled(rel *catalog.Relation) string {
 				continue
 			}
 			for _, q := range b.Statements {
-				if q.Command == "insert" && q.Result >= 1 && q.Result <= len(q.Range) && q.Range[q.Result-1].Relation == rel {
+				if q.Command == "insert" && q.Written() == rel {
 					return t.Relation.Identity()
 				}
 			}

@@ -38,13 +38,8 @@ func (f *finder) opened(q *expr.Query, depth int) *expr.Query {
 
 // viewQuery is a view's definition, or nil.
 func (f *finder) viewQuery(view *catalog.Relation) *expr.Query {
-	for i := range view.Rules {
-		if view.Rules[i].Name != "_RETURN" {
-			continue
-		}
-		if queries, err := f.reader.Action(&view.Rules[i].Action); err == nil && len(queries) == 1 {
-			return queries[0]
-		}
+	if queries, err := f.reader.View(view); err == nil && len(queries) == 1 {
+		return queries[0]
 	}
 	return nil
 }
