@@ -6,22 +6,35 @@ import (
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
-// eachDefiner calls visit for every SECURITY DEFINER function of the schema's own that an application role can get run, with that role
-// and what is read of its body. A function whose body cannot be read is unchecked for the rule.
-func (in *Input) eachDefiner(rule string, visit func(f *catalog.Function, app string, body *expr.Body)) {
+// definers calls visit for every SECURITY DEFINER function of the schema's own that an application role can get run, with that role.
+func (in *Input) definers(visit func(f *catalog.Function, app string)) {
 	for i := range in.Model.Snapshot.Functions {
 		f := &in.Model.Snapshot.Functions[i]
-		app, ok := in.caller(f)
-		if f.System || f.Extension != "" || !f.SecurityDefiner || !ok {
+		if f.System || f.Extension != "" || !f.SecurityDefiner {
 			continue
 		}
-		body, err := in.Model.Reader.Body(f)
-		if err != nil {
-			in.Unchecked(rule, f.Identity(), err.Error())
-			continue
+		if app, ok := in.caller(f); ok {
+			visit(f, app)
 		}
-		visit(f, app, body)
 	}
+}
+
+// eachDefiner is definers with what is read of each one's body. A function whose body cannot be read is unchecked for the rule.
+func (in *Input) eachDefiner(rule string, visit func(f *catalog.Function, app string, body *expr.Body)) {
+	in.definers(func(f *catalog.Function, app string) {
+		if body, ok := in.body(rule, f); ok {
+			visit(f, app, body)
+		}
+	})
+}
+
+// body reads a function's body; one that cannot be read is unchecked for the rule.
+func (in *Input) body(rule string, f *catalog.Function) (*expr.Body, bool) {
+	body, err := in.Model.Reader.Body(f)
+	if err != nil {
+		in.Unchecked(rule, f.Identity(), err.Error())
+	}
+	return body, err == nil
 }
 
 // definerFinding is a finding about such a function: what it does as its owner, and the grant to take back.

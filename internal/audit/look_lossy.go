@@ -13,26 +13,14 @@ var lossyCasts = map[string][]string{
 	"numeric": {"float4", "float8", "int2", "int4", "int8"},
 }
 
-// roundedKey names the key column that a policy compares with the context after such a conversion, or "".
-func (in *Input) roundedKey(e expr.Expr, key []string) string {
-	column := ""
-	expr.WalkDeep(e, func(e expr.Expr, depth int) bool {
-		o, ok := e.(*expr.Operation)
-		if !ok || o.Op == nil || o.Op.Name != "=" || len(o.Args) != 2 {
-			return column == ""
-		}
-		for i, a := range o.Args {
-			c, ok := bare(a).(*expr.Call)
-			if !ok || c.Func == nil || !c.Func.System || c.Form == "call" || len(c.Args) == 0 || !asksContext(o.Args[1-i]) {
-				continue
-			}
-			v, ok := bare(c.Args[0]).(*expr.Var)
-			t := in.Model.Snapshot.TypeByOID(c.Args[0].Type())
-			if ok && t != nil && v.Level == depth && v.RTE == 1 && slices.Contains(key, v.Name) && slices.Contains(lossyCasts[t.Name], c.Func.Name) {
-				column = v.Name
-			}
-		}
-		return column == ""
-	})
-	return column
+// rounded is what such a conversion is of; nil where e is none.
+func (in *Input) rounded(e expr.Expr) expr.Expr {
+	c, ok := bare(e).(*expr.Call)
+	if !ok || c.Func == nil || !c.Func.System || c.Form == "call" || len(c.Args) == 0 {
+		return nil
+	}
+	if t := in.Model.Snapshot.TypeByOID(c.Args[0].Type()); t == nil || !slices.Contains(lossyCasts[t.Name], c.Func.Name) {
+		return nil
+	}
+	return bare(c.Args[0])
 }

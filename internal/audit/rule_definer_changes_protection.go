@@ -3,6 +3,7 @@ package audit
 import (
 	"strings"
 
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 )
 
@@ -19,20 +20,17 @@ Whoever may call it does that for all tenants, and for as long as nobody puts it
 Take EXECUTE away from the application; migrations and maintenance have a role of their own.`,
 
 	Check: func(in *Input, report func(Finding)) {
-		for i := range in.Model.Snapshot.Functions {
-			f := &in.Model.Snapshot.Functions[i]
-			app, ok := in.caller(f)
-			if f.System || f.Extension != "" || !f.SecurityDefiner || !ok || f.Result == "trigger" || f.Result == "event_trigger" {
-				continue
+		in.definers(func(f *catalog.Function, app string) {
+			if f.Result == "trigger" || f.Result == "event_trigger" {
+				return
 			}
-			body, err := in.Model.Reader.Body(f)
-			if err != nil {
-				in.Unchecked("FUN016", f.Identity(), err.Error())
-				continue
+			body, ok := in.body("FUN016", f)
+			if !ok {
+				return
 			}
 			what, table := protectionIn(body)
 			if what == "" {
-				continue
+				return
 			}
 			found := definerFinding(f, app, "holds "+what)
 			found.Severity, found.Table = High, table
@@ -41,7 +39,7 @@ Take EXECUTE away from the application; migrations and maintenance have a role o
 				found.Detail += " Its body refuses some callers; whom, was not followed."
 			}
 			report(found)
-		}
+		})
 	},
 }
 

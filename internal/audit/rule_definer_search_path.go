@@ -64,9 +64,8 @@ func (in *Input) pathGravity(f *catalog.Function) Severity {
 
 // leadsAstray reports a definer's function whose own search_path leads through a schema in which an application role makes objects.
 func (in *Input) leadsAstray(f *catalog.Function, report func(Finding)) {
-	b, err := in.Model.Reader.Body(f)
-	if err != nil {
-		in.Unchecked("FUN001", f.Identity(), err.Error())
+	b, ok := in.body("FUN001", f)
+	if !ok {
 		return
 	}
 	app, c, ok := in.captures(b)

@@ -28,7 +28,7 @@ Convert the context to the column's type, not the column to the context's.`,
 			if t == nil || told[w.policy] || in.canTouch(w.rel) == nil {
 				return
 			}
-			column := castKey(w.e, t.Key)
+			column := comparedAs(w.e, t.Key, converted)
 			if column == "" || indexedAsExpression(w.rel, column) {
 				return
 			}
@@ -42,8 +42,9 @@ Convert the context to the column's type, not the column to the context's.`,
 	},
 }
 
-// castKey names the key column that an equality with the context converts first, or "".
-func castKey(e expr.Expr, key []string) string {
+// comparedAs names the key column that an equality with the context holds in a form of which of gives the column itself; "" where there is
+// none. of gives nil for any other form.
+func comparedAs(e expr.Expr, key []string, of func(expr.Expr) expr.Expr) string {
 	column := ""
 	expr.WalkDeep(e, func(e expr.Expr, depth int) bool {
 		o, ok := e.(*expr.Operation)
@@ -51,7 +52,7 @@ func castKey(e expr.Expr, key []string) string {
 			return column == ""
 		}
 		for i, a := range o.Args {
-			v, ok := converted(a).(*expr.Var)
+			v, ok := of(a).(*expr.Var)
 			if ok && v.Level == depth && v.RTE == 1 && slices.Contains(key, v.Name) && asksContext(o.Args[1-i]) {
 				column = v.Name
 			}

@@ -29,7 +29,7 @@ func rounding(r Rule) Rule {
 			if t == nil || way == nil || told[id] {
 				return
 			}
-			if column := in.roundedKey(w.e, t.Key); column != "" {
+			if column := comparedAs(w.e, t.Key, in.rounded); column != "" {
 				told[id] = true
 				report(Finding{
 					Object: id, ObjectType: "policy", Table: w.rel.Identity(), Role: way.Role, Path: way.Path, Command: string(way.Command),
