@@ -44,7 +44,7 @@ func Parse(text []byte, env func(string) (string, bool)) (*Config, error) {
 	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, plainYAML(err)
+		return nil, bounded.YAMLError(err)
 	}
 	for _, doc := range file.Docs {
 		if doc.Body == nil {
@@ -56,7 +56,7 @@ func Parse(text []byte, env func(string) (string, bool)) (*Config, error) {
 	}
 	c := new(Config)
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return nil, plainYAML(err)
+		return nil, bounded.YAMLError(err)
 	}
 	if err := c.Check(env); err != nil {
 		return nil, locate(file, err)
@@ -116,7 +116,7 @@ func Section(text []byte, name string, into any) error {
 	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return plainYAML(err)
+		return bounded.YAMLError(err)
 	}
 	for _, doc := range file.Docs {
 		for v := range topLevel(doc.Body) {
@@ -127,7 +127,7 @@ func Section(text []byte, name string, into any) error {
 				return err
 			}
 			if err := yaml.NodeToValue(v.Value, into, yaml.Strict()); err != nil {
-				return plainYAML(err)
+				return bounded.YAMLError(err)
 			}
 		}
 	}
@@ -155,19 +155,6 @@ func keyOf(v *ast.MappingValueNode) string {
 		return unquoted
 	}
 	return key
-}
-
-// plainYAML takes the line and the message out of the library's error, and leaves out the lines of the file that it would
-// show: they may hold what was meant to be secret.
-func plainYAML(err error) error {
-	var typed yaml.Error
-	if !errors.As(err, &typed) {
-		return errors.New("this is not YAML")
-	}
-	if t := typed.GetToken(); t != nil && t.Position != nil {
-		return fmt.Errorf("line %d: %s", t.Position.Line, typed.GetMessage())
-	}
-	return errors.New(typed.GetMessage())
 }
 
 // unfit walks a value beside the type that it is to fill, and tells the first key that the type has not, or the first value that it
@@ -232,24 +219,12 @@ func unfitValue(v *ast.MappingValueNode, into reflect.Type, path string) error {
 // wanted says what a value of a type is written like.
 func wanted(t reflect.Type) string {
 	switch {
-	case t == reflect.TypeFor[time.Duration]():
-		return "a time such as 30s"
 	case t == reflect.TypeFor[Size]():
 		return "a number of bytes such as 65536, 64KiB or 1MiB"
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int, reflect.Int64:
+	case t != reflect.TypeFor[time.Duration]() && (t.Kind() == reflect.Int || t.Kind() == reflect.Int64):
 		return "a whole number"
-	case reflect.Float64:
-		return "a number"
-	case reflect.String:
-		return "a text"
-	case reflect.Slice:
-		return "a list"
 	}
-	return "keys of its own"
+	return bounded.KindOf(t)
 }
 
 // Size is a number of bytes, from 0 to 1 TiB: 65536, or "64KiB", "1MiB", "1GiB".

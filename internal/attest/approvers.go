@@ -1,13 +1,12 @@
 package attest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/hiddeco/sshsig"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -53,13 +52,8 @@ func ParseApprovers(text []byte) (*Approvers, error) {
 		return nil, errors.New("reading the approvers: the file is larger than 1 MB")
 	}
 	a := &Approvers{Digest: DigestOf(text)}
-	text, err := bounded.YAML(text)
-	if err != nil {
+	if err := bounded.DecodeYAML(text, a); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading the approvers: %w", err)
-	}
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(a); err != nil {
-		line, problem := bounded.YAMLFault(err)
-		return nil, fmt.Errorf("reading the approvers: line %d: %s", line, problem)
 	}
 	seen, names := map[string]string{}, map[string]string{}
 	for i := range a.People {

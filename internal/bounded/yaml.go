@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"time"
 
@@ -91,13 +92,36 @@ func YAMLFault(err error) (line int, problem string) {
 	}
 	var wrong *yaml.TypeError
 	if errors.As(err, &wrong) {
-		return line, fmt.Sprintf("%s cannot stand here, which wants %s", kindOf(wrong.SrcType), kindOf(wrong.DstType))
+		return line, fmt.Sprintf("%s cannot stand here, which wants %s", KindOf(wrong.SrcType), KindOf(wrong.DstType))
 	}
 	return line, fault.GetMessage()
 }
 
-// kindOf names what values of a type look like in a file.
-func kindOf(t reflect.Type) string {
+// YAMLError is YAMLFault as an error.
+func YAMLError(err error) error {
+	line, problem := YAMLFault(err)
+	if line == 0 {
+		return errors.New(problem)
+	}
+	return fmt.Errorf("line %d: %s", line, problem)
+}
+
+// DecodeYAML fills v from the text of a configuration file, as YAML lets it be read and with no key that v has not. An empty text is
+// io.EOF, and leaves v as it is; any other error is one of YAML or YAMLError.
+func DecodeYAML(text []byte, v any) error {
+	text, err := YAML(text)
+	if err != nil {
+		return err
+	}
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(v)
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return YAMLError(err)
+}
+
+// KindOf names what values of a type look like in a file.
+func KindOf(t reflect.Type) string {
 	if t == reflect.TypeFor[time.Duration]() {
 		return "a time such as 30s"
 	}

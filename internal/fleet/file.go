@@ -1,15 +1,12 @@
 package fleet
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/ringfencehq/ringfence/internal/bounded"
 )
@@ -50,14 +47,9 @@ func Parse(text []byte) (*File, error) {
 	if len(text) > maxFile {
 		return nil, errors.New("reading the fleet: the file is over 4 MiB")
 	}
-	text, err := bounded.YAML(text)
-	if err != nil {
-		return nil, fmt.Errorf("reading the fleet: %w", err)
-	}
 	var f File
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		line, problem := bounded.YAMLFault(err)
-		return nil, fmt.Errorf("reading the fleet: line %d: %s", line, problem)
+	if err := bounded.DecodeYAML(text, &f); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading the fleet: %w", err)
 	}
 	seen := map[string]bool{}
 	for i, d := range f.Databases {

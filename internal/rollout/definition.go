@@ -1,15 +1,13 @@
 package rollout
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/ringfencehq/ringfence/internal/bounded"
 	"github.com/ringfencehq/ringfence/internal/notify"
@@ -117,14 +115,9 @@ func ParseDefinition(text []byte) (*Definition, error) {
 	if len(text) > definitionLimit {
 		return nil, errors.New("reading rollout.yaml: it is larger than 1 MB")
 	}
-	text, err := bounded.YAML(text)
-	if err != nil {
-		return nil, fmt.Errorf("reading rollout.yaml: %w", err)
-	}
 	var d Definition
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&d); err != nil {
-		line, problem := bounded.YAMLFault(err)
-		return nil, fmt.Errorf("reading rollout.yaml: line %d: %s", line, problem)
+	if err := bounded.DecodeYAML(text, &d); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading rollout.yaml: %w", err)
 	}
 	if d.Author == "" || d.Approvers == "" || d.Root == "" || d.Plan == "" || len(d.Stages) == 0 {
 		return nil, errors.New("reading rollout.yaml: author, approvers, root, plan and stages are asked for")
