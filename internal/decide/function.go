@@ -9,8 +9,8 @@ type function struct {
 	pattern  bool // matches more than one value: LIKE, prefix, …
 	lossy    bool // maps different values to one
 	refuses  bool // before 18 it raises under a collation that is not deterministic ("nondeterministic collations are not supported for …")
-	tree     bool // looks at labels parted by dots
 	finds    bool // … or, before 18, where the text that it looks for is neither empty nor longer
+	tree     bool // looks at labels parted by dots
 	like     bool // LIKE: its pattern's letters stand for themselves
 	regex    bool // ~: its pattern's letters do, where it has nothing else in it but ^ and $
 	caseless bool // … whatever their case

@@ -253,11 +253,17 @@ func rounded(v []value) (value, outcome) {
 	return out, done
 }
 
+// integers are two numbers without a fraction.
+func integers(v []value) (x, y *big.Int, ok bool) {
+	x, okX := new(big.Int).SetString(v[0].s, 10)
+	y, okY := new(big.Int).SetString(v[1].s, 10)
+	return x, y, okX && okY
+}
+
 func arithmetic(f func(z, x, y *big.Int) *big.Int, bits int) func([]value) (value, outcome) {
 	return func(v []value) (value, outcome) {
-		x, okX := new(big.Int).SetString(v[0].s, 10)
-		y, okY := new(big.Int).SetString(v[1].s, 10)
-		if !okX || !okY {
+		x, y, ok := integers(v)
+		if !ok {
 			return null, opaque
 		}
 		var z big.Int
@@ -275,9 +281,8 @@ func arithmetic(f func(z, x, y *big.Int) *big.Int, bits int) func([]value) (valu
 // bitwise makes an operator on the bits of two numbers, which fits where they do.
 func bitwise(f func(z, x, y *big.Int) *big.Int) func([]value) (value, outcome) {
 	return func(v []value) (value, outcome) {
-		x, okX := new(big.Int).SetString(v[0].s, 10)
-		y, okY := new(big.Int).SetString(v[1].s, 10)
-		if !okX || !okY {
+		x, y, ok := integers(v)
+		if !ok {
 			return null, opaque
 		}
 		var z big.Int

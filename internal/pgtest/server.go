@@ -38,25 +38,23 @@ type Instance struct {
 
 // shared is the one server of this process, started by the first test.
 var shared = sync.OnceValues(func() (*Instance, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
-	defer cancel()
-	e, err := pg.StartEmbedded(ctx, pg.EmbeddedOptions{Share: "pgtest", InMemory: true, Linger: linger, NoFsync: true, Config: config()})
-	if err != nil {
-		return nil, err
-	}
-	return &Instance{Embedded: e, shared: true}, nil
+	return startWith(pg.EmbeddedOptions{Share: "pgtest", InMemory: true, Linger: linger, NoFsync: true, Config: config()})
 })
 
 // own is this process's server that no other process has a part in, started by the first test that asks. It ends with the process.
 var own = sync.OnceValues(func() (*Instance, error) {
+	return startWith(pg.EmbeddedOptions{InMemory: true, NoFsync: true, Config: config()})
+})
+
+func startWith(opts pg.EmbeddedOptions) (*Instance, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
-	e, err := pg.StartEmbedded(ctx, pg.EmbeddedOptions{InMemory: true, NoFsync: true, Config: config()})
+	e, err := pg.StartEmbedded(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Instance{Embedded: e}, nil
-})
+	return &Instance{Embedded: e, shared: opts.Share != ""}, nil
+}
 
 // Server starts a server for this test alone, of a major version (0 is any),
 // and stops it when the test ends. It takes about a second; for tests that need
