@@ -5,7 +5,9 @@ package nettest
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +17,10 @@ import (
 // end. It gives the address.
 func Serve(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
-	l := listen(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -32,21 +37,30 @@ func Serve(t testing.TB, serve func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// Free gives an address of this machine on which nothing listens.
+// Free gives an address of this machine on which nothing listens, and nothing will until the test's end but what the test
+// starts, however often it is stopped and started again: the port lies below those that connections are made from
+// (ip_local_port_range begins at 32768), and a datagram socket of the same number keeps other tests, of this process or
+// another, from being given it.
 func Free(t testing.TB) string {
 	t.Helper()
-	l := listen(t)
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func listen(t testing.TB) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const low, high = 20000, 32000
+	for range high - low {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low)))
+		kept, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			kept.Close()
+			continue
+		}
+		l.Close()
+		t.Cleanup(func() { kept.Close() })
+		return address
 	}
-	return l
+	t.Fatalf("no port of %d to %d is free", low, high-1)
+	return ""
 }
 
 // patience is how long Until waits.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
@@ -59,7 +60,9 @@ func PgBouncer(t testing.TB, server *Instance, opts BouncerOptions) *Bouncer {
 	if _, err := os.Stat(program); err != nil {
 		t.Fatalf("PgBouncer is not on the machine: apt-get install pgbouncer")
 	}
-	b := &Bouncer{Host: "127.0.0.1", Port: freePort(t)}
+	host, port, _ := net.SplitHostPort(nettest.Free(t))
+	b := &Bouncer{Host: host}
+	b.Port, _ = strconv.Atoi(port)
 	dir := serverDir(t, server)
 	file := filepath.Join(dir, "pgbouncer.ini")
 	write(t, file, b.config(server, opts, filepath.Join(dir, "users.txt")))
@@ -198,14 +201,4 @@ func write(t testing.TB, file, content string) {
 	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -4,13 +4,14 @@ package rollout
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ringfencehq/ringfence/internal/nettest"
 )
 
 // scrapedSeries are what a gateway and an application gave, a sample a minute: well for two hours around the beginning, and badly for two after.
@@ -106,12 +107,7 @@ func prometheusOf(t *testing.T, samples string) string {
 	if out, err := exec.Command("promtool", "tsdb", "create-blocks-from", "openmetrics", filepath.Join(dir, "samples"), data).CombinedOutput(); err != nil {
 		t.Fatalf("promtool (apt-get install prometheus): %v\n%s", err, out)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := nettest.Free(t)
 	server := exec.Command("prometheus", "--config.file="+filepath.Join(dir, "config.yml"), "--storage.tsdb.path="+data, "--web.listen-address="+address)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
