@@ -174,14 +174,15 @@ func definitionOf(f *catalog.Function) string {
 
 // A plReader reads one PL/pgSQL body.
 type plReader struct {
-	a     *analyzer
-	body  *Body
-	names []string // of each datum
-	types []uint32
-	inits []string // DECLARE v := text
-	args  []bool
-	given map[string][]Expr // what each variable was given
-	twice bool              // two variables share a name: what a name means depends on the block
+	a      *analyzer
+	body   *Body
+	action plNode   // what the body does
+	names  []string // of each datum
+	types  []uint32
+	inits  []string // DECLARE v := text
+	args   []bool
+	given  map[string][]Expr // what each variable was given
+	twice  bool              // two variables share a name: what a name means depends on the block
 
 	fixed   map[string]Expr            // variables that are given one value once and for all
 	changed map[string]bool            // the roots of what the body assigns, in lower case
@@ -198,6 +199,7 @@ type plReader struct {
 // settle says before the body is read what it changes, and which variables are given one value once and for all: where they are declared,
 // or by the assignments that the body begins with.
 func (p *plReader) settle(action plNode) {
+	p.action = action
 	p.body.Under, p.body.Beside, p.body.Unsifted = map[*Query]Expr{}, map[*Query]bool{}, map[*Query][]Expr{}
 	p.sifted, p.asked = map[*Query]Expr{}, map[*catalog.Relation]bool{}
 	p.changed, p.fixed = map[string]bool{}, map[string]Expr{}

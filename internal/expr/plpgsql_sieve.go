@@ -3,16 +3,18 @@ package expr
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
 // A sieve goes through the body of a loop over a query's rows: of a row that the body skips, nothing comes out.
 type sieve struct {
 	p       *plReader
+	label   string          // the loop's
 	row     map[string]Expr // the query's targets by the variables that take them
 	acts    []Expr          // under which conditions on the row the body does something
 	always  bool            // … under none
-	unclear []Expr          // conditions that are not known to say something of the row alone
+	unclear []Expr          // conditions that are not known to say something of the row alone, or under which one ends the loop
 }
 
 // sift notes the conditions under which the body of a loop does anything with a row of the loop's query.
@@ -20,7 +22,7 @@ func (p *plReader) sift(loop plNode, q *Query) {
 	if q == nil || q.Command != "select" || q.SetOp != nil || q.Group || p.twice {
 		return
 	}
-	s := &sieve{p: p, row: p.takenBy(loop, q)}
+	s := &sieve{p: p, row: p.takenBy(loop, q), label: loop.text("label")}
 	for _, at := range p.assigned(plNode{fields: map[string]json.RawMessage{"body": loop.fields["body"]}}) {
 		if at >= 0 && at < len(p.names) {
 			s.forget(cmp.Or(p.telling.name[at], p.names[at]))
@@ -29,6 +31,8 @@ func (p *plReader) sift(loop plNode, q *Query) {
 	s.through(loop.list("body"), nil)
 	switch {
 	case s.always || len(s.acts) == 0:
+	case p.outlives(loop):
+		p.body.Unsifted[q] = append(s.acts, s.unclear...)
 	case len(s.unclear) > 0:
 		p.body.Unsifted[q] = s.unclear
 	default:
@@ -104,11 +108,21 @@ func (s *sieve) through(list []plNode, when Expr) (after Expr, gone bool) {
 		switch {
 		case n.kind == "stmt_if", n.kind == "stmt_case" && n.query("t_expr") == "":
 			when, gone = s.branches(n, when)
-		case n.kind == "stmt_exit" && !n.flag("is_exit"):
-			if n.query("cond") == "" {
+		case n.kind == "stmt_return" && n.query("expr") == "":
+			s.end(when)
+			return nil, true
+		case n.kind == "stmt_exit" && (!n.flag("is_exit") || n.text("label") == "" || n.text("label") == s.label):
+			cond := Expr(nil)
+			if n.query("cond") != "" {
+				cond = s.condition(n.query("cond"))
+			}
+			if n.flag("is_exit") {
+				s.end(both(when, cond))
+			}
+			if cond == nil {
 				return nil, true
 			}
-			when = both(when, notTrue(s.condition(n.query("cond"))))
+			when = both(when, notTrue(cond))
 		case n.kind == "stmt_block" && n.sub("exceptions").kind == "":
 			when, gone = s.through(n.list("body"), when)
 		default:
@@ -149,6 +163,16 @@ func (s *sieve) branches(n plNode, when Expr) (after Expr, gone bool) {
 		return nil, false
 	}
 	return either(on), false
+}
+
+// end notes that a row ends the loop: of one that the body does nothing with, that tells whether it came before the others.
+func (s *sieve) end(when Expr) {
+	switch {
+	case when == nil:
+		s.unclear = append(s.unclear, s.acts...)
+	case !slices.Contains(s.acts, when):
+		s.unclear = append(s.unclear, when)
+	}
 }
 
 func (s *sieve) act(when Expr) {

@@ -137,13 +137,7 @@ func (s *plRunner) run(list []plNode, env map[string]Expr) Expr {
 // out is what a RETURN without a value gives: the one OUT argument's value. The parser also puts one at the end of a body
 // that may run out, which raises where there is no such argument.
 func (s *plRunner) out() Expr {
-	f := s.p.a.fn
-	var outs []string
-	for i, m := range f.ArgumentModes {
-		if m != "in" && m != "variadic" && i < len(f.ArgumentNames) {
-			outs = append(outs, f.ArgumentNames[i])
-		}
-	}
+	outs := outs(s.p.a.fn)
 	if len(outs) == 0 {
 		return s.unknown("RAISE")
 	}
