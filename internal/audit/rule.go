@@ -47,6 +47,7 @@ type Input struct {
 	decider   *decide.Decider
 	isolation []open                      // the isolation ways that a privilege gives
 	byTable   map[*catalog.Relation][]int // places in Ways
+	keepers   map[string]bool             // keepers, computed once
 	asking    func() map[string][]string  // asked, computed once
 	policies  func() []written            // readPolicies, computed once
 	unchecked func(Unchecked)

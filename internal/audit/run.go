@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ type Result struct {
 // Read prepares what rules look at: every way of every application role, each decided once.
 func Read(m *tenancy.Model) *Input {
 	d := decide.New(m)
-	in := &Input{Model: m, Ways: reach.Ways(m), decider: d}
+	in := &Input{Model: m, Ways: reach.Ways(m), decider: d, keepers: keepers(m)}
 	in.Answers = d.All(in.Ways)
 	in.byTable = make(map[*catalog.Relation][]int, len(m.Tables))
 	for i, w := range in.Ways {
@@ -47,15 +48,20 @@ func Run(in *Input, rules []Rule, now time.Time) Result {
 	if why, _ := in.Model.Unjudged(); why != "" {
 		out.Unchecked = append(out.Unchecked, Unchecked{Rule: "all", Object: in.Model.Snapshot.Server.Database, Why: why})
 	}
+	var found []*Finding
 	for _, r := range each {
-		out.Findings = append(out.Findings, r.Findings...)
+		for i := range r.Findings {
+			found = append(found, &r.Findings[i])
+		}
 		out.Unchecked = append(out.Unchecked, r.Unchecked...)
 	}
-	for i := range out.Findings {
-		out.Findings[i].Accepted = acceptance(in.Model, &out.Findings[i], now)
+	slices.SortFunc(found, compare)
+	found = slices.CompactFunc(found, func(a, b *Finding) bool { return compare(a, b) == 0 })
+	out.Findings = make([]Finding, len(found))
+	for i, f := range found {
+		f.Accepted = acceptance(in.Model, f, now)
+		out.Findings[i] = *f
 	}
-	slices.SortFunc(out.Findings, compare)
-	out.Findings = slices.CompactFunc(out.Findings, func(a, b Finding) bool { return compare(a, b) == 0 })
 	slices.SortFunc(out.Unchecked, func(a, b Unchecked) int {
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Why, b.Why))
 	})
@@ -91,9 +97,12 @@ func rank(s Severity) int {
 	return slices.Index([]Severity{Critical, High, Medium, Low, Info}, s)
 }
 
-func compare(a, b Finding) int {
-	return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Object, b.Object),
-		cmp.Compare(a.Role, b.Role), cmp.Compare(a.Command, b.Command), cmp.Compare(a.Detail, b.Detail))
+func compare(a, b *Finding) int {
+	if a.ID == b.ID && a.Severity == b.Severity { // the most by far
+		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Role, b.Role), strings.Compare(a.Command, b.Command),
+			strings.Compare(a.Detail, b.Detail))
+	}
+	return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(a.ID, b.ID))
 }
 
 // acceptance returns the entry of ringfence.yaml that covers f today, or nil.
