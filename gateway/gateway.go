@@ -117,9 +117,9 @@ func (g *Gateway) Reload(c *Config, a ringfence.Authorizer) error {
 			return errors.New("tls is turned on or off only with a new process")
 		}
 	}
-	g.tenants.usage.Store(&c.Limits.Tenant)
-	g.users.usage.Store(&c.Limits.User)
-	g.nets.usage.Store(&c.Limits.Address)
+	g.tenants.limit(c.Limits.Tenant)
+	g.users.limit(c.Limits.User)
+	g.nets.limit(c.Limits.Address)
 	if a != nil {
 		g.authorizer.Store(&a)
 	}

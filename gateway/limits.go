@@ -7,20 +7,34 @@ import (
 	"time"
 )
 
-// window is how much of a rate may come at once.
+// window is how much of a rate may come at once, and one unit at least.
 const window = 3 * time.Second
+
+// price is how long one unit of a rate takes to be earned, in nanoseconds; 0 where the rate is no limit.
+type price float64
+
+func priceOf(rate float64) price {
+	if rate <= 0 {
+		return 0
+	}
+	return price(1e9 / rate)
+}
+
+// dearest is what one take costs at most, 73 years: sums of it and of the time fit.
+const dearest = 1 << 61
+
+func (p price) of(n int) int64 { return int64(min(float64(n)*float64(p), dearest)) }
 
 // meter is a rate limit that is one word: the time at which all that was taken will have been earned. The zero value is full.
 // Safe for concurrent use.
 type meter struct{ earned atomic.Int64 }
 
-// take takes n units of a rate a second at the time now, and reports whether they could be had; most is how much may come at
-// once, in units. A rate of 0 is no limit.
-func (m *meter) take(now int64, n, rate, most float64) bool {
-	if rate <= 0 {
+// take takes what costs so many nanoseconds at the time now, and reports whether it could be had.
+func (m *meter) take(now, cost int64) bool {
+	if cost == 0 {
 		return true
 	}
-	cost, room := int64(n*1e9/rate), int64(max(most, n)*1e9/rate)
+	room := max(int64(window), cost)
 	for {
 		was := m.earned.Load()
 		next := max(was, now) + cost
@@ -33,9 +47,18 @@ func (m *meter) take(now int64, n, rate, most float64) bool {
 	}
 }
 
+// full reports whether all that was taken has been earned.
+func (m *meter) full(now int64) bool { return m.earned.Load() <= now }
+
+// allowance is a Usage made ready, so that nothing is divided for a message.
+type allowance struct {
+	sockets                   int64 // 0: no limit
+	handshake, message, octet price
+}
+
 // account is what one tenant, user or address uses at present.
 type account struct {
-	usage      *atomic.Pointer[Usage]
+	may        *atomic.Pointer[allowance]
 	sockets    atomic.Int64
 	handshakes meter
 	messages   meter
@@ -45,15 +68,14 @@ type account struct {
 
 // message takes one message of n bytes.
 func (a *account) message(now int64, n int) bool {
-	u := a.usage.Load()
-	return a.messages.take(now, 1, u.Messages, u.Messages*window.Seconds()) &&
-		a.bytes.take(now, float64(n), float64(u.Bytes), float64(u.Bytes)*window.Seconds())
+	may := a.may.Load()
+	return a.messages.take(now, may.message.of(1)) && a.bytes.take(now, may.octet.of(n))
 }
 
 // open takes a socket, and reports whether one was left; close gives it back.
 func (a *account) open() bool {
-	u := a.usage.Load()
-	if n := a.sockets.Add(1); u.Sockets > 0 && n > int64(u.Sockets) {
+	may := a.may.Load()
+	if n := a.sockets.Add(1); may.sockets > 0 && n > may.sockets {
 		a.sockets.Add(-1)
 		return false
 	}
@@ -64,20 +86,29 @@ func (a *account) close() { a.sockets.Add(-1) }
 
 // shake takes one handshake or plain request.
 func (a *account) shake(now int64) bool {
-	u := a.usage.Load()
-	return a.handshakes.take(now, 1, u.Handshakes, max(1, u.Handshakes*window.Seconds()))
+	return a.handshakes.take(now, a.may.Load().handshake.of(1))
 }
 
-// accounts are the accounts of all that share a Usage, by key. An account without sockets that nobody asked for in a while is
-// forgotten: by then its meters are full again.
+// idle reports whether nothing of the account is in use, and nobody is about to: it can be forgotten.
+func (a *account) idle(now int64) bool {
+	return a.sockets.Load() == 0 && now-a.used.Load() > int64(forgetAfter) && a.handshakes.full(now) && a.messages.full(now) && a.bytes.full(now)
+}
+
+// accounts are the accounts of all that share a Usage, by key. One that is idle is forgotten.
 type accounts[K comparable] struct {
-	usage atomic.Pointer[Usage]
+	may   atomic.Pointer[allowance]
 	mu    sync.Mutex
 	all   map[K]*account
 	swept int64
 }
 
+// forgetAfter is how often idle accounts are looked for, and longer than who asked for one takes to use it.
 const forgetAfter = 2 * window
+
+// limit has all accounts go by another usage from now on.
+func (as *accounts[K]) limit(u Usage) {
+	as.may.Store(&allowance{int64(u.Sockets), priceOf(u.Handshakes), priceOf(u.Messages), priceOf(float64(u.Bytes))})
+}
 
 func (as *accounts[K]) get(k K, now int64) *account {
 	as.mu.Lock()
@@ -90,7 +121,7 @@ func (as *accounts[K]) get(k K, now int64) *account {
 		if as.all == nil {
 			as.all = map[K]*account{}
 		}
-		a = &account{usage: &as.usage}
+		a = &account{may: &as.may}
 		as.all[k] = a
 	}
 	a.used.Store(now)
@@ -100,7 +131,7 @@ func (as *accounts[K]) get(k K, now int64) *account {
 func (as *accounts[K]) sweep(now int64) {
 	as.swept = now
 	for k, a := range as.all {
-		if a.sockets.Load() == 0 && now-a.used.Load() > int64(forgetAfter) {
+		if a.idle(now) {
 			delete(as.all, k)
 		}
 	}
