@@ -124,7 +124,7 @@ type Limits struct {
 type Usage struct {
 	Sockets    int     `yaml:"sockets"`
 	Handshakes float64 `yaml:"handshakes"` // and plain requests, a second; three seconds' worth at once
-	Messages   float64 `yaml:"messages"`   // from clients, a second; three seconds' worth at once
+	Messages   float64 `yaml:"messages"`   // from clients, pings and pongs too, a second; three seconds' worth at once
 	Bytes      Size    `yaml:"bytes"`      // from clients, a second; three seconds' worth at once, and one message at least
 }
 
@@ -135,7 +135,7 @@ type Timeouts struct {
 	Record    time.Duration `yaml:"record"`    // for the trail, before a refusal is answered all the same; default 2s
 	Ping      time.Duration `yaml:"ping"`      // silence before a ping; default 30s
 	Pong      time.Duration `yaml:"pong"`      // and before a peer that does not answer it is gone; default 10s
-	Write     time.Duration `yaml:"write"`     // for a reader that takes nothing; default 10s
+	Write     time.Duration `yaml:"write"`     // for a reader that takes nothing, of a plain answer too; default 10s
 	Message   time.Duration `yaml:"message"`   // from a message's first byte to its last, and for a plain request's body; default 60s
 	Close     time.Duration `yaml:"close"`     // for the other side's close; default 5s
 }

@@ -199,7 +199,7 @@ func (g *Gateway) Revoke(r Revocation) int {
 	if r.Kind == RevokeSession {
 		g.sessions.End(r.ID)
 	}
-	cut := g.live.revoke(r.grip(), now)
+	cut := g.live.revoke(r.grip(), now, g.now.Load().cfg.opening())
 	var wait sync.WaitGroup
 	next := make(chan *socket)
 	for range min(64, len(cut)) {

@@ -34,7 +34,7 @@ func (s *socket) judge(d Direction, sc *scan.Scanner, op ws.OpCode, payload []by
 		return &fault{event: ringfence.TokenExpired, reason: "token_expired"}
 	}
 	if d == FromClient && !s.meter(now.UnixNano(), len(payload)) {
-		return &fault{event: ringfence.RateLimited, reason: "message_rate"}
+		return tooMany()
 	}
 	if op == ws.OpBinary {
 		return s.judgeBinary(d, who)
@@ -50,6 +50,8 @@ func (s *socket) judge(d Direction, sc *scan.Scanner, op ws.OpCode, payload []by
 	}
 	return s.judgeNamed(d, sc, who)
 }
+
+func tooMany() *fault { return &fault{event: ringfence.RateLimited, reason: "message_rate"} }
 
 // malformed is the fault of a text that the scan has refused. One that is not UTF-8 breaks the protocol of the wire, wherever in it
 // the scan has ended.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/internal/nettest"
 )
@@ -32,6 +34,18 @@ func TestExpiryCutsSockets(t *testing.T) {
 	nettest.Until(t, "the event", func() bool { return len(r.trail.all()) == 1 })
 	r.want(ringfence.TokenExpired)
 	nettest.Until(t, "the session's end", func() bool { return r.gw.Sessions().Len() == 0 })
+}
+
+// A timer that fires before the token's end, since the clock was set back meanwhile, is not the last one.
+func TestExpiryByAClockSetBack(t *testing.T) {
+	r := newRig(t, voiceRules, voice)
+	token := mine + ".anna.t1"
+	r.auth.expires = map[string]time.Time{token: time.Now().Add(400 * time.Millisecond)}
+	p := r.started(token, "own")
+	r.gw.live.sockets()[0].arm(time.Now())
+	if reason := p.wantClose(t, 1008); reason != "token expired" {
+		t.Errorf("reason %q", reason)
+	}
 }
 
 // A renewal keeps a socket open beyond its first token; one for another tenant or user ends it.
@@ -123,6 +137,25 @@ func TestRevokedWhileOpening(t *testing.T) {
 	_ = p.text(`{"type":"heartbeat"}`)
 	if _, err := p.message(); err != nil {
 		t.Error(err)
+	}
+}
+
+// What was revoked is held against sockets for as long as one may take to be let in.
+func TestRevokedWhileOpeningSlowly(t *testing.T) {
+	for _, c := range []struct {
+		yaml string
+		took time.Duration
+		let  bool
+	}{{"", 50 * time.Second, false}, {"timeouts: {authorize: 10m}", 9 * time.Minute, false}, {"timeouts: {handshake: 10m}", 9 * time.Minute, false}, {"", time.Hour, true}} {
+		r := newRig(t, voiceRules+"\n"+c.yaml, voice)
+		r.gw.Revoke(Revocation{Kind: RevokeToken, ID: "t1"})
+		r.gw.live.revoke(grip{kind: RevokeToken, text: "another"}, time.Now().Add(c.took), r.gw.now.Load().cfg.opening())
+		s := &socket{began: time.Now().Add(-time.Hour), kind: KindUUID}
+		s.who.Store(newHolder(ringfence.Identity{Token: "t1"}, s.kind))
+		if let := r.gw.live.add(s); let != c.let {
+			t.Errorf("%q: it is let in %t after it took %v", c.yaml, let, c.took)
+		}
+		r.gw.live.remove(s)
 	}
 }
 
@@ -283,6 +316,26 @@ func TestMessageRates(t *testing.T) {
 			r.want(ringfence.RateLimited)
 		})
 	}
+}
+
+// Pings count as messages do: each one is answered.
+func TestPingsCount(t *testing.T) {
+	r := newRig(t, voiceRules+"\nlimits: {user: {messages: 10}}", voice)
+	p := r.open(mine + ".anna.t1")
+	for range 29 {
+		_ = p.say(ws.OpPing, "x")
+	}
+	_ = p.text(`{"type":"heartbeat"}`) // the thirtieth at once
+	if got, err := p.message(); err != nil {
+		t.Fatalf("%q, %v", got, err)
+	}
+	for range 10 {
+		_ = p.say(ws.OpPing, "x")
+	}
+	if reason := p.wantClose(t, 1008); reason != "too many messages" {
+		t.Errorf("reason %q", reason)
+	}
+	r.want(ringfence.RateLimited)
 }
 
 // The Authorizer's own fault lets nobody in, and is no refusal.

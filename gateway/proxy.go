@@ -95,8 +95,28 @@ func (v *visit) serveRequest() {
 	}
 	v.g.stats.Requests()
 	ctx := context.WithValue(ringfence.WithIdentity(v.r.Context(), id), visitKey{}, v)
-	v.st.proxy.ServeHTTP(v.w, v.r.WithContext(ctx))
+	w := &taken{v.w, http.NewResponseController(v.w), v.st.cfg.Timeouts.Write}
+	v.st.proxy.ServeHTTP(w, v.r.WithContext(ctx))
+	w.begin() // of its end, which net/http writes
 }
+
+// taken is an answer of which each part has to be taken in time.
+type taken struct {
+	http.ResponseWriter
+	conn   *http.ResponseController
+	within time.Duration
+}
+
+func (w *taken) begin() { _ = w.conn.SetWriteDeadline(time.Now().Add(w.within)) }
+
+// Write implements io.Writer.
+func (w *taken) Write(b []byte) (int, error) {
+	w.begin()
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets an http.ResponseController flush.
+func (w *taken) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // accountsLeft takes one request from the accounts of tenant and user.
 func (v *visit) accountsLeft(id ringfence.Identity) *fault {

@@ -298,3 +298,55 @@ func TestBackendThatIsNotThere(t *testing.T) {
 	}
 	nettest.Until(t, "the socket is given back", func() bool { return r.gw.Sockets() == 0 })
 }
+
+// Who takes nothing of an answer gives way: connections to the back end are not for one client to keep. An answer that pauses longer
+// than that, and a reader who goes on, are none of it.
+func TestSlowReadersOfAnswers(t *testing.T) {
+	gone := make(chan struct{})
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		flush := http.NewResponseController(w).Flush
+		if r.URL.Path == "/pauses" {
+			for range 3 {
+				_, _ = io.WriteString(w, "a part")
+				_ = flush()
+				time.Sleep(300 * time.Millisecond)
+			}
+			return
+		}
+		defer close(gone)
+		for b := make([]byte, 1<<16); r.Context().Err() == nil; {
+			_, _ = w.Write(b)
+		}
+	}))
+	defer func() {
+		back.CloseClientConnections()
+		back.Close()
+	}()
+	r := newRig(t, opaque+"\ntimeouts: {write: 100ms}\nbackend: {url: \""+back.URL+"\"}", echo)
+	get := func(path string) *http.Response {
+		conn, err := net.Dial("tcp", r.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, _ = io.WriteString(conn, request("GET", path, own))
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || answer.StatusCode != 200 {
+			t.Fatal(answer, err)
+		}
+		return answer
+	}
+	if body, err := io.ReadAll(get("/pauses").Body); err != nil || string(body) != strings.Repeat("a part", 3) {
+		t.Errorf("an answer that pauses: %q, %v", body, err)
+	}
+	endless := get("/endless")
+	if _, err := io.CopyN(io.Discard, endless.Body, 64<<20); err != nil {
+		t.Errorf("a reader who goes on: %v", err)
+	}
+	select {
+	case <-gone:
+	case <-time.After(patience):
+		t.Error("who takes nothing keeps the back end's connection")
+	}
+}

@@ -91,6 +91,9 @@ func (p *pump) unfinished(b *batch) bool {
 
 // frame takes one frame; whole is all of its bytes.
 func (p *pump) frame(b *batch, f *frame.Frame, whole []byte) bool {
+	if p.dir == FromClient && (f.OpCode == ws.OpPing || f.OpCode == ws.OpPong) && !p.s.meter(b.now.UnixNano(), len(f.Payload)) {
+		return p.not(b, tooMany())
+	}
 	switch f.OpCode {
 	case ws.OpPing:
 		if p.from.control(ws.OpPong, f.Payload, b.now) != nil {

@@ -9,9 +9,11 @@ import (
 	ringfence "github.com/ringfencehq/ringfence"
 )
 
-// remembered is how long a revocation is held against sockets that were being authorized when it came. It is longer than any
-// authorization takes; later ones are told by the Authorizer.
-const remembered = time.Minute
+// opening is longer than a socket takes from the question who it is to its life: for so long a revocation is held against those that
+// were being let in when it came. Later ones are told by the Authorizer.
+func (c *Config) opening() time.Duration {
+	return time.Minute + c.Timeouts.Authorize + c.Timeouts.Handshake + c.Timeouts.Write
+}
 
 // registry are the live sockets, by what can be revoked under them. Safe for concurrent use.
 type registry struct {
@@ -180,11 +182,11 @@ func (g *registry) remove(s *socket) {
 	}
 }
 
-// revoke returns the sockets that a revocation cuts, and holds it against those that are being authorized.
-func (g *registry) revoke(k grip, now time.Time) []*socket {
+// revoke returns the sockets that a revocation cuts, and holds it for a while against those that are being let in.
+func (g *registry) revoke(k grip, now time.Time, hold time.Duration) []*socket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.recent) > 0 && now.Sub(g.recent[0].at) > remembered {
+	for len(g.recent) > 0 && now.Sub(g.recent[0].at) > hold {
 		g.recent = g.recent[1:]
 	}
 	g.recent = append(g.recent, received{grip: k, at: now})

@@ -115,6 +115,7 @@ func (s *socket) finish() {
 	_ = s.back.conn.Close()
 	s.mu.Lock()
 	answer := s.answer
+	s.ended = true
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}

@@ -66,6 +66,7 @@ type socket struct {
 
 	mu     sync.Mutex
 	expiry *time.Timer
+	ended  bool   // nothing is left to expire
 	first  bool   // an end was begun
 	answer []byte // payload of the close frame that ends the client's side
 	held   []string
@@ -203,17 +204,22 @@ func (s *socket) hangUp(code ws.StatusCode, text string, reason CutReason, back 
 // hangUpWithin is how long a close frame may take to be written to a reader that may take nothing.
 const hangUpWithin = 100 * time.Millisecond
 
-// arm lets the socket end with its token.
+// arm lets the socket end with its token, by the clock that tokens are judged by: it may have been set back when the timer fires.
 func (s *socket) arm(expires time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
 	s.expiry = time.AfterFunc(time.Until(expires), func() {
-		if who := s.who.Load(); who != nil && !time.Now().Before(who.id.Expires) {
-			s.cut(ringfence.TokenExpired, CutExpired)
+		if ends := s.who.Load().id.Expires; time.Now().Before(ends) {
+			s.arm(ends)
+			return
 		}
+		s.cut(ringfence.TokenExpired, CutExpired)
 	})
 }
 
