@@ -23,7 +23,7 @@ func privilegeFault(r Rule, command reach.Command) Rule {
 				}
 				f := Finding{Object: t.Relation.Identity(), ObjectType: string(t.Relation.Kind), Table: t.Relation.Identity(), Role: app, Command: string(command), Path: path}
 				f.Detail = fmt.Sprintf("%s is granted to %s.", command, grantee(g))
-				f.Fix = &Fix{SQL: revoke(string(command), t.Relation, g), Why: "nothing else changes for the application", Grant: &g}
+				f.Fix = &Fix{SQL: revoke(string(command), t.Relation, g), Why: "nothing else changes for the application", Grants: []catalog.Grant{g}}
 				report(f)
 			}
 		}
@@ -62,6 +62,15 @@ func grantee(g catalog.Grant) string {
 		return "PUBLIC"
 	}
 	return g.Grantee
+}
+
+// granted says in a sentence which privileges on what the grantee of g holds.
+func granted(privileges []string, on string, g catalog.Grant) string {
+	are := " are"
+	if len(privileges) == 1 {
+		are = " is"
+	}
+	return list(privileges) + on + are + " granted to " + grantee(g) + "."
 }
 
 // revoke is the SQL that takes one grant on a relation back.

@@ -80,8 +80,8 @@ type Fix struct {
 	Step string `json:"step"`
 	SQL  string `json:"sql"`
 	Why  string `json:"why"`
-	// Grant is the one grant that a revoke takes back, for the planner; nil: not a single one.
-	Grant *catalog.Grant `json:"-"`
+	// Grants are what a revoke takes back, for the planner; none: what the kind takes by the object's class.
+	Grants []catalog.Grant `json:"-"`
 }
 
 // Accepted says who accepted a finding, why, and until when.

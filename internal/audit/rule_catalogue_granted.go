@@ -94,7 +94,7 @@ func (in *Input) cataloguesGranted(report func(Finding)) {
 			}
 			report(Finding{
 				Object: r.Identity(), ObjectType: string(r.Kind), Role: app, Path: path, Command: "SELECT", Detail: "SELECT is granted to " + grantee(g) + ".",
-				Fix: &Fix{SQL: "REVOKE SELECT ON " + r.Identity() + " FROM " + to(g), Why: "pg_stats shows what a role may see of it", Grant: &g},
+				Fix: &Fix{SQL: "REVOKE SELECT ON " + r.Identity() + " FROM " + to(g), Why: "pg_stats shows what a role may see of it", Grants: []catalog.Grant{g}},
 			})
 			break
 		}

@@ -41,13 +41,9 @@ Take the defaults back and grant on each table, in the migration that also prote
 					continue
 				}
 				slices.Sort(privileges)
-				are := " are"
-				if len(privileges) == 1 {
-					are = " is"
-				}
 				report(Finding{
 					Object: defaultsOf(d), ObjectType: "default acl", Role: app, Path: path, Command: privileges[0],
-					Detail: list(privileges) + " on new tables" + are + " granted to " + grantee(catalog.Grant{Grantee: to}) + ".",
+					Detail: granted(privileges, " on new tables", catalog.Grant{Grantee: to}),
 					Fix:    &Fix{SQL: revokeDefault(d, to, privileges), Why: "a new table is reached by nobody until it is granted"},
 				})
 			}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
@@ -28,7 +29,7 @@ REVOKE GRANT OPTION FOR.`,
 				report(Finding{
 					Object: t.Relation.Identity(), ObjectType: string(t.Relation.Kind), Table: t.Relation.Identity(), Role: app, Path: path, Command: g.Privilege,
 					Detail: g.Privilege + " is granted to " + g.Grantee + " with grant option.",
-					Fix:    &Fix{SQL: "REVOKE GRANT OPTION FOR " + g.Privilege + " ON TABLE " + t.Relation.Identity() + " FROM " + pg.Ident(g.Grantee) + " CASCADE", Why: "the privilege itself stays", Grant: &g},
+					Fix:    &Fix{SQL: "REVOKE GRANT OPTION FOR " + g.Privilege + " ON TABLE " + t.Relation.Identity() + " FROM " + pg.Ident(g.Grantee) + " CASCADE", Why: "the privilege itself stays", Grants: []catalog.Grant{g}},
 				})
 			}
 		}

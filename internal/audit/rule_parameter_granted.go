@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
@@ -27,7 +28,7 @@ Revoke it.`,
 				if g.Privilege == "ALTER SYSTEM" || p.Name == "session_replication_role" {
 					f.Severity = High
 				}
-				f.Fix = &Fix{SQL: "REVOKE " + g.Privilege + " ON PARAMETER " + pg.Ident(p.Name) + " FROM " + to(g), Why: "the server's parameters are its owner's", Grant: &g}
+				f.Fix = &Fix{SQL: "REVOKE " + g.Privilege + " ON PARAMETER " + pg.Ident(p.Name) + " FROM " + to(g), Why: "the server's parameters are its owner's", Grants: []catalog.Grant{g}}
 				report(f)
 			}
 		}

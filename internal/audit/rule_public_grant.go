@@ -1,5 +1,7 @@
 package audit
 
+import "github.com/ringfencehq/ringfence/internal/catalog"
+
 var publicGrant = Rule{
 	ID:       "GRT008",
 	Name:     "public-grant",
@@ -22,7 +24,7 @@ Grant to the roles that need it, and revoke from PUBLIC.`,
 					f.Severity, f.Role = Medium, app
 				}
 				f.Detail = g.Privilege + " is granted to PUBLIC."
-				f.Fix = &Fix{SQL: revoke(g.Privilege, t.Relation, g), Why: "only who is named may use the table", Grant: &g}
+				f.Fix = &Fix{SQL: revoke(g.Privilege, t.Relation, g), Why: "only who is named may use the table", Grants: []catalog.Grant{g}}
 				report(f)
 			}
 		}

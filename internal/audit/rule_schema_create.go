@@ -24,7 +24,7 @@ REVOKE CREATE ON SCHEMA ... FROM PUBLIC, and from the application's role: migrat
 			}
 			in.creating(n.Grants, n.Owner, func(f Finding, g catalog.Grant) {
 				f.Object, f.ObjectType = n.Identity(), "schema"
-				f.Fix = &Fix{SQL: "REVOKE CREATE ON SCHEMA " + n.Identity() + " FROM " + to(g), Why: "migrations make objects", Grant: &g}
+				f.Fix = &Fix{SQL: "REVOKE CREATE ON SCHEMA " + n.Identity() + " FROM " + to(g), Why: "migrations make objects", Grants: []catalog.Grant{g}}
 				report(f)
 			})
 		}
@@ -34,7 +34,7 @@ REVOKE CREATE ON SCHEMA ... FROM PUBLIC, and from the application's role: migrat
 			}
 			in.creating(d.Grants, d.Owner, func(f Finding, g catalog.Grant) {
 				f.Object, f.ObjectType = catalog.QuoteIdent(d.Name), "database"
-				f.Fix = &Fix{SQL: "REVOKE CREATE ON DATABASE " + catalog.QuoteIdent(d.Name) + " FROM " + to(g), Why: "migrations make schemas", Grant: &g}
+				f.Fix = &Fix{SQL: "REVOKE CREATE ON DATABASE " + catalog.QuoteIdent(d.Name) + " FROM " + to(g), Why: "migrations make schemas", Grants: []catalog.Grant{g}}
 				report(f)
 			})
 		}

@@ -3,9 +3,9 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
-	"github.com/ringfencehq/ringfence/internal/pg"
 )
 
 var sequenceGranted = Rule{
@@ -26,19 +26,28 @@ Revoke the rights, use uuid keys or GENERATED ALWAYS AS IDENTITY.`,
 			if r.Kind != catalog.Sequence || r.Extension != "" || r.System {
 				continue
 			}
+			held := make(map[string][]catalog.Grant) // by grantee
 			for _, g := range r.Grants {
-				app, path, ok := in.holder(g.Grantee)
-				if !ok || g.Grantee == r.Owner || !slices.Contains([]string{"USAGE", "SELECT", "UPDATE"}, g.Privilege) || !in.mayUse(app, r) {
+				if g.Grantee != r.Owner && slices.Contains([]string{"USAGE", "SELECT", "UPDATE"}, g.Privilege) {
+					held[g.Grantee] = append(held[g.Grantee], g)
+				}
+			}
+			for holder, grants := range held {
+				app, path, ok := in.holder(holder)
+				if !ok || !in.mayUse(app, r) {
 					continue
 				}
-				to := "PUBLIC"
-				if g.Grantee != "" {
-					to = pg.Ident(g.Grantee)
+				var privileges []string
+				for _, g := range grants {
+					privileges = append(privileges, g.Privilege)
 				}
+				slices.Sort(privileges)
+				privileges = slices.Compact(privileges)
 				report(Finding{
-					Object: r.Identity(), ObjectType: "sequence", Role: app, Path: path, Command: g.Privilege,
-					Detail: fmt.Sprintf("%s is granted to %s.", g.Privilege, grantee(g)),
-					Fix:    &Fix{SQL: fmt.Sprintf("REVOKE %s ON SEQUENCE %s FROM %s", g.Privilege, r.Identity(), to), Why: "identity columns need no right on the sequence; a column with a default of nextval needs USAGE until it is one", Grant: &g},
+					Object: r.Identity(), ObjectType: "sequence", Role: app, Path: path, Command: privileges[0],
+					Detail: granted(privileges, "", grants[0]),
+					Fix: &Fix{SQL: fmt.Sprintf("REVOKE %s ON SEQUENCE %s FROM %s", strings.Join(privileges, ", "), r.Identity(), to(grants[0])),
+						Why: "identity columns need no right on the sequence; a column with a default of nextval needs USAGE until it is one", Grants: grants},
 				})
 			}
 		}

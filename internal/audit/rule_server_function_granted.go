@@ -76,7 +76,7 @@ func (in *Input) grantedCalls(f *catalog.Function, report func(Finding)) {
 		report(Finding{
 			Object: f.Identity(), ObjectType: "function", Role: app, Path: path, Command: "EXECUTE",
 			Detail: "EXECUTE is granted to " + grantee(g) + ".",
-			Fix:    &Fix{SQL: "REVOKE EXECUTE ON FUNCTION " + signature(f) + " FROM " + to(g), Why: "nothing of the application's own tables needs it", Grant: &g},
+			Fix:    &Fix{SQL: "REVOKE EXECUTE ON FUNCTION " + signature(f) + " FROM " + to(g), Why: "nothing of the application's own tables needs it", Grants: []catalog.Grant{g}},
 		})
 	}
 }

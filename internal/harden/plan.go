@@ -39,7 +39,7 @@ func wants(found []audit.Finding) []plan.Want {
 		if f.Accepted != nil || f.Severity == audit.Info || f.Fix == nil || f.Fix.Step == "" {
 			continue
 		}
-		w := plan.Want{Kind: f.Fix.Step, Object: f.Object, Table: f.Table, Role: f.Role, Command: f.Command, Rule: f.ID, Grant: f.Fix.Grant}
+		w := plan.Want{Kind: f.Fix.Step, Object: f.Object, Table: f.Table, Role: f.Role, Command: f.Command, Rule: f.ID, Grants: f.Fix.Grants}
 		if f.Fix.Step == "revoke_membership" && len(f.Path) > 0 {
 			w.Object = f.Path[0].Name
 		}

@@ -17,8 +17,8 @@ type Want struct {
 	Table   string
 	Role    string
 	Command string
-	Rule    string         // the rule's id, for Why
-	Grant   *catalog.Grant // the one grant that is to go; nil: what the kind takes by the object's class
+	Rule    string          // the rule's id, for Why
+	Grants  []catalog.Grant // the grants that are to go; none: what the kind takes by the object's class
 }
 
 // A Verdict says whether a policy keeps foreign rows out.

@@ -10,14 +10,20 @@ import (
 	"github.com/ringfencehq/ringfence/internal/tenancy"
 )
 
-// wantRevoke takes what a finding is about and nothing beside it: one grant where the finding names one, else every privilege on
+// wantRevoke takes what a finding is about and nothing beside it: the grants that the finding names, else every privilege on
 // an object that no policy binds. Rows of tenants' tables are the policies' matter; no finding takes them from the application.
 func (p *planner) wantRevoke(w Want) {
-	if w.Grant != nil {
-		p.wantGrantGone(w)
+	r := p.snap.Relation(w.Object)
+	if r != nil && r.Kind == catalog.Sequence && len(w.Grants) > 0 {
+		p.sequenceGrantsGone(r, w)
 		return
 	}
-	r := p.snap.Relation(w.Object)
+	for _, g := range w.Grants {
+		p.wantGrantGone(w, g)
+	}
+	if len(w.Grants) > 0 {
+		return
+	}
 	if r == nil {
 		p.withhold(w.Kind, w.Object, "no relation of this name", "")
 		return
@@ -35,8 +41,7 @@ func (p *planner) wantRevoke(w Want) {
 }
 
 // wantGrantGone takes one grant back, from the one who holds it.
-func (p *planner) wantGrantGone(w Want) {
-	g := *w.Grant
+func (p *planner) wantGrantGone(w Want, g catalog.Grant) {
 	target := Target{Role: g.Grantee, Privileges: []string{g.Privilege}, Was: []catalog.Grant{g}}
 	r, f, n := p.snap.Relation(w.Object), p.findFunction(w.Object), p.snap.Namespace(w.Object)
 	gone := func(grants []catalog.Grant) bool { return !slices.Contains(grants, g) }
@@ -45,7 +50,7 @@ func (p *planner) wantGrantGone(w Want) {
 	case r != nil && gone(r.Grants), f != nil && gone(f.Grants), r == nil && f == nil && n != nil && gone(n.Grants):
 		return // it is done
 	case r != nil:
-		p.relationGrantGone(r, w)
+		p.relationGrantGone(r, w, g)
 		return
 	case f != nil && (f.System || f.Extension != ""):
 		p.withhold(w.Kind, w.Object, "it came with the server or an extension: a superuser has to take it back, and again after each update", "")
@@ -96,18 +101,29 @@ func (p *planner) identity(sequence *catalog.Relation) bool {
 	})
 }
 
-func (p *planner) relationGrantGone(r *catalog.Relation, w Want) {
-	g := *w.Grant
+// sequenceGrantsGone takes the rights on a sequence back from the one who holds them, but for those by which inserts draw from it.
+func (p *planner) sequenceGrantsGone(r *catalog.Relation, w Want) {
+	target := Target{Name: nameOf(r), ObjectType: "sequence"}
+	drawn := p.drawnBy(r)
+	for _, g := range w.Grants {
+		switch why := foreignGrantor(g, r.Owner); {
+		case !slices.Contains(r.Grants, g): // it is done
+		case why != "":
+			p.withhold(w.Kind, w.Object, why, "")
+		case drawn != "" && (g.Privilege == "USAGE" || g.Privilege == "UPDATE" && !holdsUsage(r, g.Grantee)):
+			p.withhold(w.Kind, w.Object, drawn, "")
+		default:
+			target.Role, target.Privileges, target.Was = g.Grantee, append(target.Privileges, g.Privilege), append(target.Was, g)
+		}
+	}
+	if len(target.Privileges) > 0 {
+		p.add(&revoke, target, how{why: w.why()})
+	}
+}
+
+func (p *planner) relationGrantGone(r *catalog.Relation, w Want, g catalog.Grant) {
 	if why := foreignGrantor(g, r.Owner); why != "" {
 		p.withhold(w.Kind, w.Object, why, "")
-		return
-	}
-	if r.Kind == catalog.Sequence {
-		if why := p.drawnBy(r); why != "" && (g.Privilege == "USAGE" || g.Privilege == "UPDATE" && !holdsUsage(r, g.Grantee)) {
-			p.withhold(w.Kind, w.Object, why, "")
-			return
-		}
-		p.add(&revoke, Target{Name: nameOf(r), ObjectType: "sequence", Role: g.Grantee, Privileges: []string{g.Privilege}, Was: []catalog.Grant{g}}, how{why: w.why()})
 		return
 	}
 	if g.Grantee == "" {
@@ -183,11 +199,11 @@ func (p *planner) makesBy(n *catalog.Namespace, g catalog.Grant) string {
 // wantGrantOption takes the right to hand a privilege on, and leaves the privilege.
 func (p *planner) wantGrantOption(w Want) {
 	r := p.snap.Relation(w.Object)
-	if w.Grant == nil || r == nil {
+	if len(w.Grants) != 1 || r == nil {
 		p.withhold(w.Kind, w.Object, "no relation of this name", "")
 		return
 	}
-	g := *w.Grant
+	g := w.Grants[0]
 	if !slices.Contains(r.Grants, g) {
 		return // it is done
 	}
