@@ -330,8 +330,10 @@ func (c *compiler) answersFor(f *catalog.Function) bool {
 		return false
 	}
 	for _, id := range reads {
-		if rel := c.snap.Relation(id); rel != nil {
-			c.p.trusted[rel] = f.Owner
+		if rel := c.snap.Relation(id); slices.Contains(c.d.doubted, rel) {
+			return false
+		} else if rel != nil {
+			c.p.trusted[rel], c.p.whole[rel] = f.Owner, true
 		}
 	}
 	return true

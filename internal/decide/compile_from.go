@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -99,14 +100,14 @@ func (c *compiler) rangeEntry(rte int, s *scope, present int) *node {
 	}
 	e := &s.query.Range[rte-1]
 	switch {
-	case e.Kind == "relation" && e.Relation != nil && e.Relation.Kind == catalog.View && present < 0:
+	case e.Kind == "relation" && e.Relation != nil && e.Relation.Kind == catalog.View && present < 0 && !slices.Contains(c.d.doubted, e.Relation):
 		if q := c.viewQuery(e.Relation); q != nil {
 			where, targets := c.queryBody(q, s)
 			s.bindings[rte] = binding{row: -1, targets: targets}
 			return where
 		}
 		return c.relationEntry(e.Relation, rte, s, present)
-	case e.Kind == "relation" && e.Relation != nil:
+	case e.Kind == "relation" && e.Relation != nil && !slices.Contains(c.d.doubted, e.Relation):
 		return c.relationEntry(e.Relation, rte, s, present)
 	case e.Kind == "subquery" && e.Subquery != nil && e.Subquery.SetOp == nil && !aggregates(e.Subquery) && present < 0:
 		where, targets := c.queryBody(e.Subquery, s)

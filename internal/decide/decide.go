@@ -12,6 +12,7 @@
 package decide
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -75,14 +76,17 @@ type Decision struct {
 // A Decider judges ways over one model. It is safe for concurrent use and decides each shape of predicate once.
 type Decider struct {
 	m       *tenancy.Model
-	shapes  sync.Map // shape → *core
-	exprs   sync.Map // nodeKey → *verdict
-	guesses sync.Map // shape → []*env
-	plains  sync.Map // expression → bool
-	writes  sync.Map // *catalog.Relation → []reach.Way that write it
-	makes   sync.Map // application role → []string: schemas in which it may make objects
+	shapes  sync.Map  // shape → *core
+	exprs   sync.Map  // nodeKey → *verdict
+	guesses sync.Map  // shape → []*env
+	plains  sync.Map  // expression → bool
+	writes  *sync.Map // *catalog.Relation → []reach.Way that write it
+	makes   sync.Map  // application role → []string: schemas in which it may make objects
 	waysTo  func(*tenancy.Model, ...*catalog.Relation) []reach.Way
 	fault   mutant
+
+	doubted []*catalog.Relation // what sub-queries find there may be anything
+	doubts  sync.Map            // *catalog.Relation → *Decider that doubts it as well
 
 	calledOnce sync.Once
 	called     map[string]bool // functions that policies call
@@ -90,5 +94,11 @@ type Decider struct {
 
 // New returns a Decider over m.
 func New(m *tenancy.Model) *Decider {
-	return &Decider{m: m, waysTo: reach.WaysTo}
+	return &Decider{m: m, waysTo: reach.WaysTo, writes: &sync.Map{}}
+}
+
+// doubting is a Decider that takes nothing at its word that stands in rel.
+func (d *Decider) doubting(rel *catalog.Relation) *Decider {
+	v, _ := d.doubts.LoadOrStore(rel, &Decider{m: d.m, waysTo: d.waysTo, writes: d.writes, fault: d.fault, doubted: append(slices.Clone(d.doubted), rel)})
+	return v.(*Decider)
 }

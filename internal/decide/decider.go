@@ -27,7 +27,11 @@ func (d *Decider) Decide(way reach.Way) (out Decision) {
 		return Decision{Verdict: Undecided, Reason: Undecidable, Why: "function " + f.Identity() + " refuses some callers by what the session is; whom, was not followed"}
 	}
 	if out.Verdict == Proved && !d.fault.skipPremises && len(v.trusted)+len(v.functions) > 0 {
-		d.premises(way, v, &out)
+		if rel := d.premises(way, v, &out); rel != nil { // it need not rest on it
+			if again := d.doubting(rel).Decide(way); again.Verdict == Proved {
+				return again
+			}
+		}
 	}
 	return out
 }

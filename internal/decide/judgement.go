@@ -42,12 +42,15 @@ type verdict struct {
 	trusted   map[*catalog.Relation]string
 	functions map[*catalog.Function]bool
 	sessions  map[*catalog.Relation]string
+	reads     columnsRead
 }
 
 // copy returns a verdict that may be changed: cached ones are shared by all that decide at once.
 func (v *verdict) copy() *verdict {
 	c := *v
 	c.trusted, c.functions, c.sessions, c.notes = maps.Clone(v.trusted), maps.Clone(v.functions), maps.Clone(v.sessions), slices.Clone(v.notes)
+	c.reads = columnsRead{}
+	c.reads.add(v.reads)
 	return &c
 }
 
@@ -71,11 +74,12 @@ func (v *verdict) merge(o *verdict) {
 		}
 		v.sessions[r] = f
 	}
+	v.reads.add(o.reads) // v is a copy
 	v.unusable = v.unusable || o.unusable
 }
 
 func (j *judgement) verdict(v Verdict) *verdict {
-	return &verdict{verdict: v, trusted: j.c.p.trusted, functions: j.c.p.functions, sessions: j.c.p.sessions, notes: j.c.p.notes}
+	return &verdict{verdict: v, trusted: j.c.p.trusted, functions: j.c.p.functions, sessions: j.c.p.sessions, notes: j.c.p.notes, reads: j.c.p.reads()}
 }
 
 // decide says what the search found out of this judgement's own rows and columns.

@@ -9,38 +9,48 @@ import (
 )
 
 // premises checks what a proof takes at its word: that no application role can write itself into a relation that a
-// sub-query believes, nor replace a function. Relations believed on the way are checked in turn, each once.
-func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) {
-	seen := map[*catalog.Relation]bool{}
+// sub-query believes, nor replace a function. Relations believed on the way are checked in turn, each once. The relation of which it
+// does not hold is returned.
+func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) (broken *catalog.Relation) {
 	if d.stale(way, v, out) {
-		return
+		return nil
 	}
-	todo := relationsOf(v)
-	functions := map[*catalog.Function]bool{}
-	for f := range v.functions {
-		functions[f] = true
+	var todo []*catalog.Relation
+	read, seen, functions := columnsRead{}, map[*catalog.Relation]bool{}, map[*catalog.Function]bool{}
+	believe := func(v *verdict) {
+		for _, rel := range relationsOf(v) {
+			grown := !seen[rel]
+			for name := range v.reads[rel] {
+				grown = read.note(rel, name) || grown
+			}
+			if seen[rel] = true; grown {
+				todo = append(todo, rel)
+			}
+		}
+		for f := range v.functions {
+			functions[f] = true
+		}
 	}
-	for len(todo) > 0 && out.Verdict == Proved {
+	for believe(v); len(todo) > 0 && out.Verdict == Proved; {
 		rel := todo[0]
 		todo = todo[1:]
-		if seen[rel] {
-			continue
-		}
-		seen[rel] = true
 		if f := v.sessions[rel]; f != "" {
 			out.Premises = append(out.Premises, rel.Identity()+" is written by the session itself: it is as trustworthy as a setting")
 			continue
 		}
 		for _, w := range d.writesTo(rel) {
+			if !read.touches(w) {
+				continue
+			}
 			p := d.pure(w)
 			if p.verdict != Proved {
-				d.broken(way, w, p, out)
-				break
+				if d.broken(way, w, p, out); out.Verdict != Proved {
+					broken = rel
+					break
+				}
+				continue
 			}
-			todo = append(todo, relationsOf(p)...)
-			for f := range p.functions {
-				functions[f] = true
-			}
+			believe(p)
 		}
 		if rel != way.Relation {
 			out.Premises = append(out.Premises, rel.Identity()+" is written by no application role except within its own tenant")
@@ -51,6 +61,7 @@ func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) {
 	}
 	sort.Strings(out.Premises)
 	out.Premises = slices.Compact(out.Premises)
+	return broken
 }
 
 // stale refutes a context that is looked up by what a pooled connection keeps from one request to the next.

@@ -83,11 +83,12 @@ type premises struct {
 	trusted   map[*catalog.Relation]string // relations that a sub-query believes → as whom they are read
 	sessions  map[*catalog.Relation]string // relations that hold the session's own row → by what it is told from others
 	functions map[*catalog.Function]bool   // functions that were inlined or believed
+	whole     map[*catalog.Relation]bool   // relations that a function is believed about: any of their columns may matter
 	notes     []string
 }
 
 func newProgram() *program {
-	return &program{byKey: map[string]int{}, premises: premises{sessions: map[*catalog.Relation]string{}, trusted: map[*catalog.Relation]string{}, functions: map[*catalog.Function]bool{}}}
+	return &program{byKey: map[string]int{}, premises: premises{sessions: map[*catalog.Relation]string{}, trusted: map[*catalog.Relation]string{}, functions: map[*catalog.Function]bool{}, whole: map[*catalog.Relation]bool{}}}
 }
 
 // variable returns the variable of that key, made by mk when it is new.

@@ -221,7 +221,7 @@ func (w *walker) boundMerge(role string, rel *catalog.Relation) filter {
 // carry adds to the row that an UPDATE of some columns makes what was true of the row that it changed and looks at none of
 // these columns. A BEFORE trigger could change others: then nothing is added.
 func (w *walker) carry(way *Way, old expr.Expr) {
-	if way.Command != Update || way.Columns == nil || way.New == nil || old == nil || rewritesRows(way.Relation, "UPDATE") {
+	if way.Command != Update || way.Columns == nil || way.New == nil || old == nil || RewritesRows(way.Relation, "UPDATE") {
 		return
 	}
 	var all, keep []expr.Expr
@@ -239,8 +239,8 @@ func (w *walker) carry(way *Way, old expr.Expr) {
 	way.New = and(append([]expr.Expr{way.New}, keep...)...)
 }
 
-// rewritesRows reports whether a trigger may change a row on its way into a relation.
-func rewritesRows(rel *catalog.Relation, event string) bool {
+// RewritesRows reports whether a trigger may change a row on its way into a relation.
+func RewritesRows(rel *catalog.Relation, event string) bool {
 	for i := range rel.Triggers {
 		if t := &rel.Triggers[i]; t.Timing == "before" && t.EachRow && t.Enabled != "disabled" && slices.Contains(t.Events, event) {
 			return true

@@ -53,6 +53,9 @@ func (w *walker) cascade(app string, rel, to *catalog.Relation, c *catalog.Const
 	way := Way{Role: app, As: app, CurrentUser: app, Relation: rel, Command: command, Kind: Isolation, Privileged: true, Old: trueExpr,
 		Path:    Path{{Via: "constraint", Name: c.Name + " on " + rel.Identity()}},
 		Unbound: "foreign key " + c.Name + " acts on the rows of all tenants that refer to what the role may change in " + to.Identity()}
+	if command == Update {
+		way.Columns = c.Columns
+	}
 	f := w.bound(app, to, event, "blind")
 	if way.Opaque = f.opaque; !constant(f.old, true) {
 		way.Old = w.hanging(app, rel, to, c, f.old)

@@ -128,17 +128,20 @@ func (w *walker) holds(role string, rel *catalog.Relation, v verb) rights.Holdin
 	return h
 }
 
-// holdsMerge: MERGE needs to read, and one of the rights to change.
+// holdsMerge: MERGE needs to read, and one of the rights to change; who may not insert changes the columns that he may update.
 func (w *walker) holdsMerge(role string, rel *catalog.Relation) rights.Holding {
 	r := w.m.Rights
 	if rel.Kind == catalog.Foreign || !r.Relation(role, rel, "SELECT").Held {
 		return rights.Holding{}
 	}
-	for _, p := range [...]string{"UPDATE", "DELETE", "INSERT"} {
-		if h := r.Relation(role, rel, p); h.Held {
-			h.Columns = nil
-			return h
-		}
+	if h := r.Relation(role, rel, "INSERT"); h.Held {
+		h.Columns = nil
+		return h
 	}
-	return rights.Holding{}
+	if h := r.Relation(role, rel, "UPDATE"); h.Held {
+		return h
+	}
+	h := r.Relation(role, rel, "DELETE")
+	h.Columns = []string{}
+	return h
 }

@@ -208,7 +208,7 @@ func (w *walker) narrow(way *Way, q *expr.Query, st stage, outer *scope) {
 			made.require(e, false)
 		}
 	}
-	if way.Old != nil && q.OnConflict != nil && !rewritesRows(way.Relation, "INSERT") {
+	if way.Old != nil && q.OnConflict != nil && !RewritesRows(way.Relation, "INSERT") {
 		w.inConflict(way, q, s.clone(), place[q.Result], in)
 	}
 	if q.Command == "insert" {
