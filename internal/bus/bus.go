@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -83,6 +85,19 @@ type Bus struct {
 
 	end     context.CancelFunc
 	mending sync.WaitGroup // it looks after the server's streams
+
+	mu     sync.Mutex
+	missed []func() // of the topics
+}
+
+// lost has every topic told that messages may have been lost.
+func (b *Bus) lost() {
+	b.mu.Lock()
+	all := slices.Clone(b.missed)
+	b.mu.Unlock()
+	for _, missed := range all {
+		missed()
+	}
 }
 
 // connects bounds connecting to a cluster that exists; behind it the client goes on trying, for as long as it lives.
@@ -94,6 +109,11 @@ func Open(o Options) (*Bus, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Bus{log: o.Log, end: func() {}}
+	var late atomic.Bool // the first connection is made behind Open
+	back := func() {
+		o.Log.Info("the bus is back")
+		b.lost()
+	}
 	client := []nats.Option{
 		nats.Name(o.Name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, 250*time.Millisecond),
 		nats.RetryOnFailedConnect(true), nats.Timeout(connects), nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2), nats.Token(o.Secret),
@@ -102,7 +122,16 @@ func Open(o Options) (*Bus, error) {
 				o.Log.Warn("the bus is gone")
 			}
 		}),
-		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) { o.Log.Warn("the bus lost messages") }),
+		nats.ConnectHandler(func(*nats.Conn) {
+			if late.Load() {
+				back()
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { back() }),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {
+			o.Log.Warn("the bus lost messages")
+			b.lost()
+		}),
 	}
 	if o.URL == "" {
 		var err error
@@ -120,6 +149,7 @@ func Open(o Options) (*Bus, error) {
 		b.Close()
 		return nil, fmt.Errorf("connecting to the bus: %w", plain(err))
 	}
+	late.Store(!b.conn.IsConnected())
 	if o.URL == "" && o.Dir != "" {
 		ctx, end := context.WithCancel(context.Background())
 		b.end = end
@@ -131,7 +161,8 @@ func Open(o Options) (*Bus, error) {
 // plain is an error without the URL that it was for, which may hold a password.
 func plain(err error) error {
 	var known error
-	for _, k := range []error{nats.ErrNoServers, nats.ErrTimeout, nats.ErrAuthorization, nats.ErrSecureConnRequired, nats.ErrConnectionClosed} {
+	for _, k := range []error{nats.ErrNoServers, nats.ErrTimeout, nats.ErrAuthorization, nats.ErrSecureConnRequired, nats.ErrConnectionClosed,
+		nats.ErrBadSubject, nats.ErrMaxPayload, nats.ErrReconnectBufExceeded, context.DeadlineExceeded, context.Canceled} {
 		if errors.Is(err, k) {
 			known = k
 		}
@@ -199,8 +230,12 @@ func (t *Topic) Publish(ctx context.Context, message []byte) error {
 	return nil
 }
 
-// Subscribe calls deliver for each message, one after the other, and missed whenever some may have been lost.
+// Subscribe calls deliver for each message, one after the other, and missed whenever some may have been lost: behind a connection that
+// was cut, and behind the first one, where it came late.
 func (t *Topic) Subscribe(deliver func([]byte), missed func()) error {
+	t.bus.mu.Lock()
+	t.bus.missed = append(t.bus.missed, missed)
+	t.bus.mu.Unlock()
 	sub, err := t.bus.conn.Subscribe(t.subject, func(m *nats.Msg) { deliver(m.Data) })
 	if err != nil {
 		return fmt.Errorf("subscribing on the bus: %w", plain(err))
@@ -208,14 +243,6 @@ func (t *Topic) Subscribe(deliver func([]byte), missed func()) error {
 	if err := sub.SetPendingLimits(1<<20, 256<<20); err != nil {
 		return fmt.Errorf("subscribing on the bus: %w", plain(err))
 	}
-	t.bus.conn.SetReconnectHandler(func(*nats.Conn) {
-		t.bus.log.Info("the bus is back")
-		missed()
-	})
-	t.bus.conn.SetErrorHandler(func(*nats.Conn, *nats.Subscription, error) {
-		t.bus.log.Warn("the bus lost messages")
-		missed()
-	})
 	_ = t.bus.conn.FlushTimeout(connects) // where it is not there yet the subscription is made once it is
 	return nil
 }

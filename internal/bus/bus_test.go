@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -190,6 +191,36 @@ func TestMissed(t *testing.T) {
 	for next(t, got) != "missed" {
 	}
 	reaches(t, second, got)
+}
+
+// A client whose server comes after it is told so too, for each of its topics, and what it says meanwhile is said to be not taken in time.
+func TestMissedBeforeTheFirstServer(t *testing.T) {
+	listen := nettest.Free(t)
+	client, err := Open(Options{Name: "c", URL: "nats://" + listen, Secret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if err := client.Topic("y").Publish(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with nobody there: %v", err)
+	}
+	first, second := collect(t, client), make(chan string, 1)
+	if err := client.Topic("y").Subscribe(func([]byte) {}, func() { second <- "missed" }); err != nil {
+		t.Fatal(err)
+	}
+	server, err := Open(Options{Name: "a", Listen: listen, Secret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	for _, got := range []chan string{first, second} {
+		if what := next(t, got); what != "missed" {
+			t.Errorf("%q comes first", what)
+		}
+	}
+	reaches(t, server, first)
 }
 
 // Events reach the stream's three copies once, also when they are sent again, and others can read them.

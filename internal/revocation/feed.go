@@ -31,6 +31,7 @@ type Options struct {
 	Bus         Bus
 	ParseTenant func(string) (ringfence.Tenant, error)
 	Poll        time.Duration // how long a lost message is late at most; 1 s
+	Whole       time.Duration // how often the table is read from its begin; a minute
 	Timeout     time.Duration // of one poll; 5 s
 	// Skew is how far the clocks of issuers and the database may be apart: a member's or tenant's tokens are refused where they
 	// were issued up to that long after the revocation. 30 s.
@@ -72,7 +73,7 @@ func NewFeed(o Options) (*Feed, error) {
 	if o.Store == nil && o.Bus == nil || o.ParseTenant == nil {
 		return nil, errors.New("following revocations: it wants a table or a bus, and a way to read tenants")
 	}
-	o.Poll, o.Timeout = cmp.Or(o.Poll, time.Second), cmp.Or(o.Timeout, 5*time.Second)
+	o.Poll, o.Whole, o.Timeout = cmp.Or(o.Poll, time.Second), cmp.Or(o.Whole, time.Minute), cmp.Or(o.Timeout, 5*time.Second)
 	o.Skew = cmp.Or(o.Skew, 30*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -99,8 +100,24 @@ func (f *Feed) Subscribe(ctx context.Context, apply func(gateway.Revocation)) er
 	if f.o.Store != nil {
 		cursor := f.poll(ctx, FromStart)
 		go f.follow(ctx, cursor)
+	} else {
+		go f.settle(ctx)
 	}
 	return nil
+}
+
+// settle forgets what has ended, where no poll does.
+func (f *Feed) settle(ctx context.Context) {
+	tick := time.NewTicker(f.o.Poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			f.held.settle(now, time.Time{})
+		}
+	}
 }
 
 // Revoked implements auth.Revocations.
@@ -182,22 +199,28 @@ func (f *Feed) read(e Entry) (gateway.Revocation, error) {
 		return r, nil
 	}
 	var err error
-	if r.Tenant, err = f.o.ParseTenant(e.Tenant); err != nil {
+	byID := r.Kind == gateway.RevokeToken || r.Kind == gateway.RevokeSession
+	if r.Tenant, err = f.o.ParseTenant(e.Tenant); err != nil && !byID {
 		return r, errors.New("its tenant is none of this gateway's kind")
 	}
 	return r, nil
 }
 
-// follow polls until the context ends.
+// follow polls until the context ends. Every Whole it reads all: a standby that took over behind a pooler may give numbers again that
+// the cursor is past, and nothing fails for it.
 func (f *Feed) follow(ctx context.Context, cursor string) {
 	tick := time.NewTicker(f.o.Poll)
 	defer tick.Stop()
+	began := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		case <-f.wake:
+		}
+		if now := time.Now(); now.Sub(began) >= f.o.Whole {
+			cursor, began = FromStart, now
 		}
 		cursor = f.poll(ctx, cursor)
 	}

@@ -14,6 +14,7 @@ import (
 
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/gateway"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
 )
@@ -449,6 +450,48 @@ func TestUnconfirmed(t *testing.T) {
 	f.held.settle(time.Now(), time.Now())
 	if !f.Revoked(identity(t, time.Now())) {
 		t.Error("what the table tells is not held")
+	}
+}
+
+// What has ended is forgotten where the bus alone tells, too.
+func TestEndedWithoutATable(t *testing.T) {
+	b := &fakeBus{}
+	f, a := feed(t, Options{Bus: b, Poll: 10 * time.Millisecond})
+	for _, e := range []Entry{{Kind: "token", Subject: "ends", At: time.Now(), Ends: time.Now().Add(100 * time.Millisecond)}, {Kind: "token", Subject: "t", At: time.Now()}} {
+		if err := Carry(t.Context(), b, e); err != nil {
+			t.Fatal(err)
+		}
+		a.next(t)
+	}
+	nettest.Until(t, "the one that has ended is forgotten", func() bool { return f.Health().Held == 1 })
+	if !f.Revoked(identity(t, time.Now())) {
+		t.Error("the one that never ends was forgotten")
+	}
+}
+
+// A token and a session are revoked by their id, whatever stands beside it.
+func TestTenantOfAnotherKind(t *testing.T) {
+	b := &fakeBus{}
+	f, a := feed(t, Options{Bus: b})
+	for _, e := range []Entry{{Kind: "session", Tenant: "no uuid", Subject: "s", At: time.Now()}, {Kind: "token", Tenant: "no uuid", Subject: "t2", At: time.Now()}} {
+		if err := Carry(t.Context(), b, e); err != nil {
+			t.Fatal(err)
+		}
+		a.next(t)
+	}
+	if !f.Revoked(identity(t, time.Now())) || f.Health().Held != 2 {
+		t.Errorf("held are %d", f.Health().Held)
+	}
+}
+
+// A standby that took over may give again the transactions' numbers that its primary gave, and no connection need fail for it behind a
+// pooler: what was written under one that the cursor is past comes late, and comes.
+func TestNumbersGivenTwice(t *testing.T) {
+	w := install(t)
+	_, a := feed(t, Options{Store: w.store(t, w.follower), Poll: 10 * time.Millisecond, Whole: 50 * time.Millisecond})
+	w.Exec(t, "INSERT INTO ringfence.revocation (kind, tenant, user_id, subject, reason, revoked_by, made_by) VALUES ('token', '', '', 'late', '', '', '3')")
+	if got := a.next(t); got != "token late" {
+		t.Errorf("applied is %q", got)
 	}
 }
 
