@@ -9,6 +9,7 @@ package monitor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -94,7 +95,7 @@ type Options struct {
 	Now    func() time.Time
 	// Wait waits until the next run; nil: by the clock. An error ends the monitor.
 	Wait  func(context.Context, time.Duration) error
-	Limit time.Duration // of one check; 0: two minutes
+	Limit time.Duration // of one check, and of reading the catalogue for them; 0: two minutes
 }
 
 // Every is how long after the beginning the next run comes: every five minutes in the first hour, every fifteen to the end of the
@@ -131,6 +132,7 @@ func New(o Options) *Monitor {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Limit = cmp.Or(o.Limit, 2*time.Minute)
 	for _, c := range o.Checks {
 		o.Stats.Set(metrics.MonitorState, 1, c.Name, Unknown.String())
 	}
@@ -165,7 +167,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 // Once runs every check once, tells the metrics, and people of what is not fine. The results are in the order of the checks.
 func (m *Monitor) Once(ctx context.Context) []Result {
 	e := &eye{o: &m.o, kept: &m.kept}
-	e.open(ctx)
+	m.open(ctx, e)
 	defer e.close(ctx)
 	var out []Result
 	for _, c := range m.o.Checks {
@@ -182,19 +184,37 @@ func (m *Monitor) Once(ctx context.Context) []Result {
 	return out
 }
 
-// run runs one check within its limit. One that panics has found nothing out.
+// open opens the eye within the limit of a check. A catalogue that nothing can be made of, by a panic, is an error like others.
+func (m *Monitor) open(ctx context.Context, e *eye) {
+	ctx, stop := context.WithTimeout(ctx, m.o.Limit)
+	defer stop()
+	defer func() {
+		if p := recover(); p != nil {
+			e.err = fmt.Errorf("reading it broke off: %T", p)
+		}
+	}()
+	e.err = e.open(ctx)
+}
+
+// run runs one check within its limit, on a connection that lives. One that panics has found nothing out.
 func (m *Monitor) run(ctx context.Context, c Check, e *eye) (r Result) {
-	ctx, stop := context.WithTimeout(ctx, cmp.Or(m.o.Limit, 2*time.Minute))
+	ctx, stop := context.WithTimeout(ctx, m.o.Limit)
 	defer stop()
 	defer func() {
 		if p := recover(); p != nil {
 			r = unknown("the check broke off: %T", p)
 		}
 	}()
+	if e.err == nil && e.conn.IsClosed() { // the check before this one has said why
+		e.err = e.connect(ctx)
+	}
 	if e.err != nil {
 		return unknown("the database could not be asked: %v", e.err)
 	}
-	return c.Run(ctx, e)
+	if r = c.Run(ctx, e); r.Outcome == Unknown && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return unknown("it took longer than %s", m.o.Limit)
+	}
+	return r
 }
 
 // tell sends what is not fine, each time, under one key for each check; and once that it is over.
@@ -237,21 +257,30 @@ type eye struct {
 	conn  *pgx.Conn
 	model *tenancy.Model
 	cells []prove.Cell
-	err   error
+	err   error // why nothing can be looked at
 }
 
-func (e *eye) open(ctx context.Context) {
-	if e.conn, e.err = e.o.Connect(ctx); e.err != nil {
-		return
+func (e *eye) open(ctx context.Context) error {
+	if err := e.connect(ctx); err != nil {
+		return err
 	}
-	var s *catalog.Snapshot
-	if s, e.err = catalog.Read(ctx, e.conn, catalog.Options{}); e.err != nil {
-		return
+	s, err := catalog.Read(ctx, e.conn, catalog.Options{})
+	if err != nil {
+		return err
 	}
-	if e.model, e.err = e.o.Infer(s); e.err != nil {
-		return
+	if e.model, err = e.o.Infer(s); err != nil {
+		return err
 	}
 	e.cells = prove.Logic(e.model, e.o.Now())
+	return nil
+}
+
+func (e *eye) connect(ctx context.Context) error {
+	conn, err := e.o.Connect(ctx)
+	if err == nil {
+		e.conn = conn
+	}
+	return err
 }
 
 func (e *eye) close(ctx context.Context) {

@@ -19,6 +19,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/drift"
 	"github.com/ringfencehq/ringfence/internal/metrics"
+	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/internal/notify"
 	"github.com/ringfencehq/ringfence/internal/pg"
 	"github.com/ringfencehq/ringfence/internal/pgtest"
@@ -206,6 +207,51 @@ func TestUnknown(t *testing.T) {
 	}
 	w.m.o.Checks = []Check{{Name: "audit", Run: func(context.Context, *eye) Result { panic("s3cret") }}}
 	if got := w.look(t)["audit"]; got != "unknown: the check broke off: string" {
+		t.Error(got)
+	}
+}
+
+// asks is a check that asks the database something.
+func asks(name, sql string) Check {
+	return Check{Name: name, Run: func(ctx context.Context, e *eye) Result {
+		if _, err := e.conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return unknown("%v", err)
+		}
+		return fine("it answers")
+	}}
+}
+
+// A check that takes too long, or whose connection is lost, says so itself; those after it are not unknown for it, and the reason of a
+// connection that was given up is told.
+func TestLostConnection(t *testing.T) {
+	w := watch(t, asks("audit", "SELECT pg_sleep(60)"), asks("trail", "SELECT 1"))
+	w.m.o.Limit = time.Second
+	if got := w.look(t); got["audit"] != "unknown: it took longer than 1s" || got["trail"] != "fine: it answers" {
+		t.Errorf("a slow check: %v", got)
+	}
+	w = watch(t, asks("audit", "SELECT 'mute'"), asks("trail", "SELECT 1"))
+	dsn, _ := w.db.GoesMute(t, pg.Superuser, nettest.Sent("'mute'"), true)
+	w.m.o.Connect = func(ctx context.Context) (*pgx.Conn, error) { return pg.Connect(ctx, dsn, pg.Options{}) }
+	if got := w.look(t); !strings.Contains(got["audit"], "the server has not answered for") || got["trail"] != "fine: it answers" {
+		t.Errorf("a server that goes mute: %v", got)
+	}
+}
+
+// A catalogue that cannot be judged, or a server that does not let in, makes everything unknown and ends nothing.
+func TestCannotLook(t *testing.T) {
+	w := watch(t, auditCheck)
+	infer := w.m.o.Infer
+	w.m.o.Infer = func(*catalog.Snapshot) (*tenancy.Model, error) { panic("s3cret") }
+	if got := w.look(t)["audit"]; got != "unknown: the database could not be asked: reading it broke off: string" {
+		t.Error(got)
+	}
+	w.m.o.Infer = infer
+	w.m.o.Limit = 100 * time.Millisecond
+	w.m.o.Connect = func(ctx context.Context) (*pgx.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if got := w.look(t)["audit"]; got != "unknown: the database could not be asked: context deadline exceeded" {
 		t.Error(got)
 	}
 }

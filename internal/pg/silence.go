@@ -55,15 +55,18 @@ func watchSilence(cfg *pgx.ConnConfig, limit time.Duration) {
 		if err != nil {
 			return nil, err
 		}
-		same := cfg.Copy()
-		same.AfterConnect = nil
-		same.DialFunc = func(ctx context.Context, network, other string) (net.Conn, error) {
-			if other != address {
-				return nil, errors.New("another host than the one in question")
+		second := func(ctx context.Context) (*pgx.Conn, error) {
+			same := cfg.Copy()
+			same.AfterConnect = nil
+			same.DialFunc = func(ctx context.Context, network, other string) (net.Conn, error) {
+				if other != address {
+					return nil, errors.New("another host than the one in question")
+				}
+				return dial(ctx, network, address)
 			}
-			return dial(ctx, network, address)
+			return connectConfig(ctx, same)
 		}
-		return &heardConn{Conn: conn, limit: limit, last: time.Now(), second: same}, nil
+		return &heardConn{Conn: conn, limit: limit, last: time.Now(), second: second}, nil
 	}
 	cfg.AfterConnect = func(_ context.Context, c *pgconn.PgConn) error {
 		below(c).pid.Store(c.PID())
@@ -100,7 +103,7 @@ func WhyLost(conn *pgx.Conn, err error) error {
 type heardConn struct {
 	net.Conn
 	limit  time.Duration
-	second *pgx.ConnConfig
+	second func(context.Context) (*pgx.Conn, error)
 	pid    atomic.Uint32 // what the server announced; 0 while connecting, which has its own limit
 
 	mu              sync.Mutex
@@ -233,7 +236,7 @@ const stillAt = `SELECT pg_catalog.pg_backend_pid(), coalesce((
 func (c *heardConn) ask() error {
 	ctx, cancel := context.WithTimeout(context.Background(), min(c.limit, askLimit))
 	defer cancel()
-	conn, err := connectConfig(ctx, c.second)
+	conn, err := c.second(ctx)
 	if ServerError(err) != nil {
 		return nil // it answers, if only to say that it takes nobody else
 	}
