@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"slices"
+
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/reach"
 )
@@ -28,4 +30,7 @@ Write the policy that is missing, or take the privilege away.`,
 }
 
 // raises reports whether statements on the relation fail before a policy is asked: a circle of policies, which has its own rule.
-func (in *Input) raises(r *catalog.Relation) bool { return circle(in.asking(), r.Identity()) != nil }
+func (in *Input) raises(r *catalog.Relation) bool {
+	asks, at := in.asking(), r.Identity()
+	return slices.ContainsFunc(asks[at], func(next string) bool { return circle(asks, at, next) != nil })
+}

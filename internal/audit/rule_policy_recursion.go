@@ -12,6 +12,7 @@ var policyRecursion = Rule{
 	Name:     "policy-recursion",
 	Title:    "the policy asks a table whose policy leads back to it",
 	Severity: Medium,
+	Fix:      "replace_policy",
 	Source:   "79",
 	Doc: `PostgreSQL refuses every statement on the table with 42P17, infinite recursion detected in policy. Nothing leaks and nothing works; what is done
 about it in a hurry, a SECURITY DEFINER helper, often leaks.
@@ -20,17 +21,22 @@ Break the circle: let the membership table's own policy compare its user column 
 
 	Check: func(in *Input, report func(Finding)) {
 		asks := in.asking()
-		for _, t := range in.tables() {
-			if !t.Relation.RowSecurity {
-				continue
+		told := map[*catalog.Policy]bool{}
+		in.eachSubquery("POL013", func(p *catalog.Policy, rel, read *catalog.Relation) {
+			if told[p] || !rel.RowSecurity {
+				return
 			}
-			if path := circle(asks, t.Relation.Identity()); path != nil {
-				report(Finding{
-					Object: t.Relation.Identity(), ObjectType: string(t.Relation.Kind), Table: t.Relation.Identity(),
-					Detail: fmt.Sprintf("The way back: %s.", strings.Join(path, " → ")),
-				})
+			path := circle(asks, rel.Identity(), read.Identity())
+			if path == nil {
+				return
 			}
-		}
+			told[p] = true
+			report(Finding{
+				Object: p.Identity(rel), ObjectType: "policy", Table: rel.Identity(),
+				Detail: fmt.Sprintf("The way back: %s.", strings.Join(path, " → ")),
+				Fix:    &Fix{Why: "the policies of the table are replaced by one that compares the tenant key with the context"},
+			})
+		})
 	},
 }
 
@@ -45,23 +51,25 @@ func asked(in *Input) map[string][]string {
 	return out
 }
 
-// circle returns a way from start back to itself, or nil.
-func circle(asks map[string][]string, start string) []string {
+// circle returns a way from start over next back to start, or nil.
+func circle(asks map[string][]string, start, next string) []string {
 	seen := map[string]bool{}
 	var walk func(at string, path []string) []string
 	walk = func(at string, path []string) []string {
+		path = append(path, at)
+		if at == start {
+			return path
+		}
+		if seen[at] {
+			return nil
+		}
+		seen[at] = true
 		for _, next := range asks[at] {
-			if next == start {
-				return append(path, next)
-			}
-			if !seen[next] {
-				seen[next] = true
-				if found := walk(next, append(path, next)); found != nil {
-					return found
-				}
+			if found := walk(next, path); found != nil {
+				return found
 			}
 		}
 		return nil
 	}
-	return walk(start, []string{start})
+	return walk(next, []string{start})
 }
