@@ -20,7 +20,7 @@ func (a *analyzer) call(n *pgquery.FuncCall) Expr {
 	}
 	types := typesOf(args)
 	if slices.Contains(types, 0) {
-		if m, ok := a.takesAnything(schema, name, types); ok && named == nil {
+		if m, ok := a.onlyOne(schema, name, types); ok && named == nil {
 			return a.finishCall(n, m, args, types, m.c.result)
 		}
 		return a.follows("CALL", fmt.Sprintf("call of %s with an argument of unknown type", name), args...)
@@ -45,17 +45,11 @@ func (a *analyzer) call(n *pgquery.FuncCall) Expr {
 	return a.finishCall(n, m, args, types, result)
 }
 
-// takesAnything finds the function that a call with arguments of unknown type must mean: the one that takes so many, and these as "any",
-// such as format's.
-func (a *analyzer) takesAnything(schema, name string, types []uint32) (match, bool) {
+// onlyOne finds the function that a call with arguments of unknown type must mean: the only one of the name that takes so many.
+func (a *analyzer) onlyOne(schema, name string, types []uint32) (match, bool) {
 	list := a.d.candidates(a.d.functions, schema, name, len(types), a.path.schemas)
 	if len(list) != 1 {
 		return match{}, false
-	}
-	for i, t := range types {
-		if t == 0 && (i >= len(list[0].args) || list[0].args[i] != anyOID) {
-			return match{}, false
-		}
 	}
 	is, _ := polymorphic(list[0].c.result)
 	return list[0], !is

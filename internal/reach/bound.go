@@ -98,6 +98,18 @@ func (w *walker) whyExempt(role string, rel *catalog.Relation) string {
 
 // bound returns what filters one command in one variant, for statements whose rights at rel are role's.
 func (w *walker) bound(role string, rel *catalog.Relation, command Command, variant string) filter {
+	f := w.boundBefore(role, rel, command, variant)
+	if set := w.setByTriggers(rel, command, variant); f.unbound == "" && len(set) > 0 {
+		if f.old != nil {
+			f.old = or(f.old, w.withSettings(f.old, set)) // by the session's own for the first row, by what the trigger left for the next
+		}
+		f.new = w.withSettings(f.new, set)
+	}
+	return f
+}
+
+// boundBefore is bound where no trigger has fired yet.
+func (w *walker) boundBefore(role string, rel *catalog.Relation, command Command, variant string) filter {
 	if why := w.exempt(role, rel); why != "" {
 		f := filter{unbound: why}
 		f.old, f.new = free(command)

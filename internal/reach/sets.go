@@ -2,6 +2,7 @@ package reach
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -46,6 +47,31 @@ func (w *walker) settingsAfter(known map[string]expr.Expr, q *expr.Query, bind [
 		return true
 	})
 	return out
+}
+
+// setByTriggers are the tenants' settings that BEFORE triggers of a relation leave changed for the policies that a command meets after them.
+func (w *walker) setByTriggers(rel *catalog.Relation, command Command, variant string) map[string]expr.Expr {
+	events := []string{string(command)}
+	switch {
+	case command == Merge:
+		events = []string{string(Insert), string(Update), string(Delete)}
+	case variant == "on_conflict":
+		events = append(events, string(Update))
+	}
+	var set map[string]expr.Expr
+	for i := range rel.Triggers {
+		t := &rel.Triggers[i]
+		f := w.m.Snapshot.Function(t.Function)
+		if f == nil || t.Timing != "before" || t.Enabled == "disabled" || t.Enabled == "replica" || !slices.ContainsFunc(events, func(e string) bool { return slices.Contains(t.Events, e) }) {
+			continue
+		}
+		if b, err := w.m.Reader.Body(f); err == nil {
+			for _, q := range b.Statements {
+				set = w.settingsAfter(set, q, nil, 0)
+			}
+		}
+	}
+	return set
 }
 
 // ownSettings are the tenants' settings that a function runs under whoever calls it.
