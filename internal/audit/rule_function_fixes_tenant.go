@@ -7,6 +7,7 @@ import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
 	"github.com/ringfencehq/ringfence/internal/pg"
+	"github.com/ringfencehq/ringfence/internal/reach"
 )
 
 var functionFixesTenant = Rule{
@@ -18,7 +19,8 @@ var functionFixesTenant = Rule{
 	Source:   "73",
 	Doc: `CREATE FUNCTION ... SET gives the tenant setting a value for as long as the function runs. Whoever may call it sees and writes that tenant's rows, whatever
 tenant the session has. A SECURITY DEFINER function that sets the tenant in its body, and then reads tenants' rows, does the same for one tenant after the other.
-Where it looks the tenant up first, as a login does, it is told as medium.
+Where it looks the tenant up first, as a login does, it is told as medium. A trigger that sets the tenant from the row that is written, before the policies check that
+row, lets every row through, and leaves the session with that row's tenant.
 
 Take the SET away: ALTER FUNCTION ... RESET. A job for one tenant sets its context itself.`,
 
@@ -46,7 +48,51 @@ Take the SET away: ALTER FUNCTION ... RESET. A job for one tenant sets its conte
 				report(found)
 			}
 		})
+		in.eachTriggerBody("FUN015", []string{"set"}, func(t *catalog.Relation, _ []string, g *catalog.Trigger, f *catalog.Function, b *expr.Body) {
+			w := in.canTouch(t, reach.Insert, reach.Update, reach.Delete)
+			if name := in.setByRow(b); name != "" && w != nil && g.Timing == "before" {
+				report(Finding{
+					Object: g.Identity(t), ObjectType: "trigger", Table: t.Identity(), Role: w.Role, Path: w.Path,
+					Detail: fmt.Sprintf("%s gives %s a value that is not the session's own, before the policies look at the row.", f.Identity(), name),
+					Fix:    &Fix{SQL: "DROP TRIGGER " + pg.Ident(g.Name) + " ON " + t.Identity(), Why: "the session keeps its tenant"},
+				})
+			}
+		})
 	},
+}
+
+// setByRow names the tenant setting that a trigger's body gives a value other than the session's own or the old row's, or "".
+func (in *Input) setByRow(b *expr.Body) string {
+	name := ""
+	for _, q := range b.Statements {
+		expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
+			if c, ok := e.(*expr.Call); ok {
+				if set, value, ok := expr.SetConfig(c); ok && isContext(in, set) && !ownValue(value) {
+					name = set
+				}
+			}
+			return true
+		})
+	}
+	return name
+}
+
+// ownValue reports whether a value comes from the old row, or from nothing but settings.
+func ownValue(e expr.Expr) bool {
+	own := true
+	if c, ok := e.(*expr.Const); ok {
+		own = c.Null || c.Text == ""
+	}
+	expr.WalkDeep(e, func(e expr.Expr, _ int) bool {
+		switch e := e.(type) {
+		case *expr.Param:
+			own = own && strings.EqualFold(e.Name, "old")
+		case *expr.Unknown:
+			own = false
+		}
+		return own
+	})
+	return own
 }
 
 // actsAs names the tenant setting that a body gives a value of a variable's, which is not the session's own, before it comes to tenants' rows;

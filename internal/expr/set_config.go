@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"strconv"
 	"strings"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
@@ -26,7 +27,7 @@ func asSetConfig(n *pgquery.VariableSetStmt) *pgquery.Node {
 		return nil
 	}
 	call := pgquery.MakeFuncCallNode([]*pgquery.Node{pgquery.MakeStrNode("pg_catalog"), pgquery.MakeStrNode("set_config")},
-		[]*pgquery.Node{pgquery.MakeAConstStrNode(n.Name, -1), n.Args[0], pgquery.MakeAConstStrNode("true", -1)}, -1)
+		[]*pgquery.Node{pgquery.MakeAConstStrNode(n.Name, -1), n.Args[0], pgquery.MakeAConstStrNode(strconv.FormatBool(n.IsLocal), -1)}, -1)
 	return &pgquery.Node{Node: &pgquery.Node_SelectStmt{SelectStmt: &pgquery.SelectStmt{
 		TargetList: []*pgquery.Node{pgquery.MakeResTargetNodeWithVal(call, -1)},
 	}}}
