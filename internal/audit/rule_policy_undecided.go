@@ -21,7 +21,7 @@ Write the policy so that it can be decided, or attack it: ringfence prove --atta
 
 	Check: func(in *Input, report func(Finding)) {
 		unknown := in.ways(func(o open) bool {
-			return o.answer.Verdict == decide.Undecided && direct(o) && o.table.Class.Tenant() && plain(o.way)
+			return o.answer.Verdict == decide.Undecided && o.answer.Reason != decide.SessionState && direct(o) && o.table.Class.Tenant() && plain(o.way)
 		})
 		for _, g := range byTable(unknown, func(o open) string { return policyName(o) }) {
 			why := g.answer.Why

@@ -89,6 +89,7 @@ func Rules() []Rule {
 		policyRecursion,
 		policyRestrictiveEmpty,
 		selfAsserted,
+		policySessionState,
 		policyUndecided,
 		policyUserWritableClaim,
 		policyWithoutGrant,

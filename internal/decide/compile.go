@@ -316,6 +316,7 @@ func (c *compiler) freeVariable(e expr.Expr, s *scope, what string) (int, bool) 
 		}
 	}
 	n := c.freeKeyed(key, c.typeOf(e.Type(), -1), what, rowFree)
+	c.p.vars[n.v].state = rowFree && saysOfSession(e)
 	return n.v, rowFree
 }
 

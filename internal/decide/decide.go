@@ -48,6 +48,7 @@ const (
 	SelfAsserted    Reason = "self_asserted"     // what is trusted, the role itself can write
 	OtherSetting    Reason = "other_setting"     // a second setting or flag opens it
 	LiteralTenant   Reason = "literal_tenant"    // a fixed tenant
+	SessionState    Reason = "session_state"     // undecided for nothing but what the session says of itself
 	Undecidable     Reason = "undecidable"       // opaque
 	Unclassified    Reason = "unclassified"      // nobody said whether the table's rows belong to tenants
 )

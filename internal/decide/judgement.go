@@ -180,7 +180,24 @@ func (j *judgement) find() *core {
 	if len(j.notes) == 0 {
 		out.why = "it depends on more values than were tried"
 	}
+	if s.leaf != nil && j.byState(s.leaf) {
+		out.reason = SessionState
+	}
 	return out
+}
+
+// byState reports whether an assignment rests, but for what is understood, on what the session says of itself.
+func (j *judgement) byState(leaf *env) bool {
+	rests := false
+	for i := range j.c.p.vars {
+		if v := &j.c.p.vars[i]; v.class == classFree && leaf.set[i] {
+			if !v.state {
+				return false
+			}
+			rests = true
+		}
+	}
+	return rests
 }
 
 // restarted looks for a counterexample again, in other orders: a search that began at a value that leads nowhere ends in its budget. The

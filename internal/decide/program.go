@@ -31,6 +31,7 @@ type variable struct {
 	group   int     // its family: variables that may be compared with each other
 	fixed   []value // the only values it has; nil: the group's
 	rowFree bool    // classFree: it does not depend on any row: the same for all rows of a statement
+	state   bool    // classFree: what the session says of itself
 }
 
 // A row is one row that an evaluation looks at: the row that is judged, a row that a sub-query found, a parent.

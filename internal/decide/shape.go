@@ -173,6 +173,7 @@ func (b *shapeWriter) variable(v *variable) {
 	b.int(int(v.class), v.row, int(v.num), v.group)
 	b.flag(v.notNull)
 	b.flag(v.rowFree)
+	b.flag(v.state)
 	b.sqlType(&v.t)
 	if v.class != classColumn {
 		b.text(v.name)

@@ -156,7 +156,7 @@ func remedy(w *reach.Way, d decide.Decision) string {
 	switch {
 	case w.Opaque != "":
 		return "write it so that it can be read: static SQL instead of a string that is put together, a language that is SQL or PL/pgSQL"
-	case d.Reason == decide.Undecidable:
+	case d.Reason == decide.Undecidable, d.Reason == decide.SessionState:
 		return "compare the tenant key with the context by the = of its type; or run prove --attack, which tries it"
 	}
 	return "classify the table in ringfence.yaml; or run prove --attack, which tries it"
