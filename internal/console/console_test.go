@@ -154,6 +154,22 @@ func timed() *bench.Document {
 	return &bench.Document{Schema: bench.SchemaVersion, Bench: []bench.Case{{Table: hostile, Query: "count", Role: "app", With: &bench.Timing{Runs: 5, Median: 2}, Without: &bench.Timing{Runs: 5, Median: 1}}}}
 }
 
+// What could not be timed is unknown, not a query without an index; and it is no bar of the chart.
+func TestTimesUnknown(t *testing.T) {
+	d := timed()
+	d.Bench = append(d.Bench, bench.Case{Table: "public.empty", Query: "count", Role: "app", Unknown: "it holds no row"})
+	s := newSite(t, Options{Database: Database{Look: looked(1), Bench: []*bench.Document{d}}})
+	s.login(t)
+	_, body, _ := s.get(t, "/times")
+	if !strings.Contains(body, "unknown: it holds no row") || strings.Count(body, ">none<") != 1 { // the one that was timed used none
+		t.Errorf("the page: %s", body)
+	}
+	d.Bench = d.Bench[1:]
+	if status, _, _ := s.get(t, "/chart"); status != http.StatusNotFound {
+		t.Errorf("a chart of nothing: %d", status)
+	}
+}
+
 // Every page answers, holds what is to be seen, and nothing that a hostile name could have put there.
 func TestPages(t *testing.T) {
 	var e events

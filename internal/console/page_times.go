@@ -74,9 +74,9 @@ func (s *subject) times(w http.ResponseWriter, r *http.Request) {
 	}{len(s.Bench), paged(r, s.timings())})
 }
 
-// chart draws the slowest cases as bars, light or dark. It is a PNG, so that its text has the widths that the drawing counted on.
+// chart draws the slowest cases that were timed as bars, light or dark. It is a PNG, so that its text has the widths that the drawing counted on.
 func (s *subject) chart(w http.ResponseWriter, r *http.Request) {
-	cases := s.timings()
+	cases := slices.DeleteFunc(s.timings(), func(t timing) bool { return t.slowest() == 0 })
 	cases = cases[:min(len(cases), charted)]
 	if len(cases) == 0 {
 		http.Error(w, "nothing was timed", http.StatusNotFound)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/audit"
@@ -57,10 +58,18 @@ func findingText(f audit.Finding) string {
 	if f.Role != "" && len(f.Path) > 0 {
 		out += "\nway: " + safe(way(f.Role, f.Path, f.Command))
 	}
-	if f.Fix != nil && f.Fix.SQL != "" {
-		out += "\nfix: " + safe(strings.ReplaceAll(f.Fix.SQL, "\n", " "))
+	if fix := fixText(f); fix != "" {
+		out += "\nfix: " + fix
 	}
 	return out
+}
+
+// fixText is a finding's repair in a line: its SQL, or in words where there is none to copy; empty where there is no repair.
+func fixText(f audit.Finding) string {
+	if f.Fix == nil {
+		return ""
+	}
+	return safe(strings.ReplaceAll(cmp.Or(f.Fix.SQL, f.Fix.Why), "\n", " "))
 }
 
 // cellText is why a cell is what it is, its witness, and what would make it provable, a line each.

@@ -87,14 +87,14 @@ func htmlFindings(a *Audit) htmlAudit {
 	return out
 }
 
-// exampleFix is the first repair among findings of one rule.
-func exampleFix(same []audit.Finding) string {
+// exampleFix is the first repair among findings of one rule; nil where there is none.
+func exampleFix(same []audit.Finding) *audit.Fix {
 	for _, f := range same {
-		if f.Fix != nil && f.Fix.SQL != "" {
-			return f.Fix.SQL
+		if f.Fix != nil {
+			return f.Fix
 		}
 	}
-	return ""
+	return nil
 }
 
 // A site is where one rule found the same thing, for one role or for several.

@@ -38,6 +38,7 @@ func samples() map[string]*Report {
 		a.Findings = append(a.Findings, audit.Finding{ID: "ZZZ001", Rule: "sample", Title: n, Severity: severity, Object: n, ObjectType: "table", Table: n,
 			Role: n, Command: "SELECT", Path: path, Detail: n, Fix: &audit.Fix{Step: "force_rls", SQL: n, Why: n}})
 	}
+	a.Findings[len(a.Findings)-1].Fix = &audit.Fix{Why: n} // a repair in words alone
 	a.Findings = append(a.Findings, audit.Finding{ID: n, Rule: n, Title: n, Severity: audit.High, Object: n, Path: []reach.Hop{}, Accepted: &audit.Accepted{Reason: n, By: n, Until: "2030-01-01"}})
 	p := &Prove{Schema: ProveVersion, Server: s, Model: m, Notes: []string{n}}
 	for _, kind := range []string{reach.Isolation, reach.Inference} {

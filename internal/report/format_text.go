@@ -193,8 +193,8 @@ func (p *printer) findings(same []audit.Finding) {
 	p.line("%s  %s  %s%s", p.paint(string(first.Severity), fmt.Sprintf("%-8s", strings.ToUpper(safe(string(first.Severity))))), safe(first.ID), p.paint("bold", safe(first.Title)), count)
 	p.places(same)
 	for _, f := range same {
-		if f.Fix != nil && f.Fix.SQL != "" {
-			p.line("    %s %s", p.paint("dim", "fix:"), safe(strings.ReplaceAll(f.Fix.SQL, "\n", " ")))
+		if fix := fixText(f); fix != "" {
+			p.line("    %s %s", p.paint("dim", "fix:"), fix)
 			break
 		}
 	}

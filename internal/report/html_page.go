@@ -58,7 +58,7 @@ Accepted: {{.Summary.Accepted}}.</p>
 <p><strong>{{.Totals}}</strong></p>
 <p class="dim">Tenant key {{words .Model.TenantColumns}}; context {{words .Model.Contexts}}; tables: {{words .Classes}}.</p>
 {{range .Groups}}{{$f := index . 0}}<details class="{{$f.Severity}}"{{if grave $f.Severity}} open{{end}}><summary class="{{$f.Severity}}"><b>{{$f.Severity}}</b> {{$f.ID}} {{$f.Title}}{{if gt (len .) 1}} ({{len .}}){{end}}</summary>
-{{with example .}}<p>To mend it, as for the first:</p><pre>{{.}}</pre>
+{{with example .}}{{if .SQL}}<p>To mend it, as for the first:</p><pre>{{.SQL}}</pre>{{else}}<p>To mend it: {{.Why}}.</p>{{end}}
 {{end}}<table><thead><tr><th scope="col">object</th><th scope="col">what and who</th></tr></thead><tbody>
 {{range sites .}}<tr><td>{{range $i, $o := .Objects}}{{if $i}}, {{end}}<code>{{soft $o}}</code>{{end}}</td><td>{{.Detail}}{{with .Way}}<br><span class="dim">{{.}}</span>{{end}}</td></tr>
 {{end}}</tbody></table></details>
