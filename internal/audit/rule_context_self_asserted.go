@@ -25,7 +25,7 @@ Where injected SQL is among the threats, sign the context (context: signed in ri
 			f := Finding{
 				Object: c.Name, ObjectType: "setting",
 				Detail: "It is taken as it is by " + english.Count(c.Uses, "policy") + ".",
-				Fix:    &Fix{Why: "a signed context cannot be made up by SQL"},
+				Fix:    &Fix{Why: "a signed context (context: signed in ringfence.yaml) cannot be made up by SQL"},
 			}
 			if !strings.Contains(c.Name, ".") {
 				f.Severity = Medium

@@ -32,7 +32,7 @@ Give the table to a role that the application cannot become, and grant the appli
 				}
 				f := Finding{Object: r.Identity(), ObjectType: string(r.Kind), Table: r.Identity(), Role: role, Path: path}
 				f.Detail = fmt.Sprintf("%s owns the table.", r.Owner)
-				f.Fix = &Fix{Why: "a role that does not own the table cannot change its policies"}
+				f.Fix = &Fix{Why: "let the application log in as a role that does not own the table: it cannot change its policies"}
 				if len(path) == 1 && path[0].Via != "owner" {
 					f.Fix = &Fix{Step: "revoke_membership", SQL: fmt.Sprintf("REVOKE %s FROM %s", pg.Ident(r.Owner), pg.Ident(role)), Why: "the application can no longer become the owner"}
 				}

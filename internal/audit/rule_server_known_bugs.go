@@ -68,7 +68,7 @@ Install the newest minor release of the server's major version.
 					Object: x.object, ObjectType: x.kind, Table: x.table, Severity: x.severity,
 					Title:  b.id + ": " + b.what,
 					Detail: fmt.Sprintf("The server is %d.%d; %d.%d mends it. %s", v/10000, v%10000, fixed/10000, fixed%10000, x.why),
-					Fix:    &Fix{Why: "the newest minor release"},
+					Fix:    &Fix{Why: "update the server to the newest minor release"},
 				})
 			}
 		}

@@ -36,7 +36,7 @@ Agree on one name and let every policy read that one.`,
 			report(Finding{
 				Object: p.Identity(rel), ObjectType: "policy", Table: rel.Identity(),
 				Detail: fmt.Sprintf("It reads %s; most policies read %s.", strings.Join(read, ", "), main),
-				Fix:    &Fix{Why: "every policy reads the same setting"},
+				Fix:    &Fix{Why: "the policies are replaced by ones that read the same setting"},
 			})
 		})
 	},

@@ -35,7 +35,7 @@ The plan adds both where ringfence.yaml asks for it; old rows get NULL (unknown)
 			}
 			report(Finding{
 				Object: t.Relation.Identity(), ObjectType: string(t.Relation.Kind), Table: t.Relation.Identity(), Detail: what,
-				Fix: &Fix{Why: "asked for by updated_at in ringfence.yaml"},
+				Fix: &Fix{Why: "with updated_at in ringfence.yaml the plan adds the column and its trigger"},
 			})
 		}
 	},
