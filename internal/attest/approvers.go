@@ -45,8 +45,8 @@ type Machine struct {
 
 const approversLimit = 1 << 20
 
-// ParseApprovers reads approvers.yaml strictly: unknown fields, a key, name or address that two of them have, and a person without role or
-// key are errors.
+// ParseApprovers reads approvers.yaml strictly: unknown fields, a key, name or address that two of them have, a machine without name, and
+// a person without name, role or key are errors.
 func ParseApprovers(text []byte) (*Approvers, error) {
 	if len(text) > approversLimit {
 		return nil, errors.New("reading the approvers: the file is larger than 1 MB")
@@ -61,25 +61,23 @@ func ParseApprovers(text []byte) (*Approvers, error) {
 		if p.Name == "" || len(p.Roles) == 0 {
 			return nil, fmt.Errorf("reading the approvers: person %d has no name, or no role", i+1)
 		}
-		for _, name := range append([]string{p.Name}, p.Emails...) { // one person, written twice, would sign for two roles
-			if visible.Line(name) != name {
-				return nil, fmt.Errorf("reading the approvers: the name or address %q holds what cannot be seen", name)
-			}
-			if other, taken := names[alike(name)]; taken {
-				return nil, fmt.Errorf("reading the approvers: %s and %s share the name or address %q: one person is written once, with all keys and roles", other, p.Name, name)
-			}
+		err := takeNames(names, p.Name, p.Emails)
+		if err != nil {
+			return nil, err
 		}
-		for _, name := range append([]string{p.Name}, p.Emails...) {
-			names[alike(name)] = p.Name
-		}
-		var err error
 		if p.parsed, err = parseKeys(p.Name, p.Keys, seen); err != nil {
 			return nil, err
 		}
 	}
 	for i := range a.Machines {
 		m := &a.Machines[i]
-		var err error
+		if m.Name == "" {
+			return nil, fmt.Errorf("reading the approvers: machine %d has no name", i+1)
+		}
+		err := takeNames(names, m.Name, nil)
+		if err != nil {
+			return nil, err
+		}
 		if m.parsed, err = parseKeys(m.Name, m.Keys, seen); err != nil {
 			return nil, err
 		}
@@ -88,6 +86,23 @@ func ParseApprovers(text []byte) (*Approvers, error) {
 		return nil, errors.New("reading the approvers: nobody is named")
 	}
 	return a, nil
+}
+
+// takeNames puts somebody's name and addresses among those that are taken: one person, written twice, would sign for two roles.
+func takeNames(taken map[string]string, who string, emails []string) error {
+	all := append([]string{who}, emails...)
+	for _, name := range all {
+		if visible.Line(name) != name {
+			return fmt.Errorf("reading the approvers: the name or address %q holds what cannot be seen", name)
+		}
+		if other, twice := taken[alike(name)]; twice {
+			return fmt.Errorf("reading the approvers: %s and %s share the name or address %q: one person is written once, with all keys and roles", other, who, name)
+		}
+	}
+	for _, name := range all {
+		taken[alike(name)] = who
+	}
+	return nil
 }
 
 // alike is a name as people take it for the same: whatever its case, form of letters or white space.

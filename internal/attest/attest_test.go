@@ -210,6 +210,7 @@ func TestHardwareKeys(t *testing.T) {
 func TestParseKey(t *testing.T) {
 	_, public := keygen(t, "-t", "ed25519")
 	_, weak := keygen(t, "-t", "rsa", "-b", "2048")
+	_, almost := keygen(t, "-t", "rsa", "-b", "3064")
 	edPublic, edPrivate, _ := ed25519.GenerateKey(rand.Reader)
 	der, _ := x509.MarshalPKIXPublicKey(edPublic)
 	file := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
@@ -218,7 +219,7 @@ func TestParseKey(t *testing.T) {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "ssh-ed25519 AAAA", "no-touch-required " + public, weak} {
+	for _, bad := range []string{"", "ssh-ed25519 AAAA", "no-touch-required " + public, weak, almost} {
 		if _, err := ParseKey(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
@@ -289,6 +290,9 @@ machines:
 		"letters that look alike": strings.Replace(text, "name: Ben", "name: \"\uff21da \"", 1),
 		"one address of two":      strings.NewReplacer("name: Ada\n", "name: Ada\n    emails: [a@example.com]\n", "name: Ben\n", "name: Ben\n    emails: [A@example.com]\n").Replace(text),
 		"an unknown field":        text + "also: true\n",
+		"a machine without name":  strings.Replace(text, "name: ci", "name: \"\"", 1),
+		"a machine named as one":  strings.Replace(text, "name: ci", "name: BEN", 1),
+		"a machine nobody sees":   strings.Replace(text, "name: ci", "name: \"c\\u200bi\"", 1),
 		"no role":                 strings.Replace(text, "[product_owner]", "[]", 1),
 		"nobody":                  "people: []\n",
 	} {

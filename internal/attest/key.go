@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -55,10 +56,10 @@ func strong(key ssh.PublicKey) error {
 	case ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521:
 		return nil
 	case ssh.KeyAlgoRSA:
-		if len(key.Marshal()) < 3072/8 {
-			return errors.New("reading a public key: an RSA key must have 3072 bits")
+		if public, ok := key.(ssh.CryptoPublicKey).CryptoPublicKey().(*rsa.PublicKey); ok && public.N.BitLen() >= 3072 {
+			return nil
 		}
-		return nil
+		return errors.New("reading a public key: an RSA key must have 3072 bits")
 	}
 	return fmt.Errorf("reading a public key: %s is not taken", key.Type())
 }

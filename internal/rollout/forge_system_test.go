@@ -108,6 +108,11 @@ func TestSystemForgedBundles(t *testing.T) {
 	if err := attest.Sign(ctx, machine, w.signers["ci"]); err != nil {
 		t.Fatal(err)
 	}
+	doctored, err := w.state(t).Approve(stage, "database_administrator", noon)
+	if err == nil {
+		edit(`"value":"`, `"value":"better than `)(doctored)
+	}
+	doctored = signed(doctored, err)
 	replace := func(role string, with *attest.Envelope) func(int, ledger.Entry) []byte {
 		return func(_ int, e ledger.Entry) []byte {
 			var x attest.Envelope
@@ -147,6 +152,7 @@ func TestSystemForgedBundles(t *testing.T) {
 		"a waiver for an approval": {replace("database_administrator", waiver), attest.ErrSignature, "an approval cannot be read"},
 		"another stage's":          {replace("database_administrator", staging), nil, "nobody signed for database_administrator"},
 		"another rollout's":        {replace("database_administrator", foreign), nil, "nobody signed for database_administrator"},
+		"one that shows others":    {replace("database_administrator", doctored), nil, "it shows other facts than the evidence"},
 		"a machine's":              {replace("database_administrator", machine), nil, "nobody signed for database_administrator"},
 		"a fact that turns": {func(_ int, e ledger.Entry) []byte {
 			return []byte(strings.Replace(string(e.Body), `"name":"drift","stage":"production","outcome":"pass"`, `"name":"drift","stage":"production","outcome":"fail"`, 1))

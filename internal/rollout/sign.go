@@ -73,10 +73,11 @@ type Signature struct {
 }
 
 // Signatures returns every approval of a stage with what makes it void: the plan, its way back, the target or the evidence is not
-// what was signed; it expired; the signer lacks the role, or made the change.
+// what was signed, or not what the signer was shown; it expired; the signer lacks the role, or made the change.
 func (s *State) Signatures(stage *Stage, people *attest.Approvers, at time.Time) ([]Signature, error) {
 	var out []Signature
-	want := s.Rollout.Subjects(stage, evidenceRoot(s.evidence(stage)))
+	evidence := evidenceRoot(s.evidence(stage))
+	want := s.Rollout.Subjects(stage, evidence)
 	for i := range s.Approvals {
 		e := &s.Approvals[i]
 		statement, err := attest.Read(e)
@@ -96,7 +97,9 @@ func (s *State) Signatures(stage *Stage, people *attest.Approvers, at time.Time)
 		}
 		for _, p := range signers {
 			sig := Signature{Person: p.Name, Role: a.Role, Expires: a.Expires}
-			sig.Void = s.void(statement, &a, p, want, at)
+			if sig.Void = s.void(statement, &a, p, want, at); sig.Void == "" && evidenceRoot(a.Items) != evidence {
+				sig.Void = "it shows other facts than the evidence"
+			}
 			out = append(out, sig)
 		}
 	}
