@@ -32,7 +32,8 @@ func (s *Snapshot) WriteJSON(w io.Writer) error {
 }
 
 // ReadJSON reads what WriteJSON wrote. Server.Offline is true in the result. A file that is broken, of another kind or
-// version, or larger than a gigabyte is an error; fields it does not know are left out, since a later version only adds.
+// version, or larger than a gigabyte is an error; fields it does not know are left out, since a later version only adds. A list that is
+// null or not there is an empty one.
 func ReadJSON(r io.Reader) (*Snapshot, error) {
 	return readJSON(r, maxJSON)
 }

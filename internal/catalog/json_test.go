@@ -46,6 +46,27 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
+// A file in which somebody wrote null for lists, or left them out, reads as one in which they are empty: two spellings of one state have
+// one fingerprint, and are written back as one.
+func TestNullLists(t *testing.T) {
+	text := write(t, read(t, everything(t, 0).Super))
+	whole, err := catalog.ReadJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nulls := strings.ReplaceAll(text, ": []", ": null")
+	if nulls == text {
+		t.Fatal("no list is empty")
+	}
+	got, err := catalog.ReadJSON(strings.NewReader(nulls))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Fingerprint() != whole.Fingerprint() || write(t, got) != write(t, whole) {
+		t.Errorf("they differ: %s", cmp.Diff(write(t, whole), write(t, got)))
+	}
+}
+
 func TestReadJSONRefuses(t *testing.T) {
 	good := `{"schema":"ringfence/snapshot/v1","server":{"version_num":150000},"roles":[{"name":"a"}]}`
 	if _, err := catalog.ReadJSON(strings.NewReader(good)); err != nil {

@@ -94,6 +94,9 @@ func (r *Relation) normalize() {
 	sortBy(r.Policies, func(p *Policy) string { return p.Name })
 	sortBy(r.Triggers, func(t *Trigger) string { return t.Name })
 	sortBy(r.Rules, func(t *Rule) string { return t.Name })
+	if k := r.PartitionBy; k != nil {
+		k.Columns = list(k.Columns)
+	}
 	for i := range r.Constraints {
 		r.Constraints[i].Columns = list(r.Constraints[i].Columns)
 	}
