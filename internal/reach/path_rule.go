@@ -18,17 +18,14 @@ func (w *walker) rules(app, role string, rel *catalog.Relation, path Path) {
 		if err != nil {
 			continue
 		}
-		as := rel.Owner
-		if rel.Kind == catalog.View {
-			as = w.viewRights(rel, role)
-		}
 		st := stage{
-			as: as, silent: true, args: true,
+			as: rel.Owner, args: true, // also on a view that asks as its caller: that goes for its query alone
 			way:   Way{Role: app, CurrentUser: role, Path: joinPath(path, Hop{Via: "rule", Name: r.Name + " on " + rel.Identity()}, nil)},
 			on:    rel,
 			given: w.givenRows(role, rel, Command(r.Event), r.Instead),
 		}
 		for _, q := range actions {
+			st.silent = q.Command != "select" && len(q.Returning) == 0
 			w.statement(q, st)
 		}
 	}
