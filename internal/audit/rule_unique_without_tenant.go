@@ -34,7 +34,7 @@ and is not reported.`,
 			way := in.canTouch(t.Relation, reach.Insert, reach.Update)
 			for i := range t.Relation.Indexes {
 				x := &t.Relation.Indexes[i]
-				if (!x.Unique && !x.Exclusion) || !x.Valid || carries(x, t.Key) || unguessable(x, t.Relation) || silent[x.Name+" on "+t.Relation.Identity()] {
+				if (!x.Unique && !x.Exclusion) || !x.Valid || in.keepsApart(x, t) || unguessable(x, t.Relation) || silent[x.Name+" on "+t.Relation.Identity()] {
 					continue // the last: by an expression, or by the rows it is limited to
 				}
 				f := Finding{Object: x.Identity(t.Relation), ObjectType: "index", Table: t.Relation.Identity(), Severity: Info}
@@ -70,11 +70,25 @@ func carries(x *catalog.Index, key []string) bool {
 	return true
 }
 
-// unguessable reports whether some key column is a uuid that the server makes: nobody can ask for a value he does not know.
+// keepsApart reports whether rows of two tenants never meet in an index: it carries the key, and compares it by equality.
+func (in *Input) keepsApart(x *catalog.Index, t *tenancy.Table) bool {
+	return carries(x, t.Key) && !slices.ContainsFunc(t.Relation.Constraints, func(c catalog.Constraint) bool {
+		for i := range c.Operators {
+			if c.Index == x.Name && slices.Contains(t.Key, x.Keys[i].Column) {
+				if o := in.Model.Snapshot.OperatorByOID(c.Operators[i]); o == nil || o.Name != "=" {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
+// unguessable reports whether some key column is a uuid that a function makes: nobody can ask for a value he does not know.
 func unguessable(x *catalog.Index, r *catalog.Relation) bool {
 	return slices.ContainsFunc(x.Keys, func(k catalog.IndexKey) bool {
 		c := r.ColumnByName(k.Column)
-		return c != nil && c.Type == "uuid" && c.Default != nil
+		return c != nil && c.Type == "uuid" && c.Default != nil && strings.Contains(c.Default.Node, "{FUNCEXPR")
 	})
 }
 
