@@ -19,8 +19,8 @@ var catalogueGranted = Rule{
 	Source:   "144; catalogues that initdb keeps from PUBLIC; verified attacks over pg_statistic",
 	Doc: `pg_statistic and pg_statistic_ext_data hold the commonest values of every analysed column, pg_largeobject every large object, pg_authid and
 pg_user_mapping what people log in with. initdb keeps them from all but superusers; the views over them (pg_stats and its like) ask for privileges
-and row level security. A grant, or a view or function that reads them in a superuser's name, does not; and for a function these views ask whether
-its owner may see the rows, not who calls it.
+and row level security. A grant, or a view or function that reads them in a superuser's name, does not; and for a function, or a materialized view
+when it is filled, these views ask whether its owner may see the rows, not who calls or reads it.
 
 Revoke the grant, or let what reads it ask as pg_stats does.`,
 
@@ -112,6 +112,9 @@ func (in *Input) viewShows(v *catalog.Relation, report func(Finding)) {
 		return
 	}
 	name := in.shows(queries, v.Owner, secretColumns)
+	if name == "" && v.Kind == catalog.MatView && in.seesTenants(v.Owner) {
+		name = in.shows(queries, v.Owner, ownersColumns)
+	}
 	for _, app := range in.Model.Applications() {
 		if name == "" || !in.reads(app, v) {
 			continue

@@ -3,6 +3,7 @@ package audit
 import (
 	"github.com/ringfencehq/ringfence/internal/catalog"
 	"github.com/ringfencehq/ringfence/internal/expr"
+	"github.com/ringfencehq/ringfence/internal/reach"
 )
 
 var definerLeavesDatabase = Rule{
@@ -26,22 +27,20 @@ Take EXECUTE away from the application, or let the function fetch nothing that d
 	},
 }
 
-// outward are PostgreSQL's own functions that read or write files or the stream of changes; outwardExtensions the extensions whose
-// functions open connections, or read the pages in which tables stand.
+// outwardExtensions are those whose functions open connections, from which no row of this database is known to come back; filesTold
+// PostgreSQL's own functions that tell of files without reading them. Package reach knows those that lead to rows.
 var (
-	outward = []string{
-		"lo_export", "lo_import", "pg_logical_slot_get_changes", "pg_logical_slot_peek_changes", "pg_ls_dir", "pg_read_binary_file", "pg_read_file", "pg_stat_file",
-	}
-	outwardExtensions = []string{"dblink", "file_fdw", "http", "pageinspect", "pg_net", "plproxy"}
+	outwardExtensions = []string{"file_fdw", "http", "pg_net"}
+	filesTold         = []string{"pg_ls_dir", "pg_stat_file"}
 )
 
 // leaves names the first function out of the database that a body calls, or "": one of those known, and any in an untrusted language that
 // PostgreSQL's own extensions did not bring, such as a wrapper around the library of one.
 func (in *Input) leaves(b *expr.Body) string {
-	found := calls(b, outward...)
+	found := calls(b, filesTold...)
 	for _, s := range b.Statements {
 		expr.WalkQuery(s, func(e expr.Expr, _ int) bool {
-			if c, ok := e.(*expr.Call); ok && c.Func != nil && (has(outwardExtensions, c.Func.Extension) || in.untrusted(c.Func)) {
+			if c, ok := e.(*expr.Call); ok && c.Func != nil && (reach.Outward(c.Func) || reach.BelowTables(c.Func) != nil || has(outwardExtensions, c.Func.Extension) || in.untrusted(c.Func)) {
 				found = c.Func.Name
 			}
 			return found == ""

@@ -117,7 +117,7 @@ func pinned(f *catalog.Function) bool {
 func (in *Input) caller(f *catalog.Function) (string, bool) {
 	for _, app := range in.Model.Applications() {
 		for _, id := range in.identities(app) {
-			if in.Model.Rights.Execute(id.role, f) && in.Model.Rights.Schema(id.role, f.Schema, "USAGE") {
+			if in.Model.Rights.Runs(id.role, f) {
 				return app, true
 			}
 		}

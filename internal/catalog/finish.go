@@ -70,6 +70,11 @@ func (b *builder) finishFunctions(m *mentions) {
 			m.types[t] = true
 		}
 		m.types[f.ResultOID] = true
+		for _, s := range f.support {
+			if own := b.functions[s]; own != nil && !own.System && !slices.Contains(f.Support, own.Identity()) {
+				f.Support = append(f.Support, own.Identity())
+			}
+		}
 		b.snap.Functions = append(b.snap.Functions, f.Function)
 	}
 }

@@ -193,5 +193,7 @@ func (b *builder) mentionQueries(m *mentions) []query {
 	queries := b.relationQueries(named, oidList(relations), textList(schemas), textList(names))
 	queries = append(queries, b.functionQueries(where, args...)...)
 	queries = append(queries, b.definitionQueries()...)
+	queries = append(queries, b.aclQuery([]aclSource{{"relation", "pg_class c WHERE c.relkind IN ('r', 'v') AND c." + named, "c.oid", "c.relacl", "'r'", "c.relowner"}},
+		oidList(relations), textList(schemas), textList(names)))
 	return append(queries, b.aclQuery([]aclSource{{"function", "pg_proc p WHERE " + where, "p.oid", "p.proacl", "'f'", "p.proowner"}}, args...))
 }

@@ -3,6 +3,7 @@ package catalog
 // A functionRow is a Function while it is being read.
 type functionRow struct {
 	Function
+	support []uint32
 }
 
 // A triggerEntry is a Trigger whose function is not named yet.
@@ -12,11 +13,12 @@ type triggerEntry struct {
 }
 
 // readFunctions are the functions that are always read: the user's own, and those of PostgreSQL that somebody was granted since
-// the server was made, which initdb kept from all but superusers.
+// the server was made, which initdb kept from all but superusers, or that are LEAKPROOF and were changed since (rows that initdb made have
+// the bootstrap's transaction).
 const readFunctions = `(p.pronamespace IN ` + userSchema + ` OR p.pronamespace = 11 AND p.proacl IS NOT NULL AND EXISTS (
 	SELECT FROM aclexplode(p.proacl) g WHERE g.grantee <> p.proowner AND NOT EXISTS (
 		SELECT FROM pg_init_privs i, aclexplode(i.initprivs) h WHERE i.objoid = p.oid AND i.classoid = 1255 AND h.grantee = g.grantee)
-	AND EXISTS (SELECT FROM pg_init_privs i WHERE i.objoid = p.oid AND i.classoid = 1255)))`
+	AND EXISTS (SELECT FROM pg_init_privs i WHERE i.objoid = p.oid AND i.classoid = 1255)) OR p.pronamespace = 11 AND p.proleakproof AND p.xmin <> '1')`
 
 // functionQueries read functions by a condition on pg_proc p; Definition and bodies for the user's own only.
 func (b *builder) functionQueries(where string, args ...string) []query {
@@ -27,7 +29,10 @@ func (b *builder) functionQueries(where string, args ...string) []query {
 		CASE WHEN ` + own + ` THEN p.prosrc ELSE '' END, p.prosqlbody::text, ` + b.printed(`CASE WHEN p.prosqlbody IS NOT NULL THEN pg_get_function_sqlbody(p.oid) END`) + `,
 		p.proargdefaults::text, pg_get_expr(p.proargdefaults, 0),
 		CASE WHEN ` + own + ` AND p.prokind <> 'a' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid
-			AND d.refclassid = ` + extensionOID + ` AND d.deptype = 'e') THEN ` + b.printed(`pg_get_functiondef(p.oid)`) + ` ELSE '' END
+			AND d.refclassid = ` + extensionOID + ` AND d.deptype = 'e') THEN ` + b.printed(`pg_get_functiondef(p.oid)`) + ` ELSE '' END,
+		(SELECT ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]
+			FROM pg_aggregate a WHERE a.aggfnoid = p.oid AND ` + own + `),
+		p.prosecdef AND p.oid IN (SELECT amproc FROM pg_amproc UNION ALL SELECT rngsubdiff FROM pg_range)
 		FROM pg_proc p WHERE ` + where}}
 }
 
@@ -48,6 +53,7 @@ func (b *builder) takeFunction(r *row) {
 	f.SecurityDefiner, f.Leakproof, f.Strict = r.bool(), r.bool(), r.bool()
 	f.Volatility, f.Parallel, f.Cost, f.Config = volatilities.of(r.text()), parallels.of(r.text()), r.float32(), r.texts()
 	f.Source, f.Body, f.Defaults, f.Definition = r.text(), r.tree(), r.tree(), r.text()
+	f.support, f.Unasked = r.oids(), r.bool()
 	f.System = systemSchema(f.Schema)
 	f.Arguments = make([]string, len(f.ArgumentOIDs))
 	for i, oid := range f.ArgumentOIDs {

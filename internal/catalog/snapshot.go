@@ -128,8 +128,8 @@ const (
 )
 
 // A Relation is a table, view, sequence or the like, with all that hangs on it. Relations of pg_catalog and
-// information_schema are left out, but for those that a stored tree names, which are marked System and hold columns only, and those of which
-// somebody was granted what initdb kept back, which hold their grants too.
+// information_schema are left out, but for those that a stored tree names and those of which somebody was granted what initdb kept back: they
+// are marked System and hold columns and grants only.
 type Relation struct {
 	OID         uint32            `json:"oid"`
 	Schema      string            `json:"schema"`

@@ -1,8 +1,8 @@
 package catalog
 
 // A Function is a row of pg_proc. User-defined ones are complete; those of pg_catalog are here only where a stored tree,
-// an operator or a trigger names them, or where somebody was granted one that initdb kept back (System), with everything but the
-// body.
+// an operator or a trigger names them, where somebody was granted one that initdb kept back, or where a LEAKPROOF one was changed (System),
+// with everything but the body.
 type Function struct {
 	OID             uint32   `json:"oid"`
 	Schema          string   `json:"schema"`
@@ -29,9 +29,13 @@ type Function struct {
 	Body            *Tree    `json:"body,omitempty"`   // prosqlbody: SQL-standard body
 	Defaults        *Tree    `json:"defaults,omitempty"`
 	Definition      string   `json:"definition,omitempty"` // pg_get_functiondef; user functions only
-	Grants          []Grant  `json:"grants"`
-	Extension       string   `json:"extension,omitempty"`
-	System          bool     `json:"system,omitempty"`
+	// Support is, of an aggregate, the user-defined functions that do its work, by Identity: nobody is asked for EXECUTE on them.
+	Support []string `json:"support,omitempty"`
+	// Unasked is true of a SECURITY DEFINER function that indexes or ranges call, by a class of operators: they ask nobody for EXECUTE.
+	Unasked   bool    `json:"unasked,omitempty"`
+	Grants    []Grant `json:"grants"`
+	Extension string  `json:"extension,omitempty"`
+	System    bool    `json:"system,omitempty"`
 }
 
 // An Operator is a row of pg_operator.

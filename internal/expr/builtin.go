@@ -65,6 +65,12 @@ func builtinsOf(major int) *builtinSet {
 	return once.(func() *builtinSet)()
 }
 
+// MadeLeakproof reports whether a function is LEAKPROOF in the pg_catalog that initdb makes, or is not one of those.
+func MadeLeakproof(versionNum int, f *catalog.Function) bool {
+	own := builtinsOf(versionNum / 10000).functions[f.OID]
+	return own == nil || own.Leakproof
+}
+
 func readBuiltins(major int) *builtinSet {
 	z, err := gzip.NewReader(bytes.NewReader(builtinData))
 	if err != nil {

@@ -16,8 +16,11 @@ func (w *walker) functions(app, role string, path Path) {
 }
 
 func (w *walker) function(app, role string, f *catalog.Function, path Path) {
-	if !w.m.Rights.Execute(role, f) || callable(f) != "" || f.Owner == role {
+	if callable(f) != "" || f.Owner == role || !w.m.Rights.Runs(role, f) {
 		return
+	}
+	if a := w.m.Rights.Aggregate(role, f); a != nil && !w.m.Rights.Execute(role, f) {
+		path = joinPath(path, Hop{Via: "function", Name: a.Identity()}, nil)
 	}
 	hop := Hop{Via: "function", Name: f.Identity()}
 	w.body(f, stage{as: f.Owner, args: len(f.Arguments) > 0, silent: silent(f),
@@ -159,20 +162,23 @@ func (w *walker) opaque(f *catalog.Function, st stage, why string) {
 	}
 }
 
-// outwardExtensions are those whose functions run statements over connections of their own, or read the pages of tables; outwardFunctions are PostgreSQL's own that
-// read the files in which tables stand, or the stream of their changes.
-var (
-	outwardExtensions = []string{"dblink", "pageinspect", "plproxy"}
-	outwardFunctions  = []string{"pg_read_file", "pg_read_binary_file", "lo_import", "pg_logical_slot_get_changes", "pg_logical_slot_peek_changes"}
-)
+// outwardExtensions are those whose functions run statements over connections of their own, or read the pages of tables.
+var outwardExtensions = []string{"dblink", "pageinspect", "plproxy"}
 
-// outward names the first function that leads out of the database and may lead back to its rows, or "".
+// Outward reports whether a function leads out of the database and may lead back to its rows: over a connection, by the files in which
+// tables stand, or by the log or the stream of their changes.
+func Outward(f *catalog.Function) bool {
+	b := BelowTables(f)
+	return slices.Contains(outwardExtensions, f.Extension) || f.System && strings.HasPrefix(f.Name, "pg_logical_slot_") || b != nil && b.Commands[0] == Select
+}
+
+// outward names the first such function that statements call, or "".
 func outward(statements []*expr.Query) string {
 	found := ""
 	for _, q := range statements {
 		expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
 			if c, ok := e.(*expr.Call); ok && c.Func != nil && found == "" {
-				if slices.Contains(outwardExtensions, c.Func.Extension) || c.Func.System && slices.Contains(outwardFunctions, c.Func.Name) {
+				if Outward(c.Func) {
 					found = c.Func.Identity()
 				}
 			}

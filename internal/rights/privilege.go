@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ringfencehq/ringfence/internal/catalog"
@@ -135,6 +136,22 @@ func (r *Rights) ExecuteStored(role string, f *catalog.Function) bool {
 	}
 	_, ok := heldBy(f.Grants, "EXECUTE", role, r.Inherited(role))
 	return ok
+}
+
+// Aggregate is the first aggregate that role may call and that has f do its work, or nil: the server asks the aggregate's owner for
+// EXECUTE on f, and not who calls.
+func (r *Rights) Aggregate(role string, f *catalog.Function) *catalog.Function {
+	for i := range r.snap.Functions {
+		if a := &r.snap.Functions[i]; slices.Contains(a.Support, f.Identity()) && r.Execute(role, a) {
+			return a
+		}
+	}
+	return nil
+}
+
+// Runs reports whether role can have the function run: by a call, within an aggregate, or by what asks nobody.
+func (r *Rights) Runs(role string, f *catalog.Function) bool {
+	return f.Unasked || r.Execute(role, f) || r.Aggregate(role, f) != nil
 }
 
 // Owns reports whether role has the rights of the relation's owner.
