@@ -37,7 +37,7 @@ type LayoutOptions struct {
 
 // Layouts returns every layout, by name.
 func Layouts() []*Layout {
-	return []*Layout{&flyway, &golangMigrate, &goose, &sqitch, &supabase}
+	return []*Layout{&django, &flyway, &golangMigrate, &goose, &prisma, &rails, &sqitch, &supabase}
 }
 
 // LayoutByName returns the layout of that name, or nil.

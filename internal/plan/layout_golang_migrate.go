@@ -7,10 +7,13 @@ var golangMigrate = Layout{
 The tool sends a file as one query, which is one transaction where it holds several statements; what cannot run in one stands
 alone in its file. x-multi-statement must stay off: it would split at each semicolon.`,
 	files: func(m migration) map[string]string {
-		name := m.time.Format("20060102150405") + "_" + m.slug
-		up, down := transaction(m, m.up), transaction(m, m.down)
-		return map[string]string{name + ".up.sql": m.about() + up, name + ".down.sql": down}
+		return upAndDown(m.time.Format("20060102150405")+"_"+m.slug, m)
 	},
+}
+
+// upAndDown writes both directions, each a file that can be sent as one query.
+func upAndDown(name string, m migration) map[string]string {
+	return map[string]string{name + ".up.sql": m.about() + transaction(m, m.up), name + ".down.sql": transaction(m, m.down)}
 }
 
 // transaction writes one direction; SET LOCAL asks for a transaction that is said, not implied.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,9 @@ type tool struct {
 
 var tools = map[string]tool{
 	"supabase":       {up: queryEach("supabase/migrations/*.sql")},
+	"prisma":         {up: queryEach("prisma/migrations/*/migration.sql")},
+	"rails":          {up: queryNamed("db/migrate", "*.rb", 1, ".up.sql"), down: queryNamed("db/migrate", "*.rb", -1, ".down.sql")},
+	"django":         {up: queryNamed("ringfence/migrations", "0*.py", 1, ".up.sql"), down: queryNamed("ringfence/migrations", "0*.py", -1, ".down.sql")},
 	"golang-migrate": {up: queryEach("*.up.sql"), down: queryEachBackward("*.down.sql")},
 	"goose":          {up: gooseRun("-- +goose Up", 1), down: gooseRun("-- +goose Down", -1)},
 	"flyway":         {up: queryEach("V*.sql"), down: queryEachBackward("U*.sql")},
@@ -94,6 +98,21 @@ func queryEachBackward(pattern string) func(*testing.T, *world, string) {
 	return func(t *testing.T, w *world, dir string) {
 		for _, file := range slices.Backward(sortedFiles(t, dir, pattern)) {
 			pgtest.LoadSQL(t, w.Database, readText(t, file))
+		}
+	}
+}
+
+// queryNamed sends, for each script of a directory, the file of SQL that it names, from a directory beside it.
+func queryNamed(directory, pattern string, order int, suffix string) func(*testing.T, *world, string) {
+	named := regexp.MustCompile(`[0-9]+_[a-z0-9_]+` + regexp.QuoteMeta(suffix))
+	return func(t *testing.T, w *world, dir string) {
+		scripts := sortedFiles(t, dir, directory+"/"+pattern)
+		if order < 0 {
+			slices.Reverse(scripts)
+		}
+		for _, script := range scripts {
+			name := named.FindString(readText(t, script))
+			pgtest.LoadSQL(t, w.Database, readText(t, sortedFiles(t, dir, directory+"/*/"+name)[0]))
 		}
 	}
 }
