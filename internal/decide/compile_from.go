@@ -146,6 +146,7 @@ func (c *compiler) viewQuery(view *catalog.Relation) *expr.Query {
 	if !ok || inlined.Query == nil {
 		return nil
 	}
+	c.p.trusted[view] = view.Owner
 	q := *inlined.Query
 	if !reach.InvokersView(view) {
 		q.RunAs = view.Owner

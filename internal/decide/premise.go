@@ -38,6 +38,16 @@ func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) (broken *ca
 			out.Premises = append(out.Premises, rel.Identity()+" is written by the session itself: it is as trustworthy as a setting")
 			continue
 		}
+		if rel.Kind == catalog.View {
+			if role := d.mayRedefine(rel); role != "" {
+				out.Verdict, out.Reason, out.Unusable = Leak, SelfAsserted, false
+				out.Why = subject(way) + ": it trusts view " + rel.Identity() + ", which role " + role + " may define anew"
+				broken = rel
+				break
+			}
+			out.Premises = append(out.Premises, rel.Identity()+" is defined anew by no application role")
+			continue
+		}
 		for _, w := range d.writesTo(rel) {
 			if !read.touches(w) {
 				continue
@@ -62,6 +72,22 @@ func (d *Decider) premises(way reach.Way, v *verdict, out *Decision) (broken *ca
 	sort.Strings(out.Premises)
 	out.Premises = slices.Compact(out.Premises)
 	return broken
+}
+
+// mayRedefine returns an application role that can give a view another definition: it can be the owner, and make views in its schema.
+func (d *Decider) mayRedefine(view *catalog.Relation) string {
+	if d.m.Rights == nil {
+		return ""
+	}
+	for _, app := range d.m.Applications() {
+		if d.m.Rights.Superuser(app) || !d.m.Rights.MemberOf(app, view.Owner) {
+			continue
+		}
+		if d.m.Rights.Schema(app, view.Schema, "CREATE") || d.m.Rights.Schema(view.Owner, view.Schema, "CREATE") {
+			return app
+		}
+	}
+	return ""
 }
 
 // stale refutes a context that is looked up by what a pooled connection keeps from one request to the next.
