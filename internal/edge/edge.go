@@ -216,6 +216,9 @@ func (e *running) reload(ctx context.Context, o Options) error {
 			return fmt.Errorf("%s changes only with a new process", name)
 		}
 	}
+	if err := e.login.keeps(f); err != nil {
+		return err
+	}
 	who, err := f.openAuth(ctx, e.feed, e.metrics)
 	if err != nil {
 		return err

@@ -2,6 +2,10 @@ package edge
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +24,7 @@ import (
 
 	ringfence "github.com/ringfencehq/ringfence"
 	"github.com/ringfencehq/ringfence/gateway"
+	"github.com/ringfencehq/ringfence/internal/metrics"
 	"github.com/ringfencehq/ringfence/internal/nettest"
 	"github.com/ringfencehq/ringfence/trail"
 )
@@ -241,6 +246,52 @@ func TestFilesThatAFileNames(t *testing.T) {
 			t.Errorf("%s\n  gives %v\n  want  %s", more, err, want)
 		}
 	}
+}
+
+// A reload whose tokens the login that runs would not sign, or would sign otherwise, is refused: by its key's content, too.
+func TestReloadKeepsTheLogin(t *testing.T) {
+	dir := t.TempDir()
+	path, keyFile := filepath.Join(dir, "gateway.yaml"), filepath.Join(dir, "key")
+	o := Options{File: path, Env: func(string) (string, bool) { return "", false }, Log: slog.New(slog.DiscardHandler)}
+	key := func() ed25519.PrivateKey {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(private)
+		if err == nil {
+			err = os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return private
+	}
+	write := func(claim string) {
+		text := fmt.Sprintf("protocol: {preset: voice}\nbackend: {url: \"ws://b\"}\ntrail: {dir: x, node: y}\nauth: {tenant_claims: [%s], members: {database: {value: host=%s}, setting: a.b, schema: s, function: f}}\n"+
+			"pin: {peppers_file: p, key_file: %q, database: {value: host=z}}\n", claim, dir, keyFile)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("t")
+	e := &running{login: &login{key: key(), tenantClaim: "t"}, metrics: &counted{auth: metrics.New(time.Now()).Auth(nil)}}
+	var err error
+	if e.file, err = read(o); err != nil {
+		t.Fatal(err)
+	}
+	reload := func(want string) {
+		t.Helper()
+		if err := e.reload(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	reload("auth.members: ") // of the same login it is the next thing that is looked for, and there is no database
+	write("u")
+	reload("auth.tenant_claims: the first")
+	write("t")
+	key()
+	reload("pin.key_file: its key changes only with a new process")
 }
 
 // The files of docs/gateway.md can be used.

@@ -72,6 +72,10 @@ func (p *pinSection) issuer(tenantClaim string) (*auth.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.issuerBy(key, tenantClaim)
+}
+
+func (p *pinSection) issuerBy(key ed25519.PrivateKey, tenantClaim string) (*auth.Issuer, error) {
 	return auth.NewIssuer(auth.IssuerOptions{Name: cmp.Or(p.Issuer, "ringfence"), Audience: cmp.Or(p.Audience, "ringfence"), TenantClaim: tenantClaim, Key: key, Lifetime: p.Lifetime})
 }
 
@@ -112,6 +116,27 @@ type login struct {
 	path string
 	http http.Handler
 	stop context.CancelFunc
+
+	// What tokens are signed with, and where they name the tenant.
+	key         ed25519.PrivateKey
+	tenantClaim string
+}
+
+// keeps says what of a file the login that runs would not go by; nil: nothing.
+func (l *login) keeps(f *file) error {
+	if l == nil {
+		return nil
+	}
+	key, err := readKey(f.pin.KeyFile)
+	switch {
+	case err != nil:
+		return fmt.Errorf("pin: %w", err)
+	case !key.Equal(l.key):
+		return errors.New("pin.key_file: its key changes only with a new process")
+	case f.auth.TenantClaims[0] != l.tenantClaim:
+		return errors.New("auth.tenant_claims: the first one, which logins write, changes only with a new process")
+	}
+	return nil
 }
 
 func (l *login) close() {
@@ -186,7 +211,12 @@ func (f *file) openLogin(ctx context.Context, e *running, log *slog.Logger) (*lo
 	if err != nil {
 		return nil, &ConfigError{fmt.Errorf("pin: %w", err)}
 	}
-	issuer, err := p.issuer(f.auth.TenantClaims[0])
+	key, err := readKey(p.KeyFile)
+	if err != nil {
+		return nil, &ConfigError{fmt.Errorf("pin: %w", err)}
+	}
+	tenantClaim := f.auth.TenantClaims[0]
+	issuer, err := p.issuerBy(key, tenantClaim)
 	if err != nil {
 		return nil, &ConfigError{fmt.Errorf("pin: %w", err)}
 	}
@@ -206,7 +236,7 @@ func (f *file) openLogin(ctx context.Context, e *running, log *slog.Logger) (*lo
 		pool.Close()
 		return nil, &ConfigError{fmt.Errorf("pin: %w", err)}
 	}
-	l := &login{Service: s, pool: pool, cut: cut, path: cmp.Or(p.Path, "/login")}
+	l := &login{Service: s, pool: pool, cut: cut, path: cmp.Or(p.Path, "/login"), key: key, tenantClaim: tenantClaim}
 	l.http = s.Handler(pin.HandlerOptions{Prefix: l.path, Address: gateway.ClientAddress, Authorizer: present{e}, ManagerRoles: p.ManagerRoles, Origins: f.gateway.Origins})
 	serve, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
