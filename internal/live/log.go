@@ -42,38 +42,60 @@ type Errors struct {
 	Whole  bool             // all was read; else the next Read goes on where this one ended
 }
 
-// Read reads what was written since the last Read. A log that was rotated or cut is read from its beginning. Errors: ErrNoLog, and
-// the SQLSTATE by which the server refuses.
+// Read reads what was written since the last Read. Of a log that goes on in another file the rest is read first, where it is there
+// still; one that was cut is read from its beginning. Errors: ErrNoLog, and the SQLSTATE by which the server refuses.
 func (l *Log) Read(ctx context.Context, conn *pgx.Conn) (Errors, error) {
 	out := Errors{States: map[string]int64{}, First: !l.begun}
 	file, format := current(ctx, conn)
 	if file == "" {
 		return out, ErrNoLog
 	}
-	var size int64
-	if err := conn.QueryRow(ctx, "SELECT size FROM pg_catalog.pg_stat_file($1)", file).Scan(&size); err != nil {
+	left := int64(LogMost)
+	if l.begun && file != l.file {
+		err := l.read(ctx, conn, &left, &out)
+		if err != nil && pg.SQLState(err) != undefinedFile {
+			return out, refusal(err)
+		}
+		if err == nil && !out.Whole {
+			return out, nil
+		}
+		l.at, l.rest = 0, nil
+	}
+	l.file, l.format = file, format
+	if err := l.read(ctx, conn, &left, &out); err != nil {
 		return out, refusal(err)
+	}
+	return out, nil
+}
+
+const undefinedFile = "58P01"
+
+// read reads on in the log's file, at most what is left, and begins at its end where nothing was begun.
+func (l *Log) read(ctx context.Context, conn *pgx.Conn, left *int64, out *Errors) error {
+	var size int64
+	if err := conn.QueryRow(ctx, "SELECT size FROM pg_catalog.pg_stat_file($1)", l.file).Scan(&size); err != nil {
+		return err
 	}
 	switch {
 	case !l.begun:
-		l.at = size
-	case file != l.file || size < l.at:
+		l.at, l.begun = size, true
+	case size < l.at:
 		l.at, l.rest = 0, nil
 	}
-	l.file, l.format, l.begun = file, format, true
-	for end := min(size, l.at+LogMost); l.at < end; {
+	for end := min(size, l.at+*left); l.at < end; {
 		var chunk []byte
-		if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_read_binary_file($1, $2, $3)", file, l.at, min(logChunk, end-l.at)).Scan(&chunk); err != nil {
-			return out, refusal(err)
+		if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_read_binary_file($1, $2, $3)", l.file, l.at, min(logChunk, end-l.at)).Scan(&chunk); err != nil {
+			return err
 		}
 		if len(chunk) == 0 {
 			break // it was cut meanwhile
 		}
 		l.at += int64(len(chunk))
+		*left -= int64(len(chunk))
 		l.take(chunk, conn.Config().Database, out.States)
 	}
 	out.Whole = l.at >= size
-	return out, nil
+	return nil
 }
 
 // current is the log that the server writes now, and its form. pg_current_logfile is not known to take jsonlog before 15, may be

@@ -280,7 +280,33 @@ func TestErrors(t *testing.T) {
 	if r.Outcome != Bad {
 		t.Errorf("two errors: %+v", r)
 	}
+	rotated(t, e, conn)
 	statements(t, e, conn)
+}
+
+// rotated has an error be the last of a log that goes on in another file.
+func rotated(t *testing.T, e *eye, conn *pgx.Conn) {
+	var first, last string
+	name := func(into *string) {
+		if err := conn.QueryRow(t.Context(), "SELECT pg_current_logfile('csvlog')").Scan(into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name(&first)
+	_, _ = conn.Exec(t.Context(), "SELECT ''::uuid")
+	nettest.Until(t, "the log goes on in another file", func() bool { // a file is named by its second
+		if _, err := conn.Exec(t.Context(), "SELECT pg_rotate_logfile()"); err != nil {
+			t.Fatal(err)
+		}
+		name(&last)
+		return last != first
+	})
+	if r := errorsCheck.Run(t.Context(), e); r.Outcome != Bad {
+		t.Errorf("an error at the end of %s, before %s: %+v", first, last, r)
+	}
+	if r := errorsCheck.Run(t.Context(), e); r.Outcome != Fine {
+		t.Errorf("nothing came since: %+v", r)
+	}
 }
 
 // statements has a statement give rows, then none, then rows again.
