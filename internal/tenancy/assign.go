@@ -78,6 +78,8 @@ func (in *inference) claim(rel *catalog.Relation, col *catalog.Column) (claimant
 		c.rank, c.why, c.sure = 7000, "its policy holds "+col.Name+" against what other tables' tenant key is held against", Certain
 	case spelled:
 		c.rank, c.why, c.sure = 4000, "it carries the tenant key "+col.Name, Likely
+	case in.perPerson && in.comparedAlike(rel, col.Name):
+		c.rank, c.why, c.sure = 3500, "its policy holds "+col.Name+" against the person whom other tables' tenant key is held against", Likely
 	case toRoot && !col.NotNull && namesWho(col.Name) && !spelled && !exact && !mixed:
 		return c, false // changed_by says who dealt with a row, and not whose it is
 	case toRoot && !otherName(col.Name):

@@ -66,6 +66,7 @@ type inference struct {
 
 	spellings   map[string]bool          // columns that are the tenant key
 	readsTenant map[string]bool          // reads that the tenant key is compared with
+	perPerson   bool                     // whether the tenant key is only ever compared with a person
 	given       bool                     // whether spellings were told, not inferred
 	rootOf      map[string]string        // root table → its identifying column
 	members     map[string]int           // tables with a key in which policies find a person's rows → how many policies

@@ -122,16 +122,23 @@ func (in *inference) accept(c *candidate) {
 	}
 }
 
-// tenantReads notes what the tenant key is compared with: a column of another name that is compared with the same is a key too.
+// tenantReads notes what the tenant key is compared with: a column of another name that is compared with the same is a key too. Where
+// that is only ever a person, each person is a tenant, and what names the person is what counts.
 func (in *inference) tenantReads() {
 	in.readsTenant = make(map[string]bool)
-	for i := range in.found.comparisons {
-		c := &in.found.comparisons[i]
-		if !in.spellings[c.column] || c.principal() || c.member != "" {
-			continue
+	for _, persons := range []bool{false, true} {
+		for i := range in.found.comparisons {
+			c := &in.found.comparisons[i]
+			if !in.spellings[c.column] || c.principal() != persons || c.member != "" {
+				continue
+			}
+			for _, r := range c.reads {
+				in.readsTenant[r.key()] = true
+			}
 		}
-		for _, r := range c.reads {
-			in.readsTenant[r.key()] = true
+		if len(in.readsTenant) > 0 {
+			in.perPerson = persons
+			return
 		}
 	}
 }
@@ -139,7 +146,7 @@ func (in *inference) tenantReads() {
 // comparedAlike reports whether rel's policies hold a column, by an equality, against what the tenant key is held against.
 func (in *inference) comparedAlike(rel *catalog.Relation, column string) bool {
 	for _, c := range in.compared[rel.Identity()] {
-		if c.column != column || !c.exact || c.principal() {
+		if c.column != column || !c.exact || c.member != "" || c.principal() && !in.perPerson {
 			continue
 		}
 		for _, r := range c.reads {

@@ -57,7 +57,7 @@ func (in *inference) rootByItself(rel *catalog.Relation) (string, bool) {
 		if in.leadsInto(rel.Identity(), func(column string) bool { return in.spellings[column] }, map[string]bool{}) {
 			break // its rows lie in a tenant, whoever else may see them
 		}
-		if c.column == id && !c.principal() && (stem(id) == "" || in.spellings[id]) {
+		if c.column == id && (!c.principal() || in.perPerson && in.comparedAlike(rel, id)) && (stem(id) == "" || in.spellings[id]) {
 			return id, true
 		}
 	}
