@@ -28,13 +28,18 @@ and is not reported.`,
 	Check: func(in *Input, report func(Finding)) {
 		silent := in.constraints(decide.Proved)
 		for _, t := range in.Model.TenantTables() {
-			if len(t.Key) == 0 || t.Class == tenancy.Root || t.Relation.Partition != nil {
+			if len(t.Key) == 0 || t.Class == tenancy.Root {
 				continue
 			}
 			way := in.canTouch(t.Relation, reach.Insert, reach.Update)
+			for up := t.Relation; way == nil && up != nil && up.Partition != nil; { // rows come to a partition through its parent as well
+				if up = in.Model.Snapshot.Relation(up.Parents[0]); up != nil {
+					way = in.canTouch(up, reach.Insert, reach.Update)
+				}
+			}
 			for i := range t.Relation.Indexes {
 				x := &t.Relation.Indexes[i]
-				if (!x.Unique && !x.Exclusion) || !x.Valid || in.keepsApart(x, t) || unguessable(x, t.Relation) || silent[x.Name+" on "+t.Relation.Identity()] {
+				if (!x.Unique && !x.Exclusion) || !x.Valid || x.Parent != "" || in.keepsApart(x, t) || unguessable(x, t.Relation) || silent[x.Name+" on "+t.Relation.Identity()] {
 					continue // the last: by an expression, or by the rows it is limited to
 				}
 				f := Finding{Object: x.Identity(t.Relation), ObjectType: "index", Table: t.Relation.Identity(), Severity: Info}

@@ -20,15 +20,23 @@ func (w *walker) rules(app, role string, rel *catalog.Relation, path Path) {
 		}
 		st := stage{
 			as: rel.Owner, args: true, // also on a view that asks as its caller: that goes for its query alone
-			way:   Way{Role: app, CurrentUser: role, Path: joinPath(path, Hop{Via: "rule", Name: r.Name + " on " + rel.Identity()}, nil)},
-			on:    rel,
-			given: w.givenRows(role, rel, Command(r.Event), r.Instead),
+			way: Way{Role: app, CurrentUser: role, Path: joinPath(path, Hop{Via: "rule", Name: r.Name + " on " + rel.Identity()}, nil)},
+			on:  rel,
 		}
+		given := w.givenRows(role, rel, Command(r.Event), r.Instead)
 		for _, q := range actions {
+			if st.given = nil; asksRows(q, rel) {
+				st.given = given
+			}
 			st.silent = q.Command != "select" && len(q.Returning) == 0
 			w.statement(q, st)
 		}
 	}
+}
+
+// asksRows reports whether a rule's action has OLD and NEW as its entries 1 and 2: one that names neither is stored without them.
+func asksRows(q *expr.Query, rel *catalog.Relation) bool {
+	return len(q.Range) >= 2 && q.Range[0].Relation == rel && q.Range[0].Alias == "old" && q.Range[1].Relation == rel && q.Range[1].Alias == "new"
 }
 
 // givenRows is OLD and NEW of a command on rel as sources 1 and 2, with what row security says of them. Where the command
