@@ -88,12 +88,19 @@ func typeBeside(rel *catalog.Relation, column string) string {
 	return ""
 }
 
+// tellsMore reports whether a column beside a type more likely says what of that type it is than which row:
+// interval_type and interval_number, file_type and file_name.
+func tellsMore(column string) bool {
+	ws := words(column)
+	return slices.Contains([]string{"no", "nr", "num", "number", "code", "name", "hash"}, ws[len(ws)-1])
+}
+
 // ofManyTables names the columns by which rows of rel belong to rows of different tables: owner_type and owner_id, as Rails writes them,
 // or a reference to Django's table of content types and object_id. It is empty where there are none.
 func (in *inference) ofManyTables(rel *catalog.Relation) string {
 	for i := range rel.Columns {
 		name := rel.Columns[i].Name
-		if other := typeBeside(rel, name); other != "" {
+		if other := typeBeside(rel, name); other != "" && !tellsMore(name) {
 			return other + " and " + name
 		}
 		target, _, ok := refersTo(rel, name)
