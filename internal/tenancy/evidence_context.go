@@ -13,8 +13,9 @@ import (
 func (in *inference) nameContexts() {
 	byKey := make(map[string]*Context)
 	policies := make(map[string]map[int]bool)
-	for i := range in.found.comparisons {
-		c := &in.found.comparisons[i]
+	all := slices.Concat(in.found.comparisons, in.found.apart)
+	for i := range all {
+		c := &all[i]
 		if !in.tells(c) {
 			continue
 		}

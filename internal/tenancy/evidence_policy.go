@@ -46,6 +46,7 @@ type finder struct {
 	snap        *catalog.Snapshot
 	reader      *expr.Reader
 	comparisons []comparison
+	apart       []comparison // what sub-queries that are tied to no row of the policy's own compare
 	joints      []joint
 	sentinels   map[string]int
 	helpers     map[*catalog.Function]bool // what policies call

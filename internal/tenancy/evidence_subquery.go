@@ -47,6 +47,11 @@ func (f *finder) subquery(s *expr.SubLink, own []string, rel *catalog.Relation, 
 	for _, t := range ties {
 		f.tied(t, helds, rel, policy)
 	}
+	for _, h := range helds {
+		if len(ties) == 0 {
+			f.apart = append(f.apart, comparison{rel: h.rel, column: h.column, reads: h.reads, policy: policy})
+		}
+	}
 }
 
 // queriesInside visits a query and those inside it, with how many queries each stands inside the policy's own row.
