@@ -79,14 +79,18 @@ type walker struct {
 
 // table returns why writing to a relation reaches out, or "".
 func (w *walker) table(r *catalog.Relation) string {
-	id := r.Identity()
-	if why, ok := w.tableWhy[id]; ok || w.busy[id] {
+	return w.once(w.tableWhy, r.Identity(), func() string { return w.tableReach(r) })
+}
+
+// once finds out a reason that is not known yet; what is being found out further up gives none of its own.
+func (w *walker) once(known map[string]string, id string, find func() string) string {
+	if why, ok := known[id]; ok || w.busy[id] {
 		return why
 	}
 	w.busy[id] = true
-	why := w.tableReach(r)
+	why := find()
 	delete(w.busy, id)
-	w.tableWhy[id] = why
+	known[id] = why
 	return why
 }
 
@@ -132,15 +136,7 @@ func (w *walker) function(f *catalog.Function) string {
 	if f == nil {
 		return ""
 	}
-	id := f.Identity()
-	if why, ok := w.functionWhy[id]; ok || w.busy[id] {
-		return why
-	}
-	w.busy[id] = true
-	why := w.functionReach(f)
-	delete(w.busy, id)
-	w.functionWhy[id] = why
-	return why
+	return w.once(w.functionWhy, f.Identity(), func() string { return w.functionReach(f) })
 }
 
 func (w *walker) functionReach(f *catalog.Function) string {
