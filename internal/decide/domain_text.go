@@ -112,6 +112,7 @@ func (g *group) texts(t sqlType, setting bool, set *valueSet) {
 func (g *group) variants(s string, add func(string)) {
 	if g.citext || g.pattern {
 		add(strings.ToUpper(s))
+		add(strings.ToLower(s))
 		add(strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):])
 	}
 	if g.tree {
