@@ -32,7 +32,8 @@ type compiler struct {
 	subCols      []*node
 	set          *expr.Call // the call of the target at hand that returns a set, and one of its elements
 	setElem      *node
-	queries      []sharedQuery // sub-queries that were compiled
+	queries      []sharedQuery     // sub-queries that were compiled
+	unfolds      map[int]*elements // free variables that stand for an element
 	calls        int
 	nodes        int
 }
@@ -45,6 +46,8 @@ type binding struct {
 	row     int     // its row, -1
 	targets []*node // a sub-query's or function's columns
 	free    int     // number of an entry that is not understood, from 1
+	// elements are what it unfolds: understood as far as members of them are asked for.
+	elements *elements
 }
 
 // A scope is a query being compiled and the ones around it.
@@ -245,6 +248,8 @@ func (c *compiler) column(e *expr.Var, s *scope) *node {
 			return b.targets[e.Num-1]
 		}
 		return c.free(e, s, describe(e))
+	case b.elements != nil:
+		return c.elementColumn(b, e, s)
 	case b.free > 0:
 		return c.freeKeyed(fmt.Sprintf("entry/%d/%d", b.free, e.Num), c.typeOf(e.TypeOID, e.TypeMod), describe(e), false)
 	}

@@ -33,6 +33,11 @@ func (c *compiler) jsonOperator(name string, e expr.Expr, args []*node, s *scope
 	if len(args) < 2 || args[0].t.kind != kindJSON {
 		return nil
 	}
+	if asText {
+		if m := c.elementMember(args[0], path); m != nil {
+			return m
+		}
+	}
 	n := &node{op: opCall, args: args[:1], stand: -1, t: c.typeOf(e.Type(), -1)}
 	n.fn = &function{name: name, strict: true, path: path, run: func(v []value) (value, outcome) { return member(v[0], path, asText) }}
 	return n
@@ -61,6 +66,11 @@ func member(doc value, path []string, asText bool) (value, outcome) {
 			return null, done
 		}
 	}
+	return written(x, asText)
+}
+
+// written is a part of a document as a value.
+func written(x any, asText bool) (value, outcome) {
 	if asText {
 		switch y := x.(type) {
 		case nil:

@@ -130,7 +130,7 @@ func (c *compiler) foundRow(e *expr.SubLink, q *expr.Query, s *scope) *node {
 	default:
 		return c.free(e, s, describe(e))
 	}
-	c.p.subs[n].where = where
+	c.p.subs[n].where = conjunction(append(c.p.subs[n].also, where)...)
 	c.bind(n)
 	return out
 }
@@ -188,7 +188,7 @@ func (c *compiler) leafOf(e *expr.SubLink, s, inner *scope) *node {
 	if e.Kind == "any" {
 		where, out = c.quantifiedSub(e, s, n, where, targets, out)
 	}
-	c.p.subs[n].where = where
+	c.p.subs[n].where = conjunction(append(c.p.subs[n].also, where)...)
 	c.bind(n)
 	return out
 }

@@ -33,6 +33,9 @@ func (c *compiler) functionEntry(f expr.Expr, rte int, s *scope) (*node, bool) {
 		return nil, false
 	}
 	arg := c.compile(call.Args[0], s)
+	if c.elementsEntry(call.Func.Name, arg, rte, s) {
+		return nil, true
+	}
 	elem, where := c.element(call.Func.Name, arg)
 	if elem == nil {
 		return nil, false

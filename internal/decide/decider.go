@@ -230,7 +230,7 @@ func (d *Decider) judgeAs(way reach.Way, t *tenancy.Table, pred predicate, q que
 
 // compile makes the program and the claim; a verdict is returned where that alone decides.
 func (d *Decider) compile(way reach.Way, t *tenancy.Table, pred predicate, q question, asContext bool) (*compiler, *claim, *verdict) {
-	c := &compiler{p: newProgram(), m: d.m, d: d, snap: d.m.Snapshot, as: way.As, user: cmp.Or(way.CurrentUser, way.As), login: way.Role, args: way.Args, asContext: asContext, sub: -1}
+	c := &compiler{p: newProgram(), m: d.m, d: d, snap: d.m.Snapshot, as: way.As, user: cmp.Or(way.CurrentUser, way.As), login: way.Role, args: way.Args, asContext: asContext, sub: -1, unfolds: map[int]*elements{}}
 	c.p.rows = []row{{rel: way.Relation, found: -1, present: -1, source: "own", sub: -1}}
 	if way.Unbound == "" && way.Relation.RowSecurity {
 		c.stack = append(c.stack, way.Relation)

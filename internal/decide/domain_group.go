@@ -32,6 +32,7 @@ type group struct {
 	literals    []any      // what constant documents hold
 	jsonNumbers bool       // documents hold numbers
 	paths       [][]string // members asked of JSON documents
+	members     [][]string // … of their elements
 	chosen      bool
 	least       int      // how many fresh values there are at least
 	uuids       []string // fresh values, by type
@@ -210,6 +211,8 @@ func (g *group) learnCall(x *node) {
 	switch {
 	case x.fn.name == "string_to_array", x.fn.name == "split_part":
 		g.list = true
+	case x.fn.members != nil:
+		g.members = append(g.members, x.fn.members)
 	case x.fn.path != nil:
 		g.paths = append(g.paths, wholePath(x))
 	case strings.HasSuffix(x.fn.name, "_elements_text"):

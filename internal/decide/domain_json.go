@@ -9,7 +9,7 @@ import (
 // documents are JSON documents that hold the members a predicate asks for: each alone and together, with the values of the
 // group, and none. Where none is asked for, they are any that differ.
 func (g *group) documents() []value {
-	if len(g.paths) == 0 && !g.elems && len(g.literals) == 0 {
+	if len(g.paths) == 0 && !g.elems && len(g.members) == 0 && len(g.literals) == 0 {
 		return g.anyDocuments()
 	}
 	names := g.memberValues()
@@ -118,6 +118,9 @@ func (g *group) memberValues() []memberValue {
 	var out []memberValue
 	for _, v := range set.list {
 		out = append(out, memberValue{v.s, v.fresh})
+	}
+	if len(g.members) > 0 {
+		out = append(out, g.listed(out)...)
 	}
 	if g.elems || g.list {
 		out = append(out, memberValue{x: []any{}}, memberValue{x: []any{nil}})

@@ -28,6 +28,7 @@ type function struct {
 	exact   bool
 	extract bool // takes a part of a structured value
 	path    []string
+	members []string // … of each element
 	run     func([]value) (value, outcome)
 }
 

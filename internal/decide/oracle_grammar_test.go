@@ -91,7 +91,7 @@ func (g *grammar) other() string { return g.setting("app.flag") }
 
 // tenant is a comparison that people mean to isolate.
 func (g *grammar) tenant() string {
-	switch g.pick("equal", "equal", "equal", "textual", "distinct", "anylist", "anyarray", "inlist", "between", "row", "claim", "nestedclaim", "member", "memberin", "memberscalar", "memberarray", "notnot", "subquery", "claimlist", "claimholds",
+	switch g.pick("equal", "equal", "equal", "textual", "distinct", "anylist", "anyarray", "inlist", "between", "row", "claim", "nestedclaim", "member", "memberin", "memberscalar", "memberarray", "notnot", "subquery", "claimlist", "claimobjects", "claimholds",
 		"claimcontains", "claimjson", "held", "range", "memberdistinct", "membercount", "memberouter", "unnested", "concatenated", "caught") {
 	case "equal":
 		return "tenant_id = " + g.context() + "::" + g.keyCast()
@@ -115,6 +115,8 @@ func (g *grammar) tenant() string {
 		return "tenant_id = (" + g.setting("app.claims") + "::jsonb -> 'meta' ->> 'tenant')::" + g.keyCast()
 	case "claimlist":
 		return "tenant_id::text IN (SELECT jsonb_array_elements_text(" + g.setting("app.claims") + "::jsonb -> 'tenants'))"
+	case "claimobjects":
+		return "tenant_id::text IN (SELECT e ->> 'id' FROM jsonb_array_elements(" + g.setting("app.claims") + "::jsonb -> 'orgs') e" + g.pick("", "", " WHERE e ->> 'part' = 'owner'", " WHERE e ->> 'id' <> 'acme'") + ")"
 	case "member":
 		return "EXISTS (SELECT 1 FROM o.members m WHERE m.who = " + g.setting("app.uid") + " AND m.tenant_id = " + g.pick("t.tenant_id::text", "t.tenant_id::text", "m.tenant_id") + ")"
 	case "memberin":
@@ -270,5 +272,6 @@ func oracleContexts(key string) []oracleContext {
 		{"app.claims": ""}, {"app.claims": "{}"}, {"app.claims": "x"},
 		{"app.claims": fmt.Sprintf(`{"tenant":%q}`, a)}, {"app.claims": fmt.Sprintf(`{"meta":{"tenant":%q}}`, a)},
 		{"app.claims": fmt.Sprintf(`{"tenants":[%q,%q]}`, a, keys[1])}, {"app.claims": `{"tenant":null,"meta":7}`},
+		{"app.claims": fmt.Sprintf(`{"orgs":[{"id":%q,"part":"owner"},{"id":%q},7,{"id":null}]}`, a, keys[1])}, {"app.claims": `{"orgs":[]}`},
 	}...)
 }

@@ -124,7 +124,7 @@ func (o *oracle) readTrees(t testing.TB, all []*oraclePredicate, perView int) {
 		t.Fatal(err)
 	}
 	o.model.Contexts = []tenancy.Context{{Kind: "setting", Name: "app.tid"}, {Kind: "claim", Name: "app.claims", Path: []string{"tenant"}},
-		{Kind: "claim", Name: "app.claims", Path: []string{"meta", "tenant"}}, {Kind: "claim", Name: "app.claims", Path: []string{"tenants"}},
+		{Kind: "claim", Name: "app.claims", Path: []string{"meta", "tenant"}}, {Kind: "claim", Name: "app.claims", Path: []string{"tenants"}}, {Kind: "claim", Name: "app.claims", Path: []string{"orgs"}},
 		{Kind: "membership", Name: "o.members"}, {Kind: "setting", Name: "app.uid", Principal: true}}
 	for v := range len(all) / perView {
 		rel := snap.Relation(fmt.Sprintf("o.v%d", v))
@@ -357,11 +357,17 @@ func (o *oracle) belongs(typ string, key *string, set map[string]string) bool {
 		Tenant  any   `json:"tenant"`
 		Tenants []any `json:"tenants"`
 		Meta    any   `json:"meta"`
+		Orgs    []any `json:"orgs"`
 	}
 	if json.Unmarshal([]byte(set["app.claims"]), &doc) == nil {
 		list := append(doc.Tenants, doc.Tenant)
 		if m, ok := doc.Meta.(map[string]any); ok {
 			list = append(list, m["tenant"])
+		}
+		for _, x := range doc.Orgs {
+			if m, ok := x.(map[string]any); ok {
+				list = append(list, m["id"])
+			}
 		}
 		for _, x := range list {
 			if x != nil {

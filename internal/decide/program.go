@@ -45,8 +45,9 @@ type row struct {
 
 // A subquery is one sub-query whose found row is chosen.
 type subquery struct {
-	found int   // variable
-	where *node // what the found row fulfils
+	found int     // variable
+	where *node   // what the found row fulfils
+	also  []*node // … beside what the query says itself
 	// cond and test are the parts of where in an ANY or ALL: a row that fulfils cond and makes test NULL makes the whole NULL.
 	cond, test *node
 	rows       []int
