@@ -104,7 +104,7 @@ var explanation = map[Reason]string{
 	NotCorrelated:   "its sub-query does not look at the row: one hit opens every row",
 	CaseInsensitive: "it takes different tenants for one: its comparison is not identity",
 	Pattern:         "it matches by pattern: other tenants' keys match too",
-	OtherSetting:    "a setting that any session may choose opens it",
+	OtherSetting:    "a setting that is not the tenant's opens it",
 	LiteralTenant:   "it opens a fixed tenant's rows, whatever the context",
 }
 
