@@ -72,7 +72,7 @@ func (in *inference) claim(rel *catalog.Relation, col *catalog.Column) (claimant
 		c.rank, c.why, c.sure = 10000, "its column "+col.Name+" was named as the tenant key", Certain
 	case in.given && !toRoot:
 		return c, false
-	case exact && (spelled || weight > 0):
+	case exact && (spelled || weight >= saysNothing):
 		c.rank, c.why, c.sure = 8000, "its policy holds "+col.Name+" against the tenant context", Certain
 	case exact && in.comparedAlike(rel, col.Name):
 		c.rank, c.why, c.sure = 7000, "its policy holds "+col.Name+" against what other tables' tenant key is held against", Certain

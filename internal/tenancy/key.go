@@ -77,15 +77,29 @@ func (in *inference) keys() {
 }
 
 // outermost returns the best candidate or, where each of its rows lies in the tenant of another one that policies hold against the
-// context as well, that other one: engagements of an organisation.
+// context as well, that other one: engagements of an organisation. Where every table of the best, a region or a status, has a column
+// that hardly means anything but the tenant, it is that column: policies that do not ask for it are the fault.
 func (in *inference) outermost(all []*candidate) *candidate {
 	best := all[0]
 	for _, other := range all[1:] {
+		if best.weight < saysNothing && other.weight >= surelyTenant && best.inside(other) {
+			return other
+		}
 		if other.compared > 0 && other.weight > 0 && in.liesIn(best, other) {
 			return other
 		}
 	}
 	return best
+}
+
+// inside reports whether other stands in every table that c stands in.
+func (c *candidate) inside(other *candidate) bool {
+	for t := range c.tables {
+		if !other.tables[t] {
+			return false
+		}
+	}
+	return true
 }
 
 // liesIn reports whether every table that inner's foreign keys refer to lies in outer's tenant.

@@ -78,3 +78,6 @@ func (in *inference) rival(t *Table) string {
 
 // surelyTenant is the weight of a name that hardly means anything else: tenant_id, organization_id, workspace_id.
 const surelyTenant = 80
+
+// saysNothing is the weight below which a name does not speak for the tenant by itself: region, status.
+const saysNothing = 20
