@@ -1,5 +1,12 @@
 package audit
 
+import (
+	"slices"
+
+	"github.com/ringfencehq/ringfence/internal/catalog"
+	"github.com/ringfencehq/ringfence/internal/reach"
+)
+
 var definerDynamicSQL = Rule{
 	ID:       "FUN009",
 	Name:     "definer-dynamic-sql",
@@ -7,7 +14,7 @@ var definerDynamicSQL = Rule{
 	Severity: High,
 	Source:   "97",
 	Doc: `The function runs as its owner and builds a statement from text. An argument that reaches the text without quote_literal, %L or USING runs as part of it,
-with the owner's rights.
+with the owner's rights. Quoted, the name of a table is still the caller's choice: one that no policy keeps from the owner is read whole.
 
 Pass values by USING, names by %I; or make the function SECURITY INVOKER.`,
 
@@ -19,10 +26,16 @@ Pass values by USING, names by %I; or make the function SECURITY INVOKER.`,
 			}
 			app, ok := in.caller(f)
 			body, err := in.Model.Reader.Body(f)
-			if err != nil || len(body.Injected) == 0 {
+			if err != nil || len(body.Injected)+len(body.Named) == 0 {
 				continue
 			}
 			out := Finding{Object: f.Identity(), ObjectType: "function", Severity: Info, Detail: "It runs as " + f.Owner + " what it puts together with EXECUTE."}
+			if len(body.Injected) == 0 {
+				if !in.unbound(f) {
+					continue
+				}
+				out.Detail = "It runs as " + f.Owner + ", whom no policy binds on every table, and the caller names the table."
+			}
 			if ok {
 				out.Severity, out.Role = High, app
 			}
@@ -30,4 +43,13 @@ Pass values by USING, names by %I; or make the function SECURITY INVOKER.`,
 			report(out)
 		}
 	},
+}
+
+// unbound reports whether a function acts, on some tenants' table, as an owner whom no policy binds.
+func (in *Input) unbound(f *catalog.Function) bool {
+	return slices.ContainsFunc(in.Ways, func(w reach.Way) bool {
+		h, around := detour(w.Path)
+		t := in.Model.Table(w.Relation.Identity())
+		return around && h.Via == "function" && h.Name == f.Identity() && w.Unbound != "" && t != nil && t.Class.Tenant()
+	})
 }

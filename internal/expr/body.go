@@ -40,6 +40,8 @@ type Body struct {
 	Dynamic []string
 	// Injected are those of Dynamic into which text gets unquoted that is not the function's own.
 	Injected []string
+	// Named are those of Dynamic that read or change a relation whose name is the caller's, where the body compares nothing with it.
+	Named []string
 	// Sides says of statements how what they read comes out beside what the function returns.
 	Sides map[*Query]Side
 	// Opaque says what could not be read or resolved, and why; empty: everything was.

@@ -138,34 +138,65 @@ func (in *injection) call(c *Call) bool {
 
 // format looks at what %s puts in: %I and %L quote.
 func (in *injection) format(c *Call) bool {
-	pattern, ok := c.Args[0].(*Const)
-	if !ok || !pattern.Known || c.Variadic {
+	pattern := formatOf(c)
+	if pattern == nil {
 		return slices.ContainsFunc(c.Args, in.reaches)
 	}
-	next := 1
-	for text := pattern.Text; ; {
-		_, after, found := strings.Cut(text, "%")
-		if !found || after == "" {
-			return false
+	verbs, _ := verbsOf(pattern.Text)
+	return slices.ContainsFunc(verbs, func(v verb) bool {
+		arg := v.of(c)
+		return v.kind == 's' && (arg == nil || in.reaches(arg))
+	})
+}
+
+// formatOf is the pattern of a call of format(); nil where it is none, or not known before it runs.
+func formatOf(c *Call) *Const {
+	if c.Func == nil || !c.Func.System || c.Func.Name != "format" || len(c.Args) == 0 || c.Variadic {
+		return nil
+	}
+	if pattern, ok := c.Args[0].(*Const); ok && pattern.Known {
+		return pattern
+	}
+	return nil
+}
+
+// A verb is a place of a pattern of format() in which it puts one of its arguments.
+type verb struct {
+	before string // the text between it and the verb before
+	kind   byte   // s, I or L
+	at     int    // which argument
+}
+
+// of is what a call puts in; nil where it has no such argument.
+func (v verb) of(c *Call) Expr {
+	if v.at < 1 || v.at >= len(c.Args) {
+		return nil
+	}
+	return c.Args[v.at]
+}
+
+// verbsOf splits a pattern of format(); rest is the text behind the last verb.
+func verbsOf(pattern string) (out []verb, rest string) {
+	next, before := 1, ""
+	for text := pattern; ; {
+		plain, after, found := strings.Cut(text, "%")
+		end := strings.IndexAny(after, "sIL%")
+		if !found || end < 0 {
+			return out, before + text
 		}
-		verb := strings.IndexAny(after, "sIL%")
-		if verb < 0 {
-			return false
-		}
-		text = after[verb+1:]
-		if after[verb] == '%' {
+		before, text = before+plain, after[end+1:]
+		if after[end] == '%' {
+			before += "%"
 			continue
 		}
-		at, position := next, after[:verb]
+		at, position := next, after[:end]
 		if n, _, numbered := strings.Cut(position, "$"); numbered {
 			at = num(n)
 		} else if strings.Contains(position, "*") {
 			at++
 		}
 		next = at + 1
-		if after[verb] == 's' && (at < 1 || at >= len(c.Args) || in.reaches(c.Args[at])) {
-			return true
-		}
+		out, before = append(out, verb{before, after[end], at}), ""
 	}
 }
 

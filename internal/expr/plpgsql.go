@@ -100,6 +100,10 @@ func (r *Reader) plpgsqlBody(b *Body) {
 		if in := (injection{r: r, given: p.allGiven, seen: map[string]bool{}}); in.reaches(e) {
 			b.Injected = append(b.Injected, b.Dynamic[i])
 		}
+		n := naming{given: p.allGiven, seen: map[string]bool{}}
+		if n.take(e); n.named() && !b.holdsName() {
+			b.Named = append(b.Named, b.Dynamic[i])
+		}
 	}
 	r.noteRunners(b, p.a, p.allGiven)
 	b.take(p.a)
