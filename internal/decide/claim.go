@@ -85,8 +85,12 @@ func (k *claim) keyBelongs(e *env, i int) result {
 	if slices.Contains(k.shared, key.v.s) {
 		return is(trueV)
 	}
+	tenants := []value{key.v}
+	if key.v.k == kindArray {
+		tenants = key.v.elems // a row of several tenants is each one's
+	}
 	for _, c := range k.contexts {
-		if c.names(e.val[c.v], key.v) {
+		if slices.ContainsFunc(tenants, func(t value) bool { return c.names(e.val[c.v], t) }) {
 			return is(trueV)
 		}
 	}
@@ -95,11 +99,16 @@ func (k *claim) keyBelongs(e *env, i int) result {
 		switch {
 		case r.st == wanting:
 			return r
-		case r.st == known && !r.v.null && holdsTenant(r.v, key.v):
+		case r.st == known && !r.v.null && slices.ContainsFunc(tenants, func(t value) bool { return holdsTenant(r.v, t) }):
 			return is(trueV)
 		}
 	}
-	return k.memberBelongs(e, key.v)
+	for _, t := range tenants {
+		if r := k.memberBelongs(e, t); r.st != known || r.v.isTrue() {
+			return r
+		}
+	}
+	return is(falseV)
 }
 
 // allMembers reports whether it is known already that the session's person is a member of the tenant of each key.

@@ -109,9 +109,13 @@ func (d *Decider) guessed(j *judgement) []*env {
 	return v.([]*env)
 }
 
-// guess tries each value of a tenant key with each of a context, and then whatever chance gives.
+// guess tries each value of a tenant key with each of a context, and then whatever chance gives. Which lists of the context a row of
+// several tenants is rightly held against is not known where logic does not follow how: nothing is guessed of such a row.
 func (j *judgement) guess() []*env {
 	g := guesses{j: j, seen: map[string]bool{}}
+	if slices.ContainsFunc(j.k.keys, func(i int) bool { return j.c.p.vars[i].t.elem != nil }) {
+		return nil
+	}
 	for _, key := range j.k.keys {
 		for _, t := range j.k.contexts {
 			for _, x := range j.domainOf(key) {
