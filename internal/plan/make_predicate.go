@@ -26,6 +26,9 @@ func (p *planner) predicate(t *tenancy.Table, below ...*tenancy.Table) (Predicat
 	if t.Parent == nil {
 		return Predicate{}, fmt.Errorf("nothing says how its rows belong to a tenant")
 	}
+	if len(t.Parent.Rivals) > 0 {
+		return Predicate{}, fmt.Errorf("%s, and ringfence.yaml has to say which counts", t.Why)
+	}
 	return p.parentPredicate(t, append(below, t))
 }
 

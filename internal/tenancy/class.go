@@ -121,6 +121,9 @@ func (in *inference) becomeChild(t *Table, s step) {
 		t.Confidence, t.Why = Guess, fmt.Sprintf("by its name, %s leads to its tenant in %s; no foreign key says so", by, parent)
 	case link.Source == "policy":
 		t.Confidence, t.Why = Certain, fmt.Sprintf("its policy finds the tenant through %s in %s", by, parent)
+	case len(link.Rivals) > 0:
+		t.Confidence, t.Why = Guess, fmt.Sprintf("it reaches its tenant through %s in %s, or through %s, and each may be NULL", by, parent, strings.Join(link.Rivals, ", "))
+		in.ask("table "+t.Relation.Identity(), append([]string{by}, link.Rivals...), "each may say whose a row is, and each may be NULL")
 	case s.nullable:
 		t.Confidence, t.Why = Guess, fmt.Sprintf("it reaches its tenant through %s in %s, which may be NULL", by, parent)
 	default:
@@ -166,6 +169,7 @@ func wider(j joint) *catalog.Constraint {
 // keyStep returns the best foreign key of rel that leads to a table with a tenant.
 func (in *inference) keyStep(rel *catalog.Relation) (step, bool) {
 	var best *step
+	var perhaps []string // the columns that lead there, and may be NULL
 	for i := range rel.Constraints {
 		c := &rel.Constraints[i]
 		if c.Kind != "foreign" || c.RefTable == rel.Identity() {
@@ -183,12 +187,19 @@ func (in *inference) keyStep(rel *catalog.Relation) (step, bool) {
 		if s.dealtWith() {
 			continue
 		}
+		if by := strings.Join(c.Columns, ", "); s.nullable && !slices.Contains(perhaps, by) {
+			perhaps = append(perhaps, by)
+		}
 		if best == nil || s.before(best) {
 			best = &s
 		}
 	}
 	if best == nil {
 		return step{}, false
+	}
+	if best.nullable {
+		own := strings.Join(best.link.Columns, ", ")
+		best.link.Rivals = slices.DeleteFunc(perhaps, func(by string) bool { return by == own })
 	}
 	return *best, true
 }

@@ -110,6 +110,9 @@ type Link struct {
 	Columns []string // of the child
 	Refs    []string // of the parent
 	Source  string   // foreign_key, policy, membership, name, config
+	// Rivals are other foreign keys' columns that lead to a tenant as well, where each of them, and Columns, may be NULL: a row may be
+	// told by any of them, and nothing says by which.
+	Rivals []string
 }
 
 // A Question is what the inference could not decide, with its equally good candidates.
