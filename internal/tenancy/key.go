@@ -92,7 +92,7 @@ func (in *inference) outermost(all []*candidate) *candidate {
 	return best
 }
 
-// inside reports whether other stands in every table that c stands in.
+// inside reports whether every table of c has a column of other as well.
 func (c *candidate) inside(other *candidate) bool {
 	for t := range c.tables {
 		if !other.tables[t] {
@@ -196,7 +196,7 @@ func (in *inference) sameKey(best, other *candidate) bool {
 	if in.liesIn(other, best) {
 		return false
 	}
-	if other.compared > 0 && best.compared > 0 && other.weight > 0 && !in.inside(other, best) {
+	if other.compared > 0 && best.compared > 0 && other.weight > 0 && !other.inside(best) {
 		return true
 	}
 	for column := range other.refers {
@@ -214,16 +214,6 @@ func (in *inference) sameKey(best, other *candidate) bool {
 		return false
 	}
 	return other.weight >= 80 || other.compared+other.mixed > 0 && other.weight > 0
-}
-
-// inside reports whether every table of other has best's column as well.
-func (in *inference) inside(other, best *candidate) bool {
-	for t := range other.tables {
-		if !best.tables[t] {
-			return false
-		}
-	}
-	return true
 }
 
 // candidates returns the groups of columns that may be the tenant key, best first.
