@@ -44,20 +44,8 @@ Set it for the transaction: set_config(…, true), or SET LOCAL.`,
 
 // leavesSet names the tenant setting to which a body gives a tenant for longer than the transaction, or "".
 func (in *Input) leavesSet(b *expr.Body) string {
-	name := ""
-	for _, q := range b.Statements {
-		expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
-			c, ok := e.(*expr.Call)
-			if !ok {
-				return true
-			}
-			if set, value, ok := expr.SetConfig(c); ok && isContext(in, set) && !ownValue(value) {
-				if local, ok := c.Args[2].(*expr.Const); ok && local.Text == "false" {
-					name = set
-				}
-			}
-			return true
-		})
-	}
-	return name
+	return in.setsTenant(b, func(c *expr.Call) bool {
+		local, ok := c.Args[2].(*expr.Const)
+		return ok && local.Text == "false"
+	})
 }

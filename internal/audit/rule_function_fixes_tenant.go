@@ -63,11 +63,16 @@ Take the SET away: ALTER FUNCTION ... RESET. A job for one tenant sets its conte
 
 // setByRow names the tenant setting that a trigger's body gives a value other than the session's own or the old row's, or "".
 func (in *Input) setByRow(b *expr.Body) string {
+	return in.setsTenant(b, func(*expr.Call) bool { return true })
+}
+
+// setsTenant names the tenant setting that a body gives a value other than the session's own, by a call that counts; "" where there is none.
+func (in *Input) setsTenant(b *expr.Body, counts func(*expr.Call) bool) string {
 	name := ""
 	for _, q := range b.Statements {
 		expr.WalkQuery(q, func(e expr.Expr, _ int) bool {
 			if c, ok := e.(*expr.Call); ok {
-				if set, value, ok := expr.SetConfig(c); ok && isContext(in, set) && !ownValue(value) {
+				if set, value, ok := expr.SetConfig(c); ok && isContext(in, set) && !ownValue(value) && counts(c) {
 					name = set
 				}
 			}
